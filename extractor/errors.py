@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The one root exception of extraction; it carries facts, the CLI renders them."""
+
+from __future__ import annotations
+
+
+class ExtractError(Exception):
+    """Input that cannot be used: what is wrong, where, and what to do.
+
+    `file` is the input as the user named it (or the patched file, for faults of its C), `line` is
+    1-based or None where there is no line; `hint` says the next step, and may be empty.
+    """
+
+    def __init__(
+        self, message: str, *, file: str | None = None, line: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = "" if self.file is None else self.file + (f":{self.line}" if self.line else "") + ": "
+        return f"{where}error: {self.message}" + (f"; {self.hint}" if self.hint else "")

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The closed set of items that some entry points need, in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from extractor.cast import Facts, facts, strip_comments
+from extractor.conditions import holds
+from extractor.errors import ExtractError
+from extractor.items import Item
+
+FORBIDDEN = re.compile(
+    r"\b(?P<asm>asm|__asm|__asm__)\b|\b__attribute(?:__)?\s*\(\s*\([^;{]*?\b(?:__)?"
+    r"(?P<attribute>constructor|destructor|section|alias|ifunc|weakref|naked|cleanup|symver|"
+    r"target_clones)(?:__)?\b"
+)
+
+
+@dataclass(frozen=True)
+class Unresolved:
+    """A name that neither patch nor shims define, and where it is used."""
+
+    name: str
+    user: str
+    file: str
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What a subject is made of.
+
+    `items` are complete, live and in file and line order; `extensions` are the record fragments;
+    `outside` are the names that shims (or nothing) must define, with their first user;
+    `needs` gives each function's own references within the slice.
+    """
+
+    items: tuple[Item, ...]
+    extensions: tuple[Item, ...]
+    includes: tuple[Item, ...]
+    outside: Mapping[str, Unresolved]
+    needs: Mapping[str, frozenset[str]]
+    unresolved: tuple[Unresolved, ...]
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The names of the patch's own functions in the slice."""
+        return tuple(item.name for item in self.items if item.kind == "function")
+
+    def dependents(self, names: Iterable[str]) -> frozenset[str]:
+        """Every item of the slice that needs one of `names`, directly or not; `names` included."""
+        found = set(names)
+        while more := {user for user, needs in self.needs.items() if needs & found} - found:
+            found |= more
+        return frozenset(found)
+
+
+DEFINES = ("function", "macro", "record", "typedef", "variable")
+
+
+def live_items(items: Sequence[Item], config: Mapping[str, bool]) -> list[Item]:
+    """The items that exist under `config`; those whose condition cannot be known are left out."""
+    return [item for item in items if holds(item.condition, config)]
+
+
+def definitions(items: Sequence[Item], config: Mapping[str, bool]) -> dict[str, Item]:
+    """Complete live definitions by name; of several, the last."""
+    return {
+        item.name: item
+        for item in live_items(items, config)
+        if item.kind in DEFINES and item.completeness == "complete"
+    }
+
+
+def cut(items: Sequence[Item], entries: Iterable[str], config: Mapping[str, bool]) -> Slice:
+    """The slice that `entries` (any identifiers) need from `items` under `config`.
+
+    ExtractError for code that must not be compiled: inline assembly, linker attributes.
+    """
+    defined = definitions(items, config)
+    partly = {i.name: i for i in live_items(items, config) if i.completeness != "complete"}
+    chosen: dict[str, Item] = {}
+    needs: dict[str, frozenset[str]] = {}
+    outside: dict[str, Unresolved] = {}
+    unresolved: list[Unresolved] = []
+    todo = [name for name in entries if name in defined]
+    while todo:
+        name = todo.pop()
+        if name in chosen:
+            continue
+        item = defined[name]
+        refuse_unsafe(item)
+        said = facts(item)
+        chosen[name] = item
+        needs[name] = said.names
+        for other in sorted(said.names):
+            if other in defined:
+                todo.append(other)
+            elif other in partly and partly[other].kind == "function":
+                unresolved.append(_use(other, said, item, "the patch shows only a part of it"))
+            else:
+                outside.setdefault(other, _use(other, said, item, "no shim for it"))
+    order = {id(item): n for n, item in enumerate(items)}
+    return Slice(
+        tuple(sorted(chosen.values(), key=lambda item: order[id(item)])),
+        tuple(i for i in items if i.kind == "record" and i.completeness == "fragment"),
+        tuple(
+            i
+            for i in items
+            # A condition that cannot be known here (__GENERATING_BOUNDS_H) does not hide an include.
+            if i.kind == "include" and i.origin == "added" and holds(i.condition, config) is not False
+        ),
+        outside,
+        needs,
+        tuple(unresolved),
+    )
+
+
+def _use(name: str, said: Facts, item: Item, reason: str) -> Unresolved:
+    return Unresolved(name, item.name, item.file, said.lines.get(name, item.line), reason)
+
+
+def refuse_unsafe(item: Item) -> None:
+    """ExtractError where `item` holds what must never be compiled here."""
+    text = strip_comments(item.text)
+    match = FORBIDDEN.search(text)
+    if match:
+        line = item.lines[0].number + text.count("\n", 0, match.start())
+        what = "inline assembly" if match["asm"] else f"attribute {match['attribute']}"
+        raise ExtractError(
+            f"{item.name} uses {what}, which is not compiled for a check",
+            file=item.file,
+            line=line,
+            hint="such code cannot be checked in userspace",
+        )
+    directive = re.search(r"^[ \t]*#[ \t]*(include\w*|pragma|line)\b", text, re.M)
+    if directive and item.kind == "function":
+        raise ExtractError(
+            f"{item.name} has #{directive.group(1)} inside",
+            file=item.file,
+            line=item.lines[0].number + text.count("\n", 0, directive.start()),
+            hint="such code is not compiled for a check",
+        )

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line: renders results and errors, and decides the exit status."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from extractor.errors import ExtractError
+from extractor.extract import extract_items
+from extractor.items import Item
+from extractor.mail import read_mails
+from extractor.patch import Patch, is_cover_letter, parse_patch
+from harness.errors import HarnessError
+
+EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
+PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    top = argparse.ArgumentParser(
+        prog="kconform",
+        description="Checks the inline functions of a mailed kernel patch against a reference model.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    extract = commands.add_parser("extract", help="list every item of a patch")
+    extract.add_argument("patch", nargs="+", metavar="PATCH")
+    extract.add_argument("--json", action="store_true", help="as JSON")
+    extract.set_defaults(run=run_extract)
+    check = commands.add_parser("check", help="check a patch against its contract", epilog=EPILOG)
+    check.add_argument("patch", nargs="+", metavar="PATCH")
+    check.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
+    check.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    check.add_argument("--bound", action="append", default=[], metavar="NAME=N")
+    check.add_argument("--format", choices=("text", "json"), default="text")
+    check.add_argument("-o", "--output", metavar="FILE", help="write the report there")
+    check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
+    check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
+    check.add_argument("-v", "--verbose", action="store_true", help="show every check")
+    check.set_defaults(run=run_check)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit status."""
+    options = parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except (ExtractError, HarnessError) as err:
+        text = str(err).replace("\n", " ")
+        print(text if "error: " in text else f"kconform: error: {text}", file=sys.stderr)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("kconform: interrupted", file=sys.stderr)
+    except OSError as err:
+        print(f"kconform: error: {err.filename or ''}: {err.strerror or err}", file=sys.stderr)
+    return 2
+
+
+def read_patches(paths: Sequence[str]) -> list[Patch]:
+    """The patches of `paths`; cover letters are passed over."""
+    mails = read_mails(paths, sys.stdin.buffer)
+    with_diff = [mail for mail in mails if not is_cover_letter(mail)] or mails
+    return [parse_patch(mail) for mail in with_diff]
+
+
+def all_items(patches: Sequence[Patch]) -> list[Item]:
+    """The items of all patches, in order."""
+    return [item for patch in patches for item in extract_items(patch)]
+
+
+def run_extract(options: argparse.Namespace) -> int:
+    """`kconform extract`."""
+    items = all_items(read_patches(options.patch))
+    if options.json:
+        from harness.report_json import items_json
+
+        sys.stdout.write(items_json(items))
+        return 0
+    for item in items:
+        name = f"{item.parent}.{item.name}" if item.parent else item.name
+        condition = f"  if {' && '.join(item.condition)}" if item.condition else ""
+        print(f"{item.where}: {item.kind} {name} [{item.completeness}, {item.origin}]{condition}")
+    return 0
+
+
+def pairs(words: Sequence[str], what: str) -> dict[str, str]:
+    """NAME=VALUE options as a mapping."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name or not value:
+            raise HarnessError(f"{what} {word}: give it as NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def config_of(words: Sequence[str]) -> dict[str, bool]:
+    """--config options; the values are y and n."""
+    config: dict[str, bool] = {}
+    for name, value in pairs(words, "--config").items():
+        if value not in ("y", "n") or not name.startswith("CONFIG_") or not name.isidentifier():
+            raise HarnessError(f"--config {name}={value}: give it as CONFIG_X=y or CONFIG_X=n")
+        config[name] = value == "y"
+    return config
+
+
+def bounds_of(words: Sequence[str]) -> dict[str, int]:
+    """--bound options; the values are numbers."""
+    bounds: dict[str, int] = {}
+    for name, value in pairs(words, "--bound").items():
+        if not value.isdigit():
+            raise HarnessError(f"--bound {name}={value}: {value} is not a number")
+        bounds[name] = int(value)
+    return bounds
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """`kconform check`."""
+    from harness import check as checking
+
+    config, bounds = config_of(options.config), bounds_of(options.bound)
+    patches = read_patches(options.patch)
+    items = all_items(patches)
+    loaded = checking.choose_contract(options.contract, items, bounds, config)
+    keep = Path(options.keep) if options.keep else None
+    result = checking.check(patches, items, loaded, config, keep)
+    for lost in result.unresolved:
+        print(checking.describe(lost), file=sys.stderr)
+    emit(options, result)
+    bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
+    return 1 if bad else 0
+
+
+def emit(options: argparse.Namespace, result: object) -> None:
+    """Writes the report where it was asked for."""
+    from harness.check import Result
+    from harness.report import text_report
+    from harness.report_json import check_json
+
+    assert isinstance(result, Result)
+    color = not options.output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if options.format == "json":
+        text = check_json(result)
+    else:
+        text = text_report(result, verbose=options.verbose, color=color)
+    if options.output:
+        Path(options.output).write_text(text)
+    else:
+        sys.stdout.write(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a contract is made of, and how a contract file is loaded for given bounds.
+
+A contract file is Python that a kernel developer can read: a State and a Ghost (frozen dataclasses
+of int, bool and tuples of int), functions over them in the subset that `harness/translate.py` turns
+into C, and one `CONTRACT` that names them.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextvars
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+from harness.errors import HarnessError
+
+CONTRACTS = Path(__file__).resolve().parent / "contracts"
+
+
+@dataclass
+class _Bounds:
+    wanted: dict[str, int]
+    used: dict[str, int] = field(default_factory=dict)
+
+
+_loading: contextvars.ContextVar[_Bounds | None] = contextvars.ContextVar("bounds", default=None)
+
+
+def bound(name: str, default: int, *, least: int = 1, most: int = 1 << 20) -> int:
+    """The bound `name` of this run: what `--bound name=N` asked for, else `default`."""
+    bounds = _loading.get() or _Bounds({})
+    value = bounds.wanted.get(name, default)
+    if not least <= value <= most:
+        raise HarnessError(f"bound {name}={value} is out of range; it goes from {least} to {most}")
+    bounds.used[name] = value
+    return value
+
+
+def put(values: tuple[int, ...], index: int, value: int) -> tuple[int, ...]:
+    """`values` with `value` at `index`."""
+    return values[:index] + (value,) + values[index + 1 :]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One call of the code under test.
+
+    `call` is C over the world `w` and the arguments; `args` gives each argument's domain. `when`
+    says where the call is legal. `model` predicts the next State; `returns` the return value;
+    `warns` whether a warning is due (never, where there is none). `ghost` moves the ground truth.
+
+    kind "operation": legal, compared with the model, and explored further. "probe": compared, but
+    its successor is not explored. "misuse": only whether it warns is compared.
+    """
+
+    name: str
+    call: str
+    args: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    kind: Literal["operation", "probe", "misuse"] = "operation"
+    title: str = ""
+    through: str = ""  # the operation that this one calls with fixed arguments
+    when: Callable[..., bool] | None = None
+    model: Callable[..., Any] | None = None
+    returns: Callable[..., int] | None = None
+    warns: Callable[..., bool] | None = None
+    ghost: Callable[..., Any] | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A property of ghost and observation, with the sentence it was taken from.
+
+    "always": `holds` is judged after every legal operation (only `on` some, where given), over any of
+    `g` (ghost after), `s` (state before), `t` (state after) and `rmw` (atomic read-modify-writes that
+    the operation executed). "possible": some reachable `g`, `t` must satisfy `holds`.
+    """
+
+    id: str
+    kind: Literal["always", "possible"]
+    title: str
+    sentence: str
+    holds: Callable[..., bool]
+    on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A named predicate that says what states of one divergence have in common."""
+
+    title: str
+    holds: Callable[..., bool]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """World, operations, observations, model and claims for one piece of kernel code."""
+
+    name: str
+    title: str
+    requires: tuple[str, ...]  # functions that a revision must define for this contract to fit
+    headers: tuple[str, ...]  # kernel headers that the world needs
+    config: Mapping[str, bool]
+    world: str  # C fields of the world
+    init: str  # C statements that make the initial world `w`
+    owns: tuple[str, ...]  # C lvalues below `w` that operations may change
+    state: type  # dataclass: what is observed
+    observe: Mapping[str, str]  # State field -> C expression over the world `w`
+    ghost: type
+    operations: tuple[Operation, ...]
+    claims: tuple[Claim, ...]
+    features: tuple[Feature, ...] = ()
+    legend: str = ""
+    show: Callable[[Any], Mapping[str, str]] | None = None  # State -> columns of a trace
+    not_checked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A contract for given bounds, with its module's source for the translation to C."""
+
+    contract: Contract
+    path: Path
+    source: str
+    tree: ast.Module
+    namespace: Mapping[str, Any]
+    bounds: Mapping[str, int]
+
+
+def contract_path(name: str) -> Path:
+    """The file of contract `name`: a path that ends in .py, or one that ships."""
+    path = Path(name) if name.endswith(".py") else CONTRACTS / (name.replace("-", "_") + ".py")
+    if not path.is_file():
+        known = ", ".join(shipped())
+        raise HarnessError(f"no contract {name}; give a .py file or one of: {known}")
+    return path
+
+
+def shipped() -> list[str]:
+    """The names of the contracts that ship with kconform."""
+    return sorted(p.stem.replace("_", "-") for p in CONTRACTS.glob("*.py") if not p.stem.startswith("_"))
+
+
+def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
+    """Run the contract file at `path` with `bounds`; HarnessError where it is not a contract."""
+    source = path.read_text(encoding="utf-8")
+    used = _Bounds(dict(bounds))
+    module = ModuleType("kconform_contract_" + path.stem)
+    module.__file__ = str(path)
+    token = _loading.set(used)
+    try:
+        tree = ast.parse(source, str(path))
+        import sys
+
+        sys.modules[module.__name__] = module  # dataclasses look their module up
+        exec(compile(tree, str(path), "exec"), module.__dict__)
+    except HarnessError:
+        raise
+    except SyntaxError as err:
+        raise HarnessError(f"{path}:{err.lineno}: error: {err.msg}") from None
+    except Exception as err:
+        raise HarnessError(f"{path}: error: {type(err).__name__}: {err}") from None
+    finally:
+        _loading.reset(token)
+    contract = module.__dict__.get("CONTRACT")
+    if not isinstance(contract, Contract):
+        raise HarnessError(f"{path}: error: the file defines no CONTRACT")
+    unknown = set(bounds) - set(used.used)
+    if unknown:
+        known = ", ".join(sorted(used.used))
+        raise HarnessError(
+            f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known}"
+        )
+    return Loaded(contract, path, source, tree, module.__dict__, used.used)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A result as text for a terminal: the verdict first, findings before passes, one screen."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from harness.check import Check, Result, describe, tool_facts
+from harness.explore import COMPLETE, ENDS, Step
+from harness.translate import layout, unpack
+
+WIDTH = 100
+
+
+def text_report(result: Result, *, verbose: bool = False, color: bool = False) -> str:
+    """The report; at most `WIDTH` columns but for what the patch itself says."""
+    lines = [*head(result, color), ""]
+    for block in merged(result):
+        lines += [*finding(result, block, color), ""]
+    for lost in result.unresolved:
+        lines += wrapped(f"not compiled: {describe(lost)}", "  ")
+    for warning in result.warnings:
+        lines += wrapped(f"compiler: {warning.file}:{warning.line}: {warning.text}", "  ")
+    lines += list(unknowns(result))
+    lines += list(passes(result, verbose))
+    lines += list(not_checked(result, verbose))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def paint(text: str, code: str, color: bool) -> str:
+    """`text` in an ANSI colour, where wanted."""
+    return f"\x1b[{code}m{text}\x1b[0m" if color else text
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """`text` within the width; continued lines are indented further."""
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
+                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+
+
+def head(result: Result, color: bool) -> list[str]:
+    """The first three lines: the verdict, of what, within which bounds."""
+    failed, unknown, passed = result.count("fail"), result.count("unknown"), result.count("pass")
+    word = paint("FAIL", "1;31", color) if failed else paint("PASS", "1;32", color)
+    if not failed and unknown and not passed:
+        word = paint("UNKNOWN", "1;33", color)
+    defects = len(list(merged(result)))
+    counts = [f"{failed} of {len(result.checks)} checks failed"] if failed else []
+    if failed and defects < failed:
+        counts[0] += f" ({defects} separate finding{'s' * (defects != 1)})"
+    counts += [f"{passed} passed"] + ([f"{unknown} unknown"] if unknown else [])
+    bounds = ", ".join(f"{name}={value}" for name, value in result.loaded.bounds.items())
+    end = "all" if result.end == COMPLETE else f"INCOMPLETE ({ENDS[result.end]}):"
+    subjects = "; ".join(p.subject or p.source for p in result.patches)
+    return [
+        f"{word}: {', '.join(counts)}",
+        textwrap.shorten(f"patch: {subjects}", WIDTH, placeholder=" …"),
+        f"against {result.loaded.contract.name}, bounds {bounds}: {end} {result.states:,} states, "
+        f"{result.transitions:,} calls",
+    ]
+
+
+def merged(result: Result) -> Iterator[list[Check]]:
+    """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
+    blocks: list[tuple[set[object], list[Check]]] = []
+    order = {"claim": 0, "crash": 1, "conformance": 2, "misuse": 3}
+    failing = [c for c in result.checks if c.verdict == "fail"]
+    for check in sorted(failing, key=lambda c: order[c.group]):
+        keys: set[object] = {check.merge} if check.merge else set()
+        keys.add(tuple((s.op, tuple(s.args.items())) for s in check.trace) or check.id)
+        home = next((block for block in blocks if block[0] & keys), None)
+        if home is None:
+            blocks.append((keys, [check]))
+        else:
+            home[0].update(keys)
+            home[1].append(check)
+    yield from (block for _, block in blocks)
+
+
+def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
+    """One finding: what is claimed, the trace, where, and how far it goes."""
+    check = block[0]
+    where = f"  {check.file}:{check.line}" if check.file else ""
+    lines = [paint(f"FINDING {check.id}", "1;31", color) + where, f"  {check.title}"]
+    if check.quote and check.group == "claim":
+        lines += wrapped(f'the patch says: "{check.quote}"', "  ")
+    lines += table(result, check.trace)
+    lines += wrapped(explanation(check), "  ")
+    if check.failed and check.group != "claim":
+        lines += wrapped(spread(check), "  ")
+    for other in block[1:]:
+        mismatch = explanation(other) if other.group != "claim" else ""
+        lines += wrapped(f"also {other.id}: {mismatch or other.title}", "  ")
+        if other.group != "claim" and other.failed and check.group == "claim":
+            lines += wrapped(spread(other), "    ")
+    return lines
+
+
+def spread(check: Check) -> str:
+    """How many calls show a divergence, and what they have in common."""
+    common = f"; in all of these: {', '.join(check.common)}" if check.common else ""
+    return f"in {check.failed:,} of {check.judged:,} such calls{common}"
+
+
+def explanation(check: Check) -> str:
+    """What was expected and what was seen at the last step."""
+    if check.detail:
+        return check.detail
+    if not check.trace:
+        return ""
+    last = check.trace[-1]
+    name = check.id.rpartition("/")[2]
+    if check.group == "misuse" or name == "warnings":
+        said = last.warning
+        if said:
+            return (f"no warning is due, but {said['macro']}({said['condition']}) fires at "
+                    f"{said['file']}:{said['line']}")  # fmt: skip
+        return "a warning is due, and none fires"
+    if name == "elsewhere":
+        return f"byte {last.elsewhere} of the world changed, which is not its own"
+    if name in last.expected:
+        return f"{name}: the model expects {last.expected[name]}, the code gives {last.observed.get(name)}"
+    if name == "one-atomic-rmw-per-update":
+        return f"{last.observed.get('rmw')} atomic read-modify-writes in this call"
+    return f"broken after {check.failed:,} of {check.judged:,} calls that were judged"
+
+
+def table(result: Result, trace: Sequence[Step]) -> list[str]:
+    """A trace, one line a step, in the contract's own columns."""
+    if not trace or not any(step.observed for step in trace):
+        return [f"    {call_text(step)}" for step in trace]
+    rows = [["", "call", *shown(result, trace[0])]]
+    for number, step in enumerate(trace):
+        cells = list(shown(result, step).values()) if step.observed else [f"-> {step.why}"]
+        rows.append([str(number), call_text(step), *cells])
+    widths = [max(len(r[i]) for r in rows if i < len(r)) for i in range(len(rows[0]))]
+    return ["    " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)).rstrip() for r in rows]
+
+
+def call_text(step: Step) -> str:
+    """A step's call as text."""
+    if not step.op:
+        return "(initial)"
+    return f"{step.op}({', '.join(f'{k}={v}' for k, v in step.args.items())})"
+
+
+def shown(result: Result, step: Step) -> dict[str, str]:
+    """A step's observation in the contract's columns, and its warnings."""
+    contract = result.loaded.contract
+    names = layout(contract.state).offsets
+    if contract.show and step.observed:
+        values = [step.observed[name] for name in names]
+        cells = dict(contract.show(unpack(values, contract.state, layout(contract.state))))
+    else:
+        cells = {name: str(step.observed.get(name, "")) for name in names}
+    if not step.op:
+        return cells | {"warnings": "0"}
+    cells["warnings"] = str(step.observed.get("warnings", ""))
+    if "return" in step.observed:
+        cells["warnings"] += f", returns {step.observed['return']}"
+    return cells
+
+
+def unknowns(result: Result) -> Iterator[str]:
+    """Unknown checks, those of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for check in result.checks:
+        if check.verdict == "unknown":
+            reasons.setdefault(check.reason, []).append(check.id)
+    for reason, ids in reasons.items():
+        few = ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")
+        yield from wrapped(f"unknown: {few}: {reason}", "")
+
+
+def passes(result: Result, verbose: bool) -> Iterator[str]:
+    """What passed: the claims by name, the rest counted (all of it with -v)."""
+    good = [c for c in result.checks if c.verdict == "pass"]
+    claims = [c.id.partition("/")[2] for c in good if c.group == "claim"]
+    if verbose:
+        for check in good:
+            yield from wrapped(f"pass {check.id}: {check.title} ({check.judged:,} calls)", "")
+            if check.group == "claim":
+                yield from wrapped(f'"{check.quote}"', "    ")
+                yield from table(result, check.trace)
+    else:
+        groups = [(g, sum(c.group == g for c in good)) for g in ("conformance", "misuse", "crash")]
+        yield from wrapped("passed claims: " + (", ".join(claims) or "none"), "")
+        yield "passed besides: " + ", ".join(f"{n} of {g}" for g, n in groups)
+
+
+def not_checked(result: Result, verbose: bool) -> Iterator[str]:
+    """What this run says nothing about."""
+    names: dict[str, list[str]] = {}
+    for item in result.unused:
+        part = f"{item.name} ({item.completeness})" if item.completeness != "complete" else item.name
+        names.setdefault(item.file, []).append(part)
+    yield "not checked:"
+    for said in result.loaded.contract.not_checked:
+        yield from wrapped(said, "  ")
+    parts = [f"{file}: {', '.join(dict.fromkeys(items))}" for file, items in names.items()]
+    for part in parts if verbose else ["; ".join(parts)]:
+        yield from wrapped(part, "  ")
+    for patch in result.patches:
+        for note in patch.notes:
+            yield from wrapped(f"note: {note}", "  ")
+    facts = tool_facts(result.loaded)
+    options = " ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(result.config.items()))
+    yield from wrapped(options, "")
+    if result.loaded.contract.legend:
+        yield from wrapped(result.loaded.contract.legend, "")
+    hashes = ", ".join(p.sha256[:12] for p in result.patches)
+    yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}, "
+           f"diff sha256 {hashes}")  # fmt: skip

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A result, and a list of items, as JSON (schema 1)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from extractor.items import Item
+from harness.check import Check, Result, tool_facts
+from harness.explore import COMPLETE, ENDS
+
+
+def check_json(result: Result) -> str:
+    """The JSON of `kconform check`."""
+    patches = result.patches
+    said: dict[str, Any] = {
+        "schema": 1,
+        "patch": {
+            "subject": "; ".join(p.subject for p in patches),
+            "files": [file.path for p in patches for file in p.files],
+            "sha256": ",".join(p.sha256 for p in patches),
+            "notes": [note for p in patches for note in p.notes],
+        },
+        "config": {name: "y" if value else "n" for name, value in sorted(result.config.items())},
+        "subject": {
+            "functions": list(result.piece.functions),
+            "shims": sorted(result.piece.outside.keys() - {u.name for u in result.unresolved}),
+            "unresolved": [
+                {"name": u.name, "user": u.user, "file": u.file, "line": u.line, "reason": u.reason}
+                for u in result.unresolved
+            ],
+        },
+        "bounds": dict(result.loaded.bounds),
+        "explored": {
+            "states": result.states,
+            "transitions": result.transitions,
+            "complete": result.end == COMPLETE,
+            "reason": ENDS.get(result.end, ""),
+        },
+        "checks": [one(check) for check in result.checks],
+        "not_checked": [
+            *result.loaded.contract.not_checked,
+            *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
+        ],
+        "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
+        "tool": tool_facts(result.loaded),
+    }
+    return json.dumps(said, indent=1) + "\n"
+
+
+def one(check: Check) -> dict[str, Any]:
+    """One check."""
+    return {
+        "id": check.id,
+        "group": check.group,
+        "verdict": check.verdict,
+        "title": check.title,
+        "quote": check.quote,
+        "reason": check.reason or check.detail,
+        "judged": check.judged,
+        "failed": check.failed if check.verdict == "fail" else 0,
+        "common": list(check.common) if check.verdict == "fail" else [],
+        "trace": [
+            {
+                "op": step.op or "initial",
+                "args": dict(step.args),
+                "observed": dict(step.observed) | ({"stopped": step.why} if step.why else {}),
+                "expected": dict(step.expected),
+            }
+            for step in check.trace
+        ],
+        "where": {"file": check.file, "line": check.line} if check.file else None,
+    }
+
+
+def items_json(items: Sequence[Item]) -> str:
+    """The JSON of `kconform extract`."""
+    said = [
+        {
+            "kind": item.kind,
+            "name": item.name,
+            "file": item.file,
+            "line": item.line,
+            "condition": " && ".join(item.condition),
+            "origin": item.origin,
+            "completeness": item.completeness,
+            "signature": item.signature,
+            "parent": item.parent,
+        }
+        for item in items
+    ]
+    return json.dumps({"schema": 1, "items": said}, indent=1) + "\n"

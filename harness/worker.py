@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs work in a child process with limits, so that a stranger's code can do no harm."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a worker may use: seconds of CPU and wall time, bytes of memory, bytes a file."""
+
+    cpu_seconds: int = 60
+    wall_seconds: float = 90.0
+    memory: int = 4 << 30
+    file_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a worker ended: its result, or the signal that killed it, or that time ran out."""
+
+    result: Any = None
+    killed_by: int = 0
+    timed_out: bool = False
+    error: str = ""
+
+
+def run(task: Callable[[], Any], limits: Limits) -> Outcome:
+    """The JSON-able result of `task`, run in a forked child."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _child(task, limits, writer)
+    os.close(writer)
+    data, timed_out = _collect(reader, limits.wall_seconds)
+    os.close(reader)
+    if timed_out:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if timed_out:
+        return Outcome(timed_out=True)
+    if os.WIFSIGNALED(status):
+        return Outcome(killed_by=os.WTERMSIG(status))
+    return _outcome(data, os.waitstatus_to_exitcode(status))
+
+
+def _outcome(data: bytes, status: int) -> Outcome:
+    try:
+        said = json.loads(data)
+    except ValueError:
+        return Outcome(error=f"the worker ended with status {status} and no result")
+    return Outcome(result=said.get("result"), error=str(said.get("error", "")))
+
+
+def _child(task: Callable[[], Any], limits: Limits, writer: int) -> None:
+    """Never returns; whatever happens, the parent's own handlers and buffers are not run."""
+    status = 1
+    with contextlib.suppress(BaseException):
+        os.setsid()
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes, limits.file_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        try:
+            said: dict[str, Any] = {"result": task()}
+        except BaseException as err:
+            said = {"error": f"{type(err).__name__}: {err}"}
+        data = json.dumps(said).encode()
+        while data:
+            data = data[os.write(writer, data) :]
+        status = 0
+    os._exit(status)
+
+
+def _collect(reader: int, seconds: float) -> tuple[bytes, bool]:
+    """All that the child writes until it ends; True when it took too long."""
+    deadline = time.monotonic() + seconds
+    parts: list[bytes] = []
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return b"".join(parts), True
+        ready, _, _ = select.select([reader], [], [], left)
+        if not ready:
+            continue
+        part = os.read(reader, 1 << 16)
+        if not part:
+            return b"".join(parts), False
+        parts.append(part)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How shims tell the harness what happened: warnings, atomic read-modify-writes,
+ * and that the code can never go on by itself.
+ */
+#ifndef KCONFORM_RECORD_H
+#define KCONFORM_RECORD_H
+
+enum kc_warn_kind { KC_WARN, KC_VM_WARN, KC_BUG, KC_VM_BUG };
+enum kc_stop { KC_STOP_DEADLOCK = 1, KC_STOP_BUG = 2 };
+
+/* One place that may warn; file and line are the patch's, by its #line. */
+struct kc_site {
+	int kind;
+	const char *macro, *condition, *file;
+	int line;
+};
+
+struct kc_record {
+	unsigned int warnings;			/* fired since the operation began */
+	const struct kc_site *first, *last;	/* NULL when none fired */
+	unsigned int rmw;			/* atomic read-modify-writes */
+	void (*stop)(int why, const struct kc_site *site);	/* set by the engine */
+};
+
+extern struct kc_record kc_record __attribute__((visibility("hidden")));
+#ifdef KC_RECORD_DEFINE
+struct kc_record kc_record;
+#endif
+
+static inline void kc_warned(const struct kc_site *site)
+{
+	if (!kc_record.warnings++)
+		kc_record.first = site;
+	kc_record.last = site;
+}
+
+#define KC_WARN_IF(kind_, macro_, text_, condition_) ({				\
+	static const struct kc_site kc_site_ = {				\
+		kind_, macro_, text_, __FILE__, __LINE__ };			\
+	_Bool kc_due_ = !!(condition_);						\
+	if (__builtin_expect(kc_due_, 0))					\
+		kc_warned(&kc_site_);						\
+	kc_due_;								\
+})
+
+static inline void kc_rmw(void)
+{
+	kc_record.rmw++;
+}
+
+#endif
