@@ -11,7 +11,7 @@ TESTS = ("defined", "IS_ENABLED", "IS_BUILTIN", "IS_MODULE", "IS_REACHABLE")
 LEVELS = (("||",), ("&&",), ("==", "!="), ("<", "<=", ">", ">="), ("+", "-"), ("*", "/", "%"))
 
 
-class _Unknown(Exception):
+class _UnknownError(Exception):
     """The expression names what a configuration does not decide."""
 
 
@@ -30,7 +30,7 @@ def evaluate(expression: str, config: Mapping[str, bool]) -> bool | None:
     """
     try:
         return bool(_Parser(_tokens(expression), config).whole())
-    except (_Unknown, RecursionError):
+    except (_UnknownError, RecursionError):
         return None
 
 
@@ -41,7 +41,7 @@ def _tokens(expression: str) -> list[str]:
     while at < len(text):
         match = TOKEN.match(text, at)
         if not match or len(found) > 1000:
-            raise _Unknown
+            raise _UnknownError
         found.append(match.group(match.lastindex or 0))
         at = match.end()
     return found
@@ -58,7 +58,7 @@ class _Parser:
     def whole(self) -> int:
         value = self.binary(0)
         if self.at != len(self.tokens) or value is None:
-            raise _Unknown
+            raise _UnknownError
         return value
 
     def peek(self) -> str:
@@ -67,7 +67,7 @@ class _Parser:
     def next(self, wanted: str = "") -> str:
         token = self.peek()
         if not token or (wanted and token != wanted):
-            raise _Unknown
+            raise _UnknownError
         self.at += 1
         return token
 
@@ -98,7 +98,7 @@ class _Parser:
             return int(token)
         if re.match(r"[A-Za-z_]", token):
             return self.name(token)
-        raise _Unknown
+        raise _UnknownError
 
     def test(self, how: str) -> int | None:
         bracket = self.peek() == "("
@@ -123,7 +123,7 @@ def _compute(operator: str, left: int | None, right: int | None) -> int | None:
     if left is None or right is None:
         return None
     if operator in ("/", "%") and right == 0:
-        raise _Unknown
+        raise _UnknownError
     table = {
         "||": int(bool(left or right)), "&&": int(bool(left and right)),
         "==": int(left == right), "!=": int(left != right), "<": int(left < right),

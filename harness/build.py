@@ -193,8 +193,9 @@ def write_sources(rendered: Rendered, folder: Path) -> None:
 def build(rendered: Rendered, config: dict[str, bool], folder: Path) -> Built:
     """Compiles `rendered` in `folder`; CompileError with the patch's lines where gcc refuses it."""
     write_sources(rendered, folder)
+    prefixes = [f"-ffile-prefix-map={INCLUDE}=kernel_snippets/include", f"-ffile-prefix-map={folder}/="]
     includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE, "-I", NATIVE]
-    flags: list[str | Path] = [*DIALECT, *WARNINGS, *CODE, *config_flags(config)]
+    flags: list[str | Path] = [*DIALECT, *WARNINGS, *CODE, *config_flags(config), *prefixes]
     status, output = run_compiler([*flags, *includes, "-E", "subject.c", "-o", "subject.i"], folder)
     if not status:
         refuse_unsafe_text((folder / "subject.i").read_text(errors="replace"))

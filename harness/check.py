@@ -284,6 +284,10 @@ def judge(
     died = {death.trace[-1].op: death for death in deaths}
     undriven = dict(rendered.unavailable) | {op: f"{op} killed its worker" for op in died}
     for op in loaded.contract.operations:
+        crash = explored.checks[op.name, "crash"]
+        if crash.failed and crash.trace[-1].why == "endless loop":
+            undriven[op.name] = f"{op.name} ran into an endless loop and was not called again"
+    for op in loaded.contract.operations:
         reason = undriven.get(op.name, "")
         yield from judge_operation(op, explored, reason, config)
     yield from judge_crashes(loaded, explored, undriven, died)
@@ -377,8 +381,9 @@ def judge_crashes(
 def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]) -> Iterator[Check]:
     """The contract's claims; one that held only because an operation is missing is unknown."""
     gone = [op.name for op in loaded.contract.operations
-            if op.kind == "operation" and op.name in undriven]  # fmt: skip
-    reason = f"without {', '.join(gone)}, not all states were reached" if gone else ""
+            if op.kind == "operation"
+            and (op.name in undriven or explored.checks[op.name, "crash"].failed)]  # fmt: skip
+    reason = f"not every call of {', '.join(gone)} came back, so not all states were reached" if gone else ""
     for claim in loaded.contract.claims:
         slot = explored.claims[claim.id]
         if claim.kind == "always":
@@ -406,7 +411,11 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
     spot = None
     if last.pc:
         spot = address_line(library, last.pc, {item.file for item in piece.items})
-    elif last.warning and check.id.endswith("/warnings"):
+    elif (
+        last.warning
+        and check.id.endswith("/warnings")
+        and last.warning["file"] in {item.file for item in piece.items}
+    ):
         spot = str(last.warning["file"]), int(last.warning["line"])
     found = spot or function_line(last.op, loaded, piece)
     return replace(check, file=found[0], line=found[1]) if found else check

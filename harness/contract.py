@@ -42,7 +42,7 @@ def bound(name: str, default: int, *, least: int = 1, most: int = 1 << 20) -> in
 
 def put(values: tuple[int, ...], index: int, value: int) -> tuple[int, ...]:
     """`values` with `value` at `index`."""
-    return values[:index] + (value,) + values[index + 1 :]
+    return (*values[:index], value, *values[index + 1 :])
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,9 @@ class Contract:
     operations: tuple[Operation, ...]
     claims: tuple[Claim, ...]
     features: tuple[Feature, ...] = ()
+    # States outside are judged when they are reached, but not explored from: counters that a defect
+    # lets run away would never end.
+    within: Callable[..., bool] | None = None
     legend: str = ""
     show: Callable[[Any], Mapping[str, str]] | None = None  # State -> columns of a trace
     not_checked: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from harness.errors import HarnessError
 from harness.translate import layout, pack, parameters, unpack
 
 MAX_STATES = 4_000_000
-SECONDS = 60.0
+SECONDS = 20.0
 AUDITED = 400  # transitions of a run that Python judges as well
 COMPLETE = 0
 EXTRA = ("return", "warnings", "elsewhere", "crash")

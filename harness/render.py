@@ -97,6 +97,7 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         "always": [_call(translator, c.holds, CLAIM) for c in claims["always"]],
         "possible": [_call(translator, c.holds, CLAIM) for c in claims["possible"]],
         "judged": [_judged(claims["always"], op) for op in contract.operations],
+        "within": _call(translator, contract.within, {"s": "s"}) if contract.within else "1",
         "features": len(contract.features),
     }
     context["model"] = translator.text()  # last: it holds what the calls above asked for

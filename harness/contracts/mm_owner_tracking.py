@@ -315,6 +315,14 @@ def others_map(g: Ghost, mm: int) -> bool:
     return mappers(g) > 1 or (mappers(g) == 1 and g.maps[mm] == 0)
 
 
+# Where counters run away there is nothing more to learn.
+
+
+def within(s: State) -> bool:
+    most = MMS * PAGES
+    return 0 <= s.mapcount <= most and 0 <= s.count0 <= most and 0 <= s.count1 <= most
+
+
 # Reading a trace.
 
 
@@ -609,6 +617,7 @@ w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
         Feature("the MM does not map it yet", mm_maps_not),
         Feature("other MMs map it", others_map),
     ),
+    within=within,
     legend=", ".join(f"mm{i} has ID {n}" for i, n in enumerate(IDS)),
     show=show,
     not_checked=(

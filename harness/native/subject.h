@@ -29,6 +29,7 @@ struct kc_subject {
 	kc_i64 (*apply)(int op, const kc_i64 *args);
 	void (*observe)(kc_i64 *state);
 	void (*ghost_init)(kc_i64 *ghost);
+	int (*within)(const kc_i64 *s);		/* worth exploring from */
 	/* the contract, translated */
 	int (*when)(int op, const kc_i64 *g, const kc_i64 *s, const kc_i64 *args);
 	void (*model)(int op, const kc_i64 *s, const kc_i64 *args, kc_i64 *next);

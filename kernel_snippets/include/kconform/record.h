@@ -24,8 +24,11 @@ struct kc_record {
 };
 
 extern struct kc_record kc_record __attribute__((visibility("hidden")));
+/* How many of the next allocations of IDs fail with -ENOMEM; a contract sets it. */
+extern unsigned int kc_fail_allocations __attribute__((visibility("hidden")));
 #ifdef KC_RECORD_DEFINE
 struct kc_record kc_record;
+unsigned int kc_fail_allocations;
 #endif
 
 static inline void kc_warned(const struct kc_site *site)
@@ -35,13 +38,21 @@ static inline void kc_warned(const struct kc_site *site)
 	kc_record.last = site;
 }
 
-#define KC_WARN_IF(kind_, macro_, text_, condition_) ({				\
+/* Where the kernel would print: the arguments are evaluated, the text goes nowhere. */
+static inline void kc_say(int ignored, ...)
+{
+	(void)ignored;
+}
+
+#define KC_WARN_IF(kind_, macro_, text_, condition_, ...) ({			\
 	static const struct kc_site kc_site_ = {				\
 		kind_, macro_, text_, __FILE__, __LINE__ };			\
 	_Bool kc_due_ = !!(condition_);						\
-	if (__builtin_expect(kc_due_, 0))					\
+	if (__builtin_expect(kc_due_, 0)) {					\
 		kc_warned(&kc_site_);						\
-	kc_due_;								\
+		kc_say(0, ##__VA_ARGS__);					\
+	}									\
+	__builtin_expect(kc_due_, 0);						\
 })
 
 static inline void kc_rmw(void)

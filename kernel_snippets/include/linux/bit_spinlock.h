@@ -12,30 +12,31 @@
 #include <linux/bug.h>
 
 /* recording: acquire; one atomic read-modify-write for each try */
-static inline void bit_spin_lock(int bitnum, unsigned long *addr)
+static __always_inline void bit_spin_lock(int bitnum, unsigned long *addr)
 {
 	while (unlikely(test_and_set_bit_lock(bitnum, addr))) {
 		if (kc_record.stop)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);
 	}
 }
-static inline int bit_spin_trylock(int bitnum, unsigned long *addr)
+/* recording: acquire where it is got; true then */
+static __always_inline int bit_spin_trylock(int bitnum, unsigned long *addr)
 {
 	return !test_and_set_bit_lock(bitnum, addr);
 }
 /* recording: release; atomic */
-static inline void bit_spin_unlock(int bitnum, unsigned long *addr)
+static __always_inline void bit_spin_unlock(int bitnum, unsigned long *addr)
 {
 	BUG_ON(!test_bit(bitnum, addr));
 	clear_bit_unlock(bitnum, addr);
 }
 /* recording: release; the word is protected by the lock, so not atomic */
-static inline void __bit_spin_unlock(int bitnum, unsigned long *addr)
+static __always_inline void __bit_spin_unlock(int bitnum, unsigned long *addr)
 {
 	BUG_ON(!test_bit(bitnum, addr));
 	__clear_bit_unlock(bitnum, addr);
 }
-/* exact */
+/* exact: as with CONFIG_SMP */
 static inline int bit_spin_is_locked(int bitnum, unsigned long *addr)
 {
 	return test_bit(bitnum, addr);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Bit operations. Source: Documentation/atomic_bitops.txt. Those without __ are
- * atomic; test_and_* are fully ordered, _lock is acquire, _unlock is release.
+ * atomic; test_and_* are fully ordered, _lock is acquire, _unlock is release. Bit
+ * numbers of BITS_PER_LONG and more are in the words that follow.
  */
 #ifndef _LINUX_BITOPS_H
 #define _LINUX_BITOPS_H
@@ -10,82 +11,141 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
-#define KC_WORD(nr, p) ((p) + (nr) / BITS_PER_LONG)
+#define KC_WORD(nr, p) ((p) + BIT_WORD(nr))
+#define KC_PLAIN(nr, p) (*(unsigned long *)KC_WORD(nr, p))
 
-/* exact: plain read-modify-writes of the word, and a read */
-static __always_inline void __set_bit(long nr, volatile unsigned long *p)
+/* exact: reads */
+static __always_inline bool test_bit(unsigned long nr, const volatile unsigned long *p)
 {
-	*(unsigned long *)KC_WORD(nr, p) |= BIT_MASK(nr);
+	return *KC_WORD(nr, p) & BIT_MASK(nr);
 }
-static __always_inline void __clear_bit(long nr, volatile unsigned long *p)
+static __always_inline bool test_bit_acquire(unsigned long nr, const volatile unsigned long *p)
 {
-	*(unsigned long *)KC_WORD(nr, p) &= ~BIT_MASK(nr);
-}
-static __always_inline void __change_bit(long nr, volatile unsigned long *p)
-{
-	*(unsigned long *)KC_WORD(nr, p) ^= BIT_MASK(nr);
-}
-static __always_inline bool test_bit(long nr, const volatile unsigned long *p)
-{
-	return *KC_WORD(nr, p) >> (nr % BITS_PER_LONG) & 1;
-}
-static __always_inline bool test_bit_acquire(long nr, const volatile unsigned long *p)
-{
-	return __atomic_load_n(KC_WORD(nr, p), __ATOMIC_ACQUIRE) >> (nr % BITS_PER_LONG) & 1;
-}
-static __always_inline bool __test_and_set_bit(long nr, volatile unsigned long *p)
-{
-	bool old = test_bit(nr, p);
-
-	__set_bit(nr, p);
-	return old;
-}
-static __always_inline bool __test_and_clear_bit(long nr, volatile unsigned long *p)
-{
-	bool old = test_bit(nr, p);
-
-	__clear_bit(nr, p);
-	return old;
+	return __atomic_load_n(KC_WORD(nr, p), __ATOMIC_ACQUIRE) & BIT_MASK(nr);
 }
 
-/* recording: one atomic read-modify-write each */
+/* exact: plain read-modify-writes of the word */
+static __always_inline void __set_bit(unsigned long nr, volatile unsigned long *p)
+{
+	KC_PLAIN(nr, p) |= BIT_MASK(nr);
+}
+static __always_inline void __clear_bit(unsigned long nr, volatile unsigned long *p)
+{
+	KC_PLAIN(nr, p) &= ~BIT_MASK(nr);
+}
+static __always_inline void __change_bit(unsigned long nr, volatile unsigned long *p)
+{
+	KC_PLAIN(nr, p) ^= BIT_MASK(nr);
+}
+#define KC_PLAIN_TEST_AND(op)									\
+static __always_inline bool __test_and_##op##_bit(unsigned long nr, volatile unsigned long *p)	\
+{												\
+	bool old = test_bit(nr, p);								\
+												\
+	__##op##_bit(nr, p);									\
+	return old;										\
+}
+KC_PLAIN_TEST_AND(set)
+KC_PLAIN_TEST_AND(clear)
+KC_PLAIN_TEST_AND(change)
+
 #define KC_TEST_AND(name, builtin, mask, order)							\
-static __always_inline bool name(long nr, volatile unsigned long *p)				\
+static __always_inline bool name(unsigned long nr, volatile unsigned long *p)			\
 {												\
 	kc_rmw();										\
-	return __atomic_fetch_##builtin(KC_WORD(nr, p), mask, order)				\
-		>> (nr % BITS_PER_LONG) & 1;							\
+	return __atomic_fetch_##builtin(KC_WORD(nr, p), mask, order) & BIT_MASK(nr);		\
 }
+#define KC_BIT(name, builtin, mask, order)							\
+static __always_inline void name(unsigned long nr, volatile unsigned long *p)			\
+{												\
+	kc_rmw();										\
+	__atomic_fetch_##builtin(KC_WORD(nr, p), mask, order);					\
+}
+/* recording: one atomic read-modify-write each, that of a lock which is not got included */
 KC_TEST_AND(test_and_set_bit, or, BIT_MASK(nr), __ATOMIC_SEQ_CST)
 KC_TEST_AND(test_and_set_bit_lock, or, BIT_MASK(nr), __ATOMIC_ACQUIRE)
 KC_TEST_AND(test_and_clear_bit, and, ~BIT_MASK(nr), __ATOMIC_SEQ_CST)
 KC_TEST_AND(test_and_change_bit, xor, BIT_MASK(nr), __ATOMIC_SEQ_CST)
-static __always_inline void set_bit(long nr, volatile unsigned long *p)
-{
-	kc_rmw();
-	__atomic_fetch_or(KC_WORD(nr, p), BIT_MASK(nr), __ATOMIC_RELAXED);
-}
-static __always_inline void clear_bit(long nr, volatile unsigned long *p)
-{
-	kc_rmw();
-	__atomic_fetch_and(KC_WORD(nr, p), ~BIT_MASK(nr), __ATOMIC_RELAXED);
-}
-static __always_inline void change_bit(long nr, volatile unsigned long *p)
-{
-	kc_rmw();
-	__atomic_fetch_xor(KC_WORD(nr, p), BIT_MASK(nr), __ATOMIC_RELAXED);
-}
-static __always_inline void clear_bit_unlock(long nr, volatile unsigned long *p)
-{
-	kc_rmw();
-	__atomic_fetch_and(KC_WORD(nr, p), ~BIT_MASK(nr), __ATOMIC_RELEASE);
-}
-/* exact: a plain read, a release store; the caller holds the lock, so nobody else writes */
-static __always_inline void __clear_bit_unlock(long nr, volatile unsigned long *p)
-{
-	volatile unsigned long *word = KC_WORD(nr, p);
+KC_BIT(set_bit, or, BIT_MASK(nr), __ATOMIC_RELAXED)
+KC_BIT(clear_bit, and, ~BIT_MASK(nr), __ATOMIC_RELAXED)
+KC_BIT(change_bit, xor, BIT_MASK(nr), __ATOMIC_RELAXED)
+KC_BIT(clear_bit_unlock, and, ~BIT_MASK(nr), __ATOMIC_RELEASE)
 
-	__atomic_store_n(word, *(unsigned long *)word & ~BIT_MASK(nr), __ATOMIC_RELEASE);
+/* recording: release; tells whether bit 7 was set */
+static __always_inline bool xor_unlock_is_negative_byte(unsigned long mask,
+							volatile unsigned long *p)
+{
+	kc_rmw();
+	return __atomic_fetch_xor(p, mask, __ATOMIC_RELEASE) & BIT(7);
 }
+
+/* exact: a plain read, a release store; the caller holds the lock, so nobody else writes */
+static __always_inline void __clear_bit_unlock(unsigned long nr, volatile unsigned long *p)
+{
+	__atomic_store_n(KC_WORD(nr, p), KC_PLAIN(nr, p) & ~BIT_MASK(nr), __ATOMIC_RELEASE);
+}
+
+/* recording: set_bit or clear_bit */
+#define assign_bit(nr, p, value) ((value) ? set_bit(nr, p) : clear_bit(nr, p))
+/* exact: __set_bit or __clear_bit */
+#define __assign_bit(nr, p, value) ((value) ? __set_bit(nr, p) : __clear_bit(nr, p))
+
+/* exact: places of bits; __ffs, __fls and ffz have no meaning where there is no such bit */
+static __always_inline unsigned long __ffs(unsigned long word)
+{
+	return __builtin_ctzl(word);
+}
+static __always_inline unsigned long __fls(unsigned long word)
+{
+	return BITS_PER_LONG - 1 - __builtin_clzl(word);
+}
+#define ffz(word) __ffs(~(word))
+static __always_inline int ffs(int word)
+{
+	return word ? (int)__ffs((unsigned int)word) + 1 : 0;
+}
+static __always_inline int fls(unsigned int word)
+{
+	return word ? (int)__fls(word) + 1 : 0;
+}
+static __always_inline int fls64(u64 word)
+{
+	return word ? 64 - __builtin_clzll(word) : 0;
+}
+
+/* exact: how many bits are set; a loop, since gcc's builtin may call libgcc */
+static inline unsigned int hweight64(u64 word)
+{
+	unsigned int bits = 0;
+
+	for (; word; word &= word - 1)
+		bits++;
+	return bits;
+}
+#define hweight_long(word) hweight64((unsigned long)(word))
+#define hweight32(word) hweight64((u32)(word))
+#define hweight16(word) hweight64((u16)(word))
+#define hweight8(word) hweight64((u8)(word))
+
+/* exact: the first bit from `from` on, or `size` where there is none */
+static inline unsigned long find_next_bit(const unsigned long *p, unsigned long size,
+					  unsigned long from)
+{
+	while (from < size && !test_bit(from, p))
+		from++;
+	return from < size ? from : size;
+}
+static inline unsigned long find_next_zero_bit(const unsigned long *p, unsigned long size,
+					       unsigned long from)
+{
+	while (from < size && test_bit(from, p))
+		from++;
+	return from < size ? from : size;
+}
+#define find_first_bit(p, size) find_next_bit(p, size, 0)
+#define find_first_zero_bit(p, size) find_next_zero_bit(p, size, 0)
+#define for_each_set_bit(bit, p, size)								\
+	for ((bit) = find_first_bit(p, size); (bit) < (size);					\
+	     (bit) = find_next_bit(p, size, (bit) + 1))
 
 #endif

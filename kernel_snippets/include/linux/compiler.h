@@ -3,33 +3,65 @@
 #ifndef _LINUX_COMPILER_H
 #define _LINUX_COMPILER_H
 
-/* inert: annotations for sparse and for code placement; no effect on what C computes */
+/* inert: annotations for sparse and KCSAN and for code placement; no effect on what C computes */
 #define __user
 #define __iomem
 #define __percpu
 #define __rcu
 #define __force
+#define __nocast
 #define __bitwise
+#define __private
+#define __safe
+#define __must_hold(lock)
+#define __acquires(lock)
+#define __releases(lock)
+#define __acquire(lock) ((void)0)
+#define __release(lock) ((void)0)
+#define __cond_lock(lock, condition) (condition)
+#define __randomize_layout
+#define __no_randomize_layout
+#define __init
+#define __exit
+#define __initdata
+#define __ref
+#define __read_mostly
+#define __ro_after_init
+#define __cold
+#define __hot
+#define notrace
+#define __no_kcsan
+#define __no_sanitize_memory
+#define __no_sanitize_address
+#define __printf(a, b)
+#define __counted_by(member)
+#define __cacheline_aligned
+#define ____cacheline_aligned
+#define ____cacheline_aligned_in_smp
+#define EXPORT_SYMBOL(name)
+#define EXPORT_SYMBOL_GPL(name)
+#define ASSERT_EXCLUSIVE_WRITER(variable) ((void)0)
+#define ASSERT_EXCLUSIVE_ACCESS(variable) ((void)0)
+
+/* exact: the attributes of the same names */
 #define __must_check __attribute__((__warn_unused_result__))
 #define __maybe_unused __attribute__((__unused__))
 #define __always_unused __attribute__((__unused__))
-#define __randomize_layout
-#define __init
-#define __exit
-#define __read_mostly
-#define __cold
 #define __pure __attribute__((__pure__))
+#define __attribute_const__ __attribute__((__const__))
 #define __packed __attribute__((__packed__))
 #define __aligned(x) __attribute__((__aligned__(x)))
-#define __printf(a, b)
-#define __counted_by(member)
 #define fallthrough __attribute__((__fallthrough__))
-#define noinline __attribute__((__noinline__))
 
 /* exact: inlining and branch hints as the kernel's */
+#define noinline __attribute__((__noinline__))
+#define noinline_for_stack noinline
 #define __always_inline inline __attribute__((__always_inline__))
+#define __flatten __attribute__((__flatten__))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* exact: the compiler moves no access over it */
 #define barrier() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* exact: one access of the whole word, not merged or repeated (memory-barriers.txt) */
@@ -38,5 +70,9 @@
 
 /* exact: the value; that KCSAN looks away has no meaning here */
 #define data_race(expression) (expression)
+
+/* exact: compile-time questions */
+#define __same_type(a, b) __builtin_types_compatible_p(typeof(a), typeof(b))
+#define statically_true(x) (__builtin_constant_p(x) && (x))
 
 #endif

@@ -1,22 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Base records, 64 bit: order, size and overlays of struct page and struct folio as
- * in Linux 6.11-rc5 with the first patches of the MM owner tracking series (the
- * _usable_1 union of the second page); struct mm_struct and vm_area_struct are cut
- * to what slices touch. Fields that a patch adds are merged after the field that
- * its context shows.
+ * Base records, 64 bit. Source: order, size and overlays of struct page and struct
+ * folio as in mm-unstable of August 2024 (Linux 6.11-rc5 with the first patches of the
+ * MM owner tracking series: _nr_pages, and _usable_1 over what precedes it). The fourth
+ * page is that of 6.15, which moved the hugetlb fields into it; here they stay in the
+ * third. struct mm_struct and vm_area_struct are cut to what slices touch.
+ *
+ * Fields that a patch adds are merged after the line that its context shows: each
+ * declaration stands on a line of its own, spelled as the kernel spells it.
  */
 #ifndef _LINUX_MM_TYPES_H
 #define _LINUX_MM_TYPES_H
 
 #include <linux/build_bug.h>
+#include <linux/limits.h>
+#include <linux/list.h>
 #include <linux/types.h>
+#include <asm/page.h>
 
 struct address_space;
 struct anon_vma;
 struct mem_cgroup;
 
-/* exact: 64 bytes */
+/* exact: types */
+typedef unsigned long vm_flags_t;
+typedef struct {
+	unsigned long val;
+} swp_entry_t;
+
+/* exact: 64 bytes; of the overlays, those that mm code itself uses */
 struct page {
 	unsigned long flags;
 	union {
@@ -27,6 +39,8 @@ struct page {
 					void *__filler;
 					unsigned int mlock_count;
 				};
+				struct list_head buddy_list;
+				struct list_head pcp_list;
 			};
 			struct address_space *mapping;
 			union {
@@ -62,7 +76,10 @@ struct folio {
 			};
 			struct address_space *mapping;
 			pgoff_t index;
-			void *private;
+			union {
+				void *private;
+				swp_entry_t swap;
+			};
 			atomic_t _mapcount;
 			atomic_t _refcount;
 			unsigned long memcg_data;
@@ -78,7 +95,10 @@ struct folio {
 					atomic_t _large_mapcount;
 					atomic_t _entire_mapcount;
 					atomic_t _nr_pages_mapped;
+/* The #ifdef is that of 6.15; merging needs its line, and on 64 bit it changes nothing. */
+#ifdef CONFIG_64BIT
 					atomic_t _pincount;
+#endif /* CONFIG_64BIT */
 				};
 				unsigned long _usable_1[4];
 			};
@@ -110,24 +130,48 @@ struct folio {
 		struct {
 			unsigned long _flags_3;
 			unsigned long _head_3;
-			unsigned long _usable_3[4];
 		};
 		struct page __page_3;
 	};
 };
 
-static_assert(sizeof(struct page) == 64);
-static_assert(sizeof(struct folio) == 256);
-static_assert(__builtin_offsetof(struct folio, _mapcount) == __builtin_offsetof(struct page, _mapcount));
-static_assert(__builtin_offsetof(struct folio, _refcount) == __builtin_offsetof(struct page, _refcount));
-static_assert(__builtin_offsetof(struct folio, _head_1) ==
-	      __builtin_offsetof(struct page, compound_head) + sizeof(struct page));
+#define KC_MATCH(page_field, folio_field, nr)							\
+	static_assert(offsetof(struct folio, folio_field) ==					\
+		      offsetof(struct page, page_field) + (nr) * sizeof(struct page))
 
-/* exact for the fields shown; the others are left out, so offsets are not the kernel's */
+/* exact: where the two views of a page must agree (FOLIO_MATCH of include/linux/mm_types.h) */
+#ifdef CONFIG_64BIT
+static_assert(sizeof(struct page) == 64);
+static_assert(sizeof(struct folio) == 4 * sizeof(struct page));
+KC_MATCH(flags, flags, 0);
+KC_MATCH(lru, lru, 0);
+KC_MATCH(mapping, mapping, 0);
+KC_MATCH(compound_head, lru, 0);
+KC_MATCH(index, index, 0);
+KC_MATCH(private, private, 0);
+KC_MATCH(_mapcount, _mapcount, 0);
+KC_MATCH(_refcount, _refcount, 0);
+KC_MATCH(memcg_data, memcg_data, 0);
+KC_MATCH(flags, _flags_1, 1);
+KC_MATCH(compound_head, _head_1, 1);
+KC_MATCH(_mapcount, _mapcount_1, 1);
+KC_MATCH(_refcount, _refcount_1, 1);
+KC_MATCH(flags, _flags_2, 2);
+KC_MATCH(compound_head, _head_2, 2);
+KC_MATCH(flags, _flags_2a, 2);
+KC_MATCH(compound_head, _head_2a, 2);
+KC_MATCH(flags, _flags_3, 3);
+KC_MATCH(compound_head, _head_3, 3);
+#endif
+
+/* exact: the fields shown; the others are left out, so offsets are not the kernel's */
 struct mm_struct {
 	struct {
-		atomic_t mm_count;
+		struct {
+			atomic_t mm_count;
+		};
 		atomic_t mm_users;
+		int map_count;
 		unsigned long flags;
 #ifdef CONFIG_LRU_GEN_WALKS_MMU
 		struct {
@@ -136,13 +180,16 @@ struct mm_struct {
 		} lru_gen;
 #endif /* CONFIG_LRU_GEN_WALKS_MMU */
 	} __randomize_layout;
+
+	unsigned long cpu_bitmap[];
 };
 
+/* exact: the fields shown; the others are left out, so offsets are not the kernel's */
 struct vm_area_struct {
 	unsigned long vm_start;
 	unsigned long vm_end;
 	struct mm_struct *vm_mm;
-	unsigned long vm_flags;
+	vm_flags_t vm_flags;
 	struct anon_vma *anon_vma;
 	unsigned long vm_pgoff;
 };

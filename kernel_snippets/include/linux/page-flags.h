@@ -8,8 +8,10 @@
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/bug.h>
 #include <linux/mm_types.h>
 #include <linux/mmdebug.h>
+#include <generated/bounds.h>
 
 enum pageflags {
 	PG_locked,
@@ -32,6 +34,15 @@ enum pageflags {
 	PG_swapbacked,
 	PG_unevictable,
 	PG_mlocked,
+	__NR_PAGEFLAGS,
+
+	PG_readahead = PG_reclaim,
+	PG_anon_exclusive = PG_owner_2,
+	PG_swapcache = PG_owner_priv_1,
+	PG_checked = PG_owner_priv_1,
+	PG_has_hwpoisoned = PG_active,
+	PG_large_rmappable = PG_workingset,
+	PG_partially_mapped = PG_reclaim,
 };
 
 enum pagetype {
@@ -41,24 +52,202 @@ enum pagetype {
 	PGTY_guard = 0xf3,
 	PGTY_hugetlb = 0xf4,
 	PGTY_slab = 0xf5,
+	PGTY_zsmalloc = 0xf6,
+	PGTY_unaccepted = 0xf7,
+	PGTY_mapcount_underflow = 0xff,
 };
 
-/* exact */
-static __always_inline bool folio_test_head(const struct folio *folio)
+#define PAGE_FLAGS_PRIVATE (1UL << PG_private | 1UL << PG_private_2)
+#define PAGE_MAPPING_ANON 0x1UL
+#define PAGE_MAPPING_MOVABLE 0x2UL
+#define PAGE_MAPPING_FLAGS (PAGE_MAPPING_ANON | PAGE_MAPPING_MOVABLE)
+#define FOLIO_PF_ANY 0
+#define FOLIO_PF_HEAD 0
+#define FOLIO_PF_NO_TAIL 0
+#define FOLIO_PF_ONLY_HEAD 0
+#define FOLIO_PF_NO_COMPOUND 0
+#define FOLIO_PF_SECOND 1
+
+/* exact: the flags word of page n of a folio */
+static inline unsigned long *folio_flags(struct folio *folio, unsigned int n)
 {
-	return test_bit(PG_head, &folio->flags);
+	struct page *page = &folio->page;
+
+	VM_BUG_ON_PGFLAGS(page->compound_head & 1, page);
+	VM_BUG_ON_PGFLAGS(n > 0 && !test_bit(PG_head, &page->flags), page);
+	return &page[n].flags;
 }
+static inline const unsigned long *const_folio_flags(const struct folio *folio, unsigned int n)
+{
+	return folio_flags((struct folio *)folio, n);
+}
+
+/* Tests, plain and atomic changes of one flag, in page n of a folio. */
+#define KC_FOLIO_FLAG(name, bit, n)								\
+static __always_inline bool folio_test_##name(const struct folio *folio)			\
+{												\
+	return test_bit(bit, const_folio_flags(folio, n));					\
+}												\
+static __always_inline void folio_set_##name(struct folio *folio)				\
+{												\
+	set_bit(bit, folio_flags(folio, n));							\
+}												\
+static __always_inline void folio_clear_##name(struct folio *folio)				\
+{												\
+	clear_bit(bit, folio_flags(folio, n));							\
+}												\
+static __always_inline void __folio_set_##name(struct folio *folio)				\
+{												\
+	__set_bit(bit, folio_flags(folio, n));							\
+}												\
+static __always_inline void __folio_clear_##name(struct folio *folio)				\
+{												\
+	__clear_bit(bit, folio_flags(folio, n));						\
+}												\
+static __always_inline bool folio_test_set_##name(struct folio *folio)				\
+{												\
+	return test_and_set_bit(bit, folio_flags(folio, n));					\
+}												\
+static __always_inline bool folio_test_clear_##name(struct folio *folio)			\
+{												\
+	return test_and_clear_bit(bit, folio_flags(folio, n));					\
+}
+
+/*
+ * recording: the atomic ones, by their bitop; the tests and the plain ones are exact.
+ * Each flag has all seven; the kernel leaves out those that nobody needs.
+ */
+KC_FOLIO_FLAG(head, PG_head, FOLIO_PF_ANY)
+KC_FOLIO_FLAG(locked, PG_locked, FOLIO_PF_NO_TAIL)
+KC_FOLIO_FLAG(waiters, PG_waiters, FOLIO_PF_ONLY_HEAD)
+KC_FOLIO_FLAG(referenced, PG_referenced, FOLIO_PF_HEAD)
+KC_FOLIO_FLAG(dirty, PG_dirty, FOLIO_PF_HEAD)
+KC_FOLIO_FLAG(lru, PG_lru, FOLIO_PF_HEAD)
+KC_FOLIO_FLAG(active, PG_active, FOLIO_PF_HEAD)
+KC_FOLIO_FLAG(workingset, PG_workingset, FOLIO_PF_HEAD)
+KC_FOLIO_FLAG(checked, PG_checked, FOLIO_PF_NO_COMPOUND)
+KC_FOLIO_FLAG(reserved, PG_reserved, FOLIO_PF_NO_COMPOUND)
+KC_FOLIO_FLAG(swapbacked, PG_swapbacked, FOLIO_PF_NO_TAIL)
+KC_FOLIO_FLAG(private, PG_private, FOLIO_PF_ANY)
+KC_FOLIO_FLAG(private_2, PG_private_2, FOLIO_PF_ANY)
+KC_FOLIO_FLAG(writeback, PG_writeback, FOLIO_PF_NO_TAIL)
+KC_FOLIO_FLAG(reclaim, PG_reclaim, FOLIO_PF_NO_TAIL)
+KC_FOLIO_FLAG(readahead, PG_readahead, FOLIO_PF_NO_COMPOUND)
+KC_FOLIO_FLAG(unevictable, PG_unevictable, FOLIO_PF_HEAD)
+KC_FOLIO_FLAG(mlocked, PG_mlocked, FOLIO_PF_NO_TAIL)
+KC_FOLIO_FLAG(large_rmappable, PG_large_rmappable, FOLIO_PF_SECOND)
+KC_FOLIO_FLAG(partially_mapped, PG_partially_mapped, FOLIO_PF_SECOND)
+
+/* exact: the flag, then a read barrier; a write barrier, then the flag */
+static __always_inline bool folio_test_uptodate(const struct folio *folio)
+{
+	bool set = test_bit(PG_uptodate, const_folio_flags(folio, 0));
+
+	if (set)
+		smp_rmb();
+	return set;
+}
+static __always_inline void __folio_mark_uptodate(struct folio *folio)
+{
+	smp_wmb();
+	__set_bit(PG_uptodate, folio_flags(folio, 0));
+}
+/* recording: by set_bit */
+static __always_inline void folio_mark_uptodate(struct folio *folio)
+{
+	smp_wmb();
+	set_bit(PG_uptodate, folio_flags(folio, 0));
+}
+
+/* exact: without the vmemmap optimisation of hugetlb, so no fake heads */
+static __always_inline int PageTail(const struct page *page)
+{
+	return READ_ONCE(page->compound_head) & 1;
+}
+static __always_inline int PageHead(const struct page *page)
+{
+	return test_bit(PG_head, &page->flags);
+}
+static __always_inline int PageCompound(const struct page *page)
+{
+	return test_bit(PG_head, &page->flags) || PageTail(page);
+}
+static __always_inline void set_compound_head(struct page *page, struct page *head)
+{
+	WRITE_ONCE(page->compound_head, (unsigned long)head + 1);
+}
+static __always_inline void clear_compound_head(struct page *page)
+{
+	WRITE_ONCE(page->compound_head, 0);
+}
+static __always_inline unsigned long kc_compound_head(const struct page *page)
+{
+	unsigned long head = READ_ONCE(page->compound_head);
+
+	return head & 1 ? head - 1 : (unsigned long)page;
+}
+#define compound_head(page) ((typeof(page))kc_compound_head(page))
+#define page_folio(page) (_Generic((page),							\
+	const struct page *: (const struct folio *)kc_compound_head(page),			\
+	struct page *: (struct folio *)kc_compound_head(page)))
+#define folio_page(folio, n) (&(folio)->page + (n))
+
+/* exact: more than one page */
 static inline bool folio_test_large(const struct folio *folio)
 {
 	return folio_test_head(folio);
 }
-static __always_inline bool folio_test_hugetlb(const struct folio *folio)
+
+/* exact: what the low bits of mapping say */
+static __always_inline bool folio_test_anon(const struct folio *folio)
 {
-	return folio->page.page_type >> 24 == PGTY_hugetlb;
+	return ((unsigned long)folio->mapping & PAGE_MAPPING_ANON) != 0;
 }
-static __always_inline bool folio_test_locked(const struct folio *folio)
+static __always_inline bool folio_test_swapcache(const struct folio *folio)
 {
-	return test_bit(PG_locked, &folio->flags);
+	return folio_test_swapbacked(folio) &&
+	       test_bit(PG_swapcache, const_folio_flags(folio, 0));
 }
+static inline int folio_has_private(const struct folio *folio)
+{
+	return !!(folio->flags & PAGE_FLAGS_PRIVATE);
+}
+
+/* exact: a page has a type or a mapcount, in one word; types are the negative ones below 0xff000000 */
+static inline bool page_type_has_type(int page_type)
+{
+	return page_type < (int)((unsigned int)PGTY_mapcount_underflow << 24);
+}
+static inline bool page_mapcount_is_type(unsigned int mapcount)
+{
+	return page_type_has_type(mapcount - 1);
+}
+static inline bool page_has_type(const struct page *page)
+{
+	return page_type_has_type(data_race(page->page_type));
+}
+
+#define KC_FOLIO_TYPE(name)									\
+static __always_inline bool folio_test_##name(const struct folio *folio)			\
+{												\
+	return data_race(folio->page.page_type >> 24) == PGTY_##name;				\
+}												\
+static __always_inline void __folio_set_##name(struct folio *folio)				\
+{												\
+	if (folio_test_##name(folio))								\
+		return;										\
+	VM_BUG_ON_FOLIO(folio->page.page_type != UINT_MAX, folio);				\
+	folio->page.page_type = (unsigned int)PGTY_##name << 24;				\
+}												\
+static __always_inline void __folio_clear_##name(struct folio *folio)				\
+{												\
+	if (folio->page.page_type == UINT_MAX)							\
+		return;										\
+	VM_BUG_ON_FOLIO(!folio_test_##name(folio), folio);					\
+	folio->page.page_type = UINT_MAX;							\
+}
+/* exact: a folio with a type has no mapcount of its first page */
+KC_FOLIO_TYPE(hugetlb)
+KC_FOLIO_TYPE(slab)
 
 #endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Spinlocks. Source: Documentation/locking/spinlocks.rst. The word says whether it is
+ * held; locking a held one is said to the harness instead of spinning, and releasing a
+ * free one is recorded as a BUG, as with CONFIG_DEBUG_SPINLOCK. Queues, and so
+ * fairness, are left out: no result of a caller depends on them.
+ */
+#ifndef _LINUX_SPINLOCK_H
+#define _LINUX_SPINLOCK_H
+
+#include <linux/atomic.h>
+#include <linux/bug.h>
+#include <linux/lockdep.h>
+#include <linux/preempt.h>
+
+typedef struct spinlock {
+	int kc_held;
+} spinlock_t, raw_spinlock_t;
+
+#define __SPIN_LOCK_UNLOCKED(name) { 0 }
+#define DEFINE_SPINLOCK(name) spinlock_t name = __SPIN_LOCK_UNLOCKED(name)
+
+/* exact: a new lock is free */
+static inline void spin_lock_init(spinlock_t *lock)
+{
+	lock->kc_held = 0;
+}
+/* recording: acquire where it is got; one read-modify-write */
+static inline int spin_trylock(spinlock_t *lock)
+{
+	return !xchg_acquire(&lock->kc_held, 1);
+}
+/* recording: acquire; one read-modify-write for each try */
+static inline void spin_lock(spinlock_t *lock)
+{
+	while (unlikely(!spin_trylock(lock))) {
+		if (kc_record.stop)
+			kc_record.stop(KC_STOP_DEADLOCK, 0);
+	}
+}
+/* recording: release */
+static inline void spin_unlock(spinlock_t *lock)
+{
+	BUG_ON(!lock->kc_held);
+	smp_store_release(&lock->kc_held, 0);
+}
+/* exact: as with CONFIG_SMP */
+static inline int spin_is_locked(spinlock_t *lock)
+{
+	return READ_ONCE(lock->kc_held);
+}
+
+/* recording: the lock; inert: there are no interrupts to disable */
+#define spin_lock_irq(lock) spin_lock(lock)
+#define spin_unlock_irq(lock) spin_unlock(lock)
+#define spin_lock_bh(lock) spin_lock(lock)
+#define spin_unlock_bh(lock) spin_unlock(lock)
+#define spin_lock_irqsave(lock, flags) do { (flags) = 0; spin_lock(lock); } while (0)
+#define spin_unlock_irqrestore(lock, flags) do { (void)(flags); spin_unlock(lock); } while (0)
+#define assert_spin_locked(lock) BUG_ON(!spin_is_locked(lock))
+
+#endif
