@@ -97,6 +97,7 @@ class Scanner:
         self.region = region
         self.conditions = conditions
         self.masked = masked_lines(region.lines)
+        self.continued = continued_lines(region.lines, self.masked)
         self.items: list[Item] = []
 
     def scan(self) -> list[Item]:
@@ -136,7 +137,7 @@ class Scanner:
 
     def code_lines(self) -> Iterator[int]:
         for i, line in enumerate(self.masked):
-            if line.strip() and not is_directive(line):
+            if line.strip() and not is_directive(line) and i not in self.continued:
                 yield i
 
     def label(self, i: int) -> bool:
@@ -257,7 +258,7 @@ class Scanner:
         bodied = False
         for i in range(at, len(self.masked)):
             line = self.masked[i]
-            if is_directive(line) or (i > at and self.continued(i)):
+            if is_directive(line) or i in self.continued:
                 continue
             for n, c in enumerate(line):
                 if c in "([":
@@ -279,13 +280,6 @@ class Scanner:
             if depth == 0 and parens == 0 and self.bare_call(head, i):
                 return i + 1, True
         return len(self.masked), False
-
-    def continued(self, i: int) -> bool:
-        """Line i belongs to a directive that a backslash continues."""
-        k = i
-        while k > 0 and self.region.lines[k - 1].text.rstrip().endswith("\\"):
-            k -= 1
-        return k < i and is_directive(self.masked[k])
 
     def bare_call(self, head: str, i: int) -> bool:
         """`MACRO(args)` alone, as generator macros are called: no semicolon, no body after it."""
@@ -322,6 +316,15 @@ class Scanner:
 def is_directive(masked: str) -> bool:
     """True for a line that begins a preprocessor directive."""
     return masked.lstrip().startswith("#")
+
+
+def continued_lines(lines: Sequence[SourceLine], masked: Sequence[str]) -> frozenset[int]:
+    """The lines that belong to a directive above them, by its backslashes."""
+    found: set[int] = set()
+    for i in range(1, len(masked)):
+        if lines[i - 1].text.rstrip().endswith("\\") and (i - 1 in found or is_directive(masked[i - 1])):
+            found.add(i)
+    return frozenset(found)
 
 
 def masked_lines(lines: Sequence[SourceLine]) -> list[str]:

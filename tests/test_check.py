@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The main job on the real patch, whole command lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kernel_snippets import BUNDLED_PATCH
+from tests.cli import check, kconform
+from tests.mails import FORMS
+from tests.planted import DEFECTS, HARMLESS, REPAIR, V1, added, plant
+
+FOUND = {
+    "claim/no-false-shared-with-two-mms",
+    "conformance/add/exclusive",
+    "conformance/inc/exclusive",
+}
+ALWAYS = (
+    "mapcount-is-the-sum", "exclusive-is-certain", "exclusive-means-one-slot-owns-all",
+    "unmapped-is-exclusive", "no-takeover-while-shared", "one-atomic-rmw-per-update",
+)  # fmt: skip
+
+
+def ops(said: dict) -> list[str]:
+    return [step["op"] for step in said["trace"]][1:]
+
+
+def test_the_bundled_patch() -> None:
+    done = check(V1)
+    assert (done.status, done.failed(), done.err) == (1, FOUND, "")
+    assert done.json["explored"]["complete"]
+    assert done.json["explored"]["states"] > 1000
+    claim = done.check("claim/no-false-shared-with-two-mms")
+    assert ops(claim) == ["add"]
+    assert claim["trace"][1]["observed"]["exclusive"] == 0
+    assert claim["trace"][1]["expected"]["exclusive"] == 1
+    assert claim["where"]["file"] == "include/linux/rmap.h"
+    common = done.check("conformance/add/exclusive")["common"]
+    assert "the folio is unmapped" in common and "the MM has no slot" in common
+    for name in ALWAYS:
+        assert done.check(f"claim/{name}")["verdict"] == "pass"
+    three = done.check("claim/three-mms-stay-shared")
+    assert three["verdict"] == "pass" and ops(three) == ["set", "add", "add", "sub", "sub"]
+    children = done.check("claim/children-take-both-slots")
+    assert children["verdict"] == "pass" and len(ops(children)) == 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_the_mail_gives_the_same_verdicts(form: str) -> None:
+    plain, other = check(V1).json, check(FORMS[form]).json
+    assert other["checks"] == plain["checks"]
+    assert other["patch"]["sha256"] == plain["patch"]["sha256"]
+
+
+EXPECTED = {
+    "wrong sign": ("conformance/sub/count1", ["set", "add", "sub"]),
+    "wrong slot": ("conformance/add/id1", ["set", "add"]),
+    "clobbered flags": ("conformance/set_mm1_id/exclusive", ["set_mm1_id"]),
+    "dropped warning": ("misuse/set_flag/small-folio", ["set_flag/small-folio"]),
+    "null dereference": ("crash/sub", ["set", "add", "sub"]),
+    "endless loop": ("crash/sub", ["set", "add", "sub"]),
+    "missing unlock": ("conformance/sub/locked", ["set", "sub"]),
+    "takeover while shared": ("claim/no-takeover-while-shared", ["add", "add"]),
+    "foreign field": ("conformance/set/elsewhere", ["set"]),
+    "narrow mask": ("conformance/set_mm1_id/id1", ["set_mm1_id"]),
+    "second atomic": ("claim/one-atomic-rmw-per-update", ["set", "sub"]),
+}
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_a_planted_defect_is_named_with_a_shortest_trace(defect: str) -> None:
+    name, trace = EXPECTED[defect]
+    done = check(plant(DEFECTS[defect]))
+    assert done.status == 1
+    assert name in done.failed() - FOUND
+    assert ops(done.check(name)) == trace
+    assert done.check(name)["where"]["line"] > 1
+
+
+def test_a_lock_that_is_never_released_is_a_finding_and_claims_say_what_they_lack() -> None:
+    done = check(plant(DEFECTS["missing unlock"]))
+    stuck = done.check("crash/deadlock")
+    assert stuck["verdict"] == "fail" and len(ops(stuck)) == 3
+    assert done.check("claim/exclusive-is-certain")["verdict"] == "unknown"
+
+
+def test_crashes_name_the_line_of_the_patch() -> None:
+    text = plant(DEFECTS["null dereference"])
+    where = check(text).check("crash/sub")["where"]
+    assert where == {"file": "include/linux/rmap.h", "line": 281}
+
+
+def test_harmless_rewrites_bring_no_new_finding() -> None:
+    assert check(plant(*HARMLESS)).failed() == FOUND
+
+
+def test_a_repair_loses_the_finding() -> None:
+    done = check(plant(REPAIR))
+    assert (done.status, done.failed()) == (0, set())
+    assert check(plant(REPAIR), "--strict").status == 0
+
+
+def test_no_contract_fits_the_next_revision() -> None:
+    mail = Path(__file__).parents[2] / "shared/patches/mm-owner-tracking-v2-12of20.eml"
+    assert mail.is_file(), f"{mail} is needed: the v2 mail is not part of the checkout"
+    done = kconform("check", mail)
+    assert done.status == 2 and "no contract fits" in done.err and done.err.count("\n") == 1
+
+
+def test_a_function_without_a_shim_is_named_and_the_rest_goes_on() -> None:
+    old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
+    done = check(plant((old, "+	frobnicate(folio);\n" + old)))
+    assert done.status == 1
+    assert done.err == (
+        "include/linux/rmap.h:281: error: folio_sub_large_mapcount: calls frobnicate(), "
+        "for which there is no shim\n"
+    )
+    assert done.check("conformance/sub/mapcount")["verdict"] == "unknown"
+    assert done.check("conformance/set/mapcount")["verdict"] == "pass"
+    assert done.check("claim/exclusive-is-certain")["verdict"] == "unknown"
+    assert done.json["subject"]["unresolved"][0]["name"] == "frobnicate"
+
+
+@pytest.mark.parametrize(
+    "code, word",
+    [
+        ('	asm volatile("syscall");', "inline assembly"),
+        ("	EVIL;", "inline assembly"),
+        ('#include "/etc/passwd"', "#include"),
+    ],
+)
+def test_unsafe_code_is_refused_by_name(code: str, word: str) -> None:
+    start = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
+    macro = '+#define AS(a, b) a##b\n+#define EVIL AS(__as, m__)("nop")\n'
+    constant = "+#define FOLIO_MM_IDS_ID1_SHIFT			32\n"
+    done = check(plant((start, added(code) + start), (constant, macro + constant)))
+    assert done.status == 2 and word in done.err and done.err.startswith("include/linux/rmap.h:")
+
+
+def test_wild_writes_and_deep_recursion_are_findings() -> None:
+    start = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
+    wild = "	((volatile long *)folio)[1L << 40] = 1;"
+    assert "crash/sub" in check(plant((start, added(wild) + start))).failed()
+
+
+def test_options(tmp_path: Path) -> None:
+    small = check(V1, "--bound", "mms=2", "--bound", "pages=2")
+    assert small.json["bounds"] == {"mms": 2, "pages": 2}
+    assert small.check("claim/three-mms-stay-shared")["verdict"] == "fail"
+    quiet = check(V1, "--config", "CONFIG_DEBUG_VM=n")
+    assert quiet.check("misuse/add/count")["verdict"] == "unknown"
+    assert quiet.failed() == FOUND
+    report, kept = tmp_path / "report.txt", tmp_path / "kept"
+    done = kconform("check", BUNDLED_PATCH, "-o", report, "--keep", kept)
+    assert (done.status, done.out) == (1, "") and report.read_text().startswith("FAIL")
+    subject = next(kept.iterdir())
+    assert "mm-owner-tracking" in subject.name
+    text = (subject / "include/linux/rmap.h").read_text()
+    assert '#line 222 "include/linux/rmap.h"\nstatic __always_inline void folio_add_large' in text
+
+
+def test_the_text_report_fits_a_screen_and_two_runs_print_the_same() -> None:
+    first, second = kconform("check", BUNDLED_PATCH), kconform("check", BUNDLED_PATCH)
+    assert first == second
+    lines = first.out.splitlines()
+    assert len(lines) <= 45 and max(map(len, lines)) <= 110
+    assert lines[0].startswith("FAIL: 3 of ") and "states" in lines[2]
+    assert first.out.index("FINDING") < first.out.index("passed claims")
+    assert "not checked:" in first.out and "mm_alloc_id" in first.out
+    long = kconform("check", BUNDLED_PATCH, "-v").out
+    assert "pass conformance/sub/mapcount" in long
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--contract", "nosuch"], "no contract nosuch"),
+        (["--bound", "cats=3"], "no bound cats"),
+        (["--bound", "mms=0"], "out of range"),
+        (["--bound", "mms"], "NAME=VALUE"),
+        (["--config", "MM_ID=y"], "CONFIG_X=y"),
+        (["--config", "CONFIG_MM_ID=n"], "no contract fits"),
+    ],
+)
+def test_bad_options_are_one_line(arguments: list[str], words: str) -> None:
+    done = check(V1, *arguments)
+    assert done.status == 2 and words in done.err and done.err.count("\n") == 1
+
+
+def test_no_compiler_is_one_line(tmp_path: Path) -> None:
+    env = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = kconform("check", BUNDLED_PATCH, env=env)
+    assert done.status == 2 and "install the package gcc" in done.err and done.err.count("\n") == 1
