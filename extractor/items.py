@@ -38,7 +38,7 @@ class Item:
 
     `lines` are consecutive post-image lines, unchanged. `origin` is "added" where the patch added
     at least one of them. `condition` is the `#if` stack, outermost first, each a preprocessor
-    expression such as `defined(CONFIG_MM_ID)`. `completeness` is "partial" where a hunk border cuts
+    expression such as `defined(CONFIG_X)`. `completeness` is "partial" where a hunk border cuts
     the item, "fragment" where the patch adds statements or fields inside a thing of which it shows
     only a part. `parent` is the record of a field, such as `struct folio`. `hunk` is the 0-based
     index within its file, -1 for a tree.

@@ -110,7 +110,7 @@ def check(
             keep_sources(built, keep, loaded, patches)
         explored, deaths = run_all(loaded, rendered, built)
         checks = list(judge(loaded, explored, rendered, deaths, options))
-        placed = tuple(place(c, loaded, piece, built.library) for c in checks)
+        placed = follow_conformance([place(c, loaded, piece, built.library) for c in checks])
     if not explored.transitions and not deaths:
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, lost)))
     return Result(
@@ -409,13 +409,13 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
         return check
     last = check.trace[-1]
     spot = None
+    files = {item.file for item in piece.items}
     if last.pc:
-        spot = address_line(library, last.pc, {item.file for item in piece.items})
-    elif (
-        last.warning
-        and check.id.endswith("/warnings")
-        and last.warning["file"] in {item.file for item in piece.items}
-    ):
+        spot = next(address_lines(library, last.pc, files), None)
+    elif last.changed_pc:
+        # Of the chain of inlined calls, the outermost: the line of the operation's own function.
+        spot = ([None, *address_lines(library, last.changed_pc, files)])[-1]
+    elif last.warning and check.id.endswith("/warnings") and last.warning["file"] in files:
         spot = str(last.warning["file"]), int(last.warning["line"])
     found = spot or function_line(last.op, loaded, piece)
     return replace(check, file=found[0], line=found[1]) if found else check
@@ -439,21 +439,36 @@ def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, in
     return item.file, item.line
 
 
-def address_line(library: Path, pc: int, files: set[str]) -> tuple[str, int] | None:
-    """The innermost line of the patch at address `pc`, where binutils' addr2line is installed."""
+def address_lines(library: Path, pc: int, files: set[str]) -> Iterator[tuple[str, int]]:
+    """The lines of the patch at address `pc`, innermost call first; none without binutils."""
     tool = shutil.which("addr2line")
     if not tool:
-        return None
+        return
     done = subprocess.run(
         [tool, "-i", "-e", str(library), hex(pc)],
         capture_output=True, text=True, timeout=10, check=False,
     )  # fmt: skip
     for line in done.stdout.splitlines():
         name, _, number = line.partition(" ")[0].rpartition(":")
-        for file in files:
-            if name.endswith(file) and number.isdigit():
-                return file, int(number)
-    return None
+        found = next((file for file in files if name.endswith(file)), None)
+        if found and number.isdigit() and "kernel_snippets" not in name:
+            yield found, int(number)
+
+
+def follow_conformance(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Claims take their line from the divergence that has the same trace."""
+    known = {calls_of(c): (c.file, c.line) for c in reversed(checks) if c.group == "conformance"}
+    return tuple(
+        replace(c, file=known[calls_of(c)][0], line=known[calls_of(c)][1])
+        if c.group == "claim" and c.verdict == "fail" and calls_of(c) in known
+        else c
+        for c in checks
+    )
+
+
+def calls_of(check: Check) -> tuple[object, ...]:
+    """The calls of a check's trace, to tell equal traces."""
+    return tuple((step.op, tuple(step.args.items())) for step in check.trace) or (check.id,)
 
 
 def tool_facts(loaded: Loaded) -> dict[str, str]:

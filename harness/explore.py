@@ -47,6 +47,7 @@ class Step:
     why: str = ""  # signal, endless loop, deadlock: the call did not come back
     signal: int = 0
     pc: int = 0
+    changed_pc: int = 0  # the instruction that changed the observation in question last
     warning: Mapping[str, Any] | None = None
     elsewhere: int = -1
 
@@ -151,7 +152,7 @@ class Driver:
         slots = self.engine.kc_checks(self.run)
         names = [*self.state.offsets, *EXTRA]
         checks = {
-            (op.name, name): self.slot(slots[number * len(names) + k])
+            (op.name, name): self.slot(slots[number * len(names) + k], k if k < self.state.size else -1)
             for number, op in enumerate(self.contract.operations)
             for k, name in enumerate(names)
         }
@@ -167,7 +168,7 @@ class Driver:
             tuple(self.audit()),
         )
 
-    def slot(self, c_slot: Any) -> Slot:
+    def slot(self, c_slot: Any, watch: int = -1) -> Slot:
         """One check's result, its first failure replayed."""
         if not c_slot.failed:
             return Slot(int(c_slot.compared), 0)
@@ -177,7 +178,7 @@ class Driver:
         return Slot(
             int(c_slot.compared),
             int(c_slot.failed),
-            tuple(self.replay([self.calls[i] for i in indices])),
+            tuple(self.replay([self.calls[i] for i in indices], watch)),
             tuple(self.common(c_slot)),
         )
 
@@ -188,18 +189,21 @@ class Driver:
             if c_slot.fail_all >> bit & 1 and passed and not c_slot.pass_all >> bit & 1:
                 yield feature.title
 
-    def replay(self, calls: list[Call]) -> Iterator[Step]:
-        """The steps of a trace from the initial world, each held against the Python model."""
+    def replay(self, calls: list[Call], watch: int = -1) -> Iterator[Step]:
+        """The steps of a trace from the initial world, each held against the Python model.
+
+        `watch` is an observation whose last change in the last step is to be found in the code.
+        """
         step = self.ffi.new("struct kc_step *")
-        self.engine.kc_step(self.run, 1, self.ffi.NULL, step)
+        self.engine.kc_step(self.run, 1, self.ffi.NULL, -1, step)
         before = self.observed(step)
         ghost = self.contract.ghost()
         yield Step("", {}, self.named(before), {})
-        for call in calls:
+        for number, call in enumerate(calls, 1):
             op = self.contract.operations[call.op]
             c_call = self.ffi.new("struct kc_call *")
             self.fill(c_call, call)
-            self.engine.kc_step(self.run, 0, c_call, step)
+            self.engine.kc_step(self.run, 0, c_call, watch if number == len(calls) else -1, step)
             yield self.step(op, call, step, before, ghost)
             if step.why:
                 return
@@ -227,6 +231,7 @@ class Driver:
             WHY.get(step.why, ""),
             int(step.signal),
             int(step.pc),
+            int(step.changed_pc),
             warning,
             int(step.elsewhere),
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from harness.check import Check, Result, describe, tool_facts
+from harness.check import Check, Result, calls_of, describe, tool_facts
 from harness.explore import COMPLETE, ENDS, Step
 from harness.translate import layout, unpack
 
@@ -68,7 +68,7 @@ def merged(result: Result) -> Iterator[list[Check]]:
     failing = [c for c in result.checks if c.verdict == "fail"]
     for check in sorted(failing, key=lambda c: order[c.group]):
         keys: set[object] = {check.merge} if check.merge else set()
-        keys.add(tuple((s.op, tuple(s.args.items())) for s in check.trace) or check.id)
+        keys.add(calls_of(check))
         home = next((block for block in blocks if block[0] & keys), None)
         if home is None:
             blocks.append((keys, [check]))
@@ -82,11 +82,13 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     """One finding: what is claimed, the trace, where, and how far it goes."""
     check = block[0]
     where = f"  {check.file}:{check.line}" if check.file else ""
-    lines = [paint(f"FINDING {check.id}", "1;31", color) + where, f"  {check.title}"]
+    lines = [paint(f"FINDING {check.id}", "1;31", color) + where, *wrapped(check.title, "  ")]
     if check.quote and check.group == "claim":
         lines += wrapped(f'the patch says: "{check.quote}"', "  ")
     lines += table(result, check.trace)
     lines += wrapped(explanation(check), "  ")
+    if text := source_line(result, check):
+        lines.append(f"  {check.file}:{check.line}: {text}")
     if check.failed and check.group != "claim":
         lines += wrapped(spread(check), "  ")
     for other in block[1:]:
@@ -95,6 +97,15 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
         if other.group != "claim" and other.failed and check.group == "claim":
             lines += wrapped(spread(other), "    ")
     return lines
+
+
+def source_line(result: Result, check: Check) -> str:
+    """The patch's text at a finding's line."""
+    for item in result.piece.items:
+        for line in item.lines:
+            if item.file == check.file and line.number == check.line:
+                return line.text.strip()
+    return ""
 
 
 def spread(check: Check) -> str:

@@ -36,7 +36,8 @@ def test_the_bundled_patch() -> None:
     assert ops(claim) == ["add"]
     assert claim["trace"][1]["observed"]["exclusive"] == 0
     assert claim["trace"][1]["expected"]["exclusive"] == 1
-    assert claim["where"]["file"] == "include/linux/rmap.h"
+    assert claim["where"] == {"file": "include/linux/rmap.h", "line": 264}
+    assert "264: folio_clear_large_mapped_exclusively(folio);" in kconform("check", BUNDLED_PATCH).out
     common = done.check("conformance/add/exclusive")["common"]
     assert "the folio is unmapped" in common and "the MM has no slot" in common
     for name in ALWAYS:

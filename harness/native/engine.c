@@ -61,6 +61,8 @@ static struct {
 	volatile uintptr_t pc;
 } guard;
 
+static void on_fault(int signal, siginfo_t *info, void *context);
+
 static uintptr_t pc_of(void *context)
 {
 	ucontext_t *uc = context;
@@ -71,6 +73,56 @@ static uintptr_t pc_of(void *context)
 #else
 	return (void)uc, 0;
 #endif
+}
+
+/*
+ * Which instruction changed an observation: the operation runs step by step, the
+ * observation is taken after each. Only for a trace that is reported.
+ */
+static struct {
+	const struct kc_subject *s;
+	int which;
+	kc_i64 value;
+	uintptr_t last, changed;
+} watch;
+
+static void on_trap(int signal, siginfo_t *info, void *context)
+{
+	struct kc_record record;
+	kc_i64 obs[MAX_SLOTS];
+
+	if (!watch.s) {
+		on_fault(signal, info, context);
+		return;
+	}
+	record = *watch.s->record;
+	watch.s->observe(obs);
+	*watch.s->record = record;
+	if (obs[watch.which] != watch.value) {
+		watch.value = obs[watch.which];
+		watch.changed = watch.last;
+	}
+	watch.last = pc_of(context);
+}
+
+static kc_i64 apply_watched(const struct kc_subject *s, const struct kc_call *call, int which)
+{
+	kc_i64 obs[MAX_SLOTS], ret;
+
+	s->observe(obs);
+	watch.which = which;
+	watch.value = obs[which];
+	watch.last = watch.changed = 0;
+	watch.s = s;
+#ifdef __x86_64__
+	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+#endif
+	ret = s->apply(call->op, call->args);
+#ifdef __x86_64__
+	__asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+#endif
+	watch.s = NULL;
+	return ret;
 }
 
 static void on_fault(int signal, siginfo_t *info, void *context)
@@ -116,25 +168,28 @@ static void on_stop(int why, const struct kc_site *site)
 
 static void guard_open(void)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT };
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 	static char stack[64 * 1024];
 	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	struct sigaction fault = { .sa_sigaction = on_fault,
 				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	struct sigaction tick = { .sa_sigaction = on_tick,
 				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART };
+	struct sigaction trap = { .sa_sigaction = on_trap,
+				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	struct itimerval every = { { 0, 50000 }, { 0, 50000 } };
 
 	sigaltstack(&alternate, NULL);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		sigaction(faults[i], &fault, NULL);
+	sigaction(SIGTRAP, &trap, NULL);
 	sigaction(SIGVTALRM, &tick, NULL);
 	setitimer(ITIMER_VIRTUAL, &every, NULL);
 }
 
 /* Runs one operation and observes; 0, or why it did not come back. */
-static int apply(struct kc_run *run, const struct kc_call *call, kc_i64 *obs, kc_i64 *ret,
-		 struct kc_record *seen)
+static int apply(struct kc_run *run, const struct kc_call *call, int watched, kc_i64 *obs,
+		 kc_i64 *ret, struct kc_record *seen)
 {
 	const struct kc_subject *s = run->s;
 	struct kc_record *record = s->record;
@@ -143,6 +198,7 @@ static int apply(struct kc_run *run, const struct kc_call *call, kc_i64 *obs, kc
 	guard.sequence++;
 	if (sigsetjmp(guard.env, 0)) {
 		guard.running = 0;
+		watch.s = NULL;
 		*seen = *record;
 		return guard.why;
 	}
@@ -151,7 +207,7 @@ static int apply(struct kc_run *run, const struct kc_call *call, kc_i64 *obs, kc
 	record->rmw = 0;
 	record->stop = on_stop;
 	guard.running = 1;
-	*ret = s->apply(call->op, call->args);
+	*ret = watched < 0 ? s->apply(call->op, call->args) : apply_watched(s, call, watched);
 	*seen = *record;
 	s->observe(obs);
 	guard.running = 0;
@@ -381,7 +437,7 @@ static void transition(struct kc_run *run, uint32_t from, unsigned int index, co
 	run->flight->call = index;
 	run->flight->running = 1;
 	run->transitions++;
-	if (apply(run, call, got, &ret, &seen)) {
+	if (apply(run, call, -1, got, &ret, &seen)) {
 		crashed(run, &extra[KC_CRASH], from, index, features);
 		run->flight->running = 0;
 		return;
@@ -546,7 +602,8 @@ int kc_state(struct kc_run *run, unsigned int state, long long *obs, long long *
 }
 
 /* One step of a trace, for the report: from the initial world when `first`. */
-int kc_step(struct kc_run *run, int first, const struct kc_call *call, struct kc_step *step)
+int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watched,
+	    struct kc_step *step)
 {
 	struct kc_record seen = { 0 };
 	kc_i64 ret = 0;
@@ -561,7 +618,10 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, struct kc
 		return 0;
 	}
 	memcpy(run->before, run->world, run->words * 8);
-	step->why = apply(run, call, step->got, &ret, &seen);
+	watch.changed = 0;
+	step->why = apply(run, call, watched, step->got, &ret, &seen);
+	if (watched >= 0 && watch.changed)
+		step->changed_pc = watch.changed - run->base;
 	step->signal = step->why ? guard.signal : 0;
 	step->pc = step->why ? guard.pc - run->base : 0;
 	step->ret = ret;

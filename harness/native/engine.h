@@ -29,7 +29,7 @@ struct kc_flight {		/* in shared memory: what ran when a worker died */
 };
 
 struct kc_step { long long got[32]; long long ret; unsigned int warnings, rmw; int why, signal;
-	unsigned long long pc; const char *macro, *condition, *file; int line; int elsewhere; };
+	unsigned long long pc, changed_pc; const char *macro, *condition, *file; int line; int elsewhere; };
 
 struct kc_run;
 struct kc_run *kc_open(const void *subject, const struct kc_call *calls, unsigned int ncalls,
@@ -41,7 +41,9 @@ struct kc_slot *kc_checks(struct kc_run *run);	/* [op][state_size + KC_EXTRA] */
 struct kc_slot *kc_claims(struct kc_run *run);	/* always, then possible */
 int kc_path(struct kc_run *run, unsigned int state, int *path);	/* length, or -1: too long */
 int kc_state(struct kc_run *run, unsigned int state, long long *obs, long long *ghost);
-int kc_step(struct kc_run *run, int first, const struct kc_call *call, struct kc_step *step);
+/* `watch`: an observation whose last change is to be found in the code (x86-64), or -1 */
+int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch,
+	    struct kc_step *step);
 void kc_judge(struct kc_run *run, const struct kc_call *call, const long long *ghost,
 	      const long long *before, const long long *after, long long rmw, long long *next,
 	      long long *next_ghost, long long *out);
