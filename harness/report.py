@@ -6,8 +6,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from harness.check import Check, Result, calls_of, describe, tool_facts
+from harness.check import Result, describe, tool_facts
 from harness.explore import COMPLETE, ENDS, Step
+from harness.judge import Check, calls_of
 from harness.translate import layout, unpack
 
 WIDTH = 100

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from extractor.items import Item
-from harness.check import Check, Result, tool_facts
+from harness.check import Result, tool_facts
 from harness.explore import COMPLETE, ENDS
+from harness.judge import Check
 
 
 def check_json(result: Result) -> str:

@@ -508,7 +508,7 @@ struct kc_run *kc_open(const void *subject, const struct kc_call *calls, unsigne
 	kc_i64 ghost[MAX_SLOTS];
 	Dl_info where;
 
-	if (!run || s->state_size > MAX_SLOTS || s->ghost_size > MAX_SLOTS)
+	if (!run || s->state_size > MAX_SLOTS || s->ghost_size > MAX_SLOTS || ncalls > UINT16_MAX)
 		return NULL;
 	run->s = s;
 	if (dladdr((void *)s->init, &where))

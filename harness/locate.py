@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where in the patch a finding is."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from extractor.slice import Slice
+from harness.contract import Loaded
+from harness.judge import Check, calls_of
+
+
+def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
+    """`check` with the patch's file and line: of the warning, of the crash, else of the function."""
+    if check.verdict != "fail" or not check.trace:
+        return check
+    last = check.trace[-1]
+    spot = None
+    files = {item.file for item in piece.items}
+    if last.pc:
+        spot = next(address_lines(library, last.pc, files), None)
+    elif last.changed_pc:
+        # Of the chain of inlined calls, the outermost: the line of the operation's own function.
+        spot = ([None, *address_lines(library, last.changed_pc, files)])[-1]
+    elif last.warning and check.id.endswith("/warnings") and last.warning["file"] in files:
+        spot = str(last.warning["file"]), int(last.warning["line"])
+    found = spot or function_line(last.op, loaded, piece)
+    return replace(check, file=found[0], line=found[1]) if found else check
+
+
+def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, int] | None:
+    """The patch's function that an operation calls last, through macros."""
+    op = next((o for o in loaded.contract.operations if o.name == operation), None)
+    if op is None:
+        return None
+    by_name = {item.name: item for item in piece.items}
+    names = [n for n in re.findall(r"\b(\w+)\s*\(", op.call) if n in by_name]
+    if not names:
+        return None
+    item = by_name[names[-1]]
+    while item.kind == "macro":
+        inner = [n for n in piece.needs[item.name] if n in by_name]
+        if len(inner) != 1:
+            break
+        item = by_name[inner[0]]
+    return item.file, item.line
+
+
+def address_lines(library: Path, pc: int, files: set[str]) -> Iterator[tuple[str, int]]:
+    """The lines of the patch at address `pc`, innermost call first; none without binutils."""
+    tool = shutil.which("addr2line")
+    if not tool:
+        return
+    done = subprocess.run(
+        [tool, "-i", "-e", str(library), hex(pc)],
+        capture_output=True, text=True, timeout=10, check=False,
+    )  # fmt: skip
+    for line in done.stdout.splitlines():
+        name, _, number = line.partition(" ")[0].rpartition(":")
+        found = next((file for file in files if name.endswith(file)), None)
+        if found and number.isdigit() and "kernel_snippets" not in name:
+            yield found, int(number)
+
+
+def follow_conformance(checks: Sequence[Check]) -> tuple[Check, ...]:
+    """Claims take their line from the divergence that has the same trace."""
+    known = {calls_of(c): (c.file, c.line) for c in reversed(checks) if c.group == "conformance"}
+    return tuple(
+        replace(c, file=known[calls_of(c)][0], line=known[calls_of(c)][1])
+        if c.group == "claim" and c.verdict == "fail" and calls_of(c) in known
+        else c
+        for c in checks
+    )
