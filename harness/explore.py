@@ -72,6 +72,7 @@ class Explored:
     checks: Mapping[tuple[str, str], Slot]
     claims: Mapping[str, Slot]
     errors: tuple[str, ...] = ()
+    blind: Step | None = None  # the initial world cannot even be observed
 
 
 @cache
@@ -148,6 +149,9 @@ class Driver:
 
     def explore(self) -> Explored:
         """Everything within the bounds, each finding with its trace."""
+        blind = self.blind()
+        if blind:
+            return Explored(COMPLETE, 0, 0, {}, {}, blind=blind)
         end = int(self.engine.kc_explore(self.run))
         slots = self.engine.kc_checks(self.run)
         names = [*self.state.offsets, *EXTRA]
@@ -167,6 +171,13 @@ class Driver:
             claims,
             tuple(self.audit()),
         )
+
+    def blind(self) -> Step | None:
+        """How observing the initial world crashes, where it does."""
+        step = self.ffi.new("struct kc_step *")
+        if not self.engine.kc_step(self.run, 1, self.ffi.NULL, -1, step):
+            return None
+        return Step("", {}, {}, {}, WHY[step.why], int(step.signal), int(step.pc))
 
     def slot(self, c_slot: Any, watch: int = -1) -> Slot:
         """One check's result, its first failure replayed."""
@@ -329,6 +340,7 @@ def encode(explored: Explored) -> dict[str, Any]:
         "checks": {"\t".join(k): asdict(v) for k, v in explored.checks.items()},
         "claims": {k: asdict(v) for k, v in explored.claims.items()},
         "errors": list(explored.errors),
+        "blind": asdict(explored.blind) if explored.blind else None,
     }
 
 
@@ -350,4 +362,5 @@ def decode(data: Mapping[str, Any]) -> Explored:
         checks,
         {k: slot(v) for k, v in data["claims"].items()},
         tuple(data["errors"]),
+        Step(**data["blind"]) if data["blind"] else None,
     )

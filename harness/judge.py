@@ -52,6 +52,19 @@ def judge(
     config: Mapping[str, bool],
 ) -> Iterator[Check]:
     """All verdicts, in the contract's order."""
+    if explored.blind:
+        how = signal_name(explored.blind.signal) if explored.blind.signal else explored.blind.why
+        yield Check(
+            "crash/observe",
+            "crash",
+            "fail",
+            "the functions by which the contract observes come back",
+            trace=(explored.blind,),
+            judged=1,
+            failed=1,
+            detail=f"reading the initial world did not come back: {how}; nothing else was run",
+        )
+        return
     died = {death.trace[-1].op: death for death in deaths}
     undriven = dict(rendered.unavailable) | {op: f"{op} killed its worker" for op in died}
     for op in loaded.contract.operations:

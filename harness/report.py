@@ -141,7 +141,7 @@ def explanation(check: Check) -> str:
 def table(result: Result, trace: Sequence[Step]) -> list[str]:
     """A trace, one line a step, in the contract's own columns."""
     if not trace or not any(step.observed for step in trace):
-        return [f"    {call_text(step)}" for step in trace]
+        return [f"    {call_text(step)}  {f'-> {step.why}' if step.why else ''}".rstrip() for step in trace]
     rows = [["", "call", *shown(result, trace[0])]]
     for number, step in enumerate(trace):
         cells = list(shown(result, step).values()) if step.observed else [f"-> {step.why}"]

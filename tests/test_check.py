@@ -144,6 +144,13 @@ def test_wild_writes_and_deep_recursion_are_findings() -> None:
     start = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
     wild = "	((volatile long *)folio)[1L << 40] = 1;"
     assert "crash/sub" in check(plant((start, added(wild) + start))).failed()
+    accessor = "+static inline unsigned int folio_mm0_id(struct folio *folio)\n+{\n"
+    endless = accessor + added(
+        "	volatile char x = folio_mm0_id(folio);\n\n	if (x != 3)\n		return x;"
+    )
+    done = check(plant((accessor, endless)))
+    assert (done.status, done.failed()) == (1, {"crash/observe"})
+    assert done.check("crash/observe")["where"]["file"] == "include/linux/rmap.h"
 
 
 def test_options(tmp_path: Path) -> None:

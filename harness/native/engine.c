@@ -614,7 +614,16 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 		memcpy(run->before, run->initial, run->words * 8);
 	}
 	if (!call) {
+		if (sigsetjmp(guard.env, 0)) {
+			guard.running = 0;
+			step->signal = guard.signal;
+			step->pc = guard.pc - run->base;
+			return step->why = guard.why;
+		}
+		guard.sequence++;
+		guard.running = 1;
 		run->s->observe(step->got);
+		guard.running = 0;
 		return 0;
 	}
 	memcpy(run->before, run->world, run->words * 8);
