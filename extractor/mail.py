@@ -59,7 +59,11 @@ def _contents(path: str, stdin: BinaryIO | None) -> Iterator[tuple[str, bytes]]:
     where = Path(path)
     try:
         if where.is_dir():
-            files = sorted(f for f in where.rglob("*") if f.is_file() and not f.name.startswith("."))
+            files = sorted(
+                f
+                for f in where.rglob("*")
+                if f.is_file() and not f.name.startswith(".") and f.suffix != ".md"
+            )
             if not files:
                 raise ExtractError("the directory holds no mail", file=path, hint="give a patch")
             for file in files:

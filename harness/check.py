@@ -29,6 +29,7 @@ from harness.explore import Call, Explored, Step
 from harness.judge import Check, Death, Verdict, judge, signal_name
 from harness.locate import follow_conformance, place
 from harness.render import Rendered, render
+from harness.translate import parameters
 
 ROUNDS = 4  # of compiling without what the compiler refused
 
@@ -88,7 +89,8 @@ def check(
             keep_sources(built, keep, loaded, patches)
         explored, deaths = run_all(loaded, rendered, built)
         checks = list(judge(loaded, explored, rendered, deaths, options))
-        placed = follow_conformance([place(c, loaded, piece, built.library) for c in checks])
+        counted = frozenset(f"claim/{c.id}" for c in loaded.contract.claims if "rmw" in parameters(c.holds))
+        placed = follow_conformance([place(c, loaded, piece, built.library) for c in checks], counted)
     if not explored.transitions and not deaths and not explored.blind:
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, lost)))
     return Result(

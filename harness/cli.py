@@ -138,7 +138,8 @@ def run_check(options: argparse.Namespace) -> int:
         print(checking.describe(lost), file=sys.stderr)
     emit(options, result)
     bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
-    return 1 if bad else 0
+    # What did not compile was not checked, so "all passed" would be untrue.
+    return 1 if bad else 2 if result.unresolved else 0
 
 
 def emit(options: argparse.Namespace, result: object) -> None:

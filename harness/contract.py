@@ -85,6 +85,7 @@ class Claim:
     sentence: str
     holds: Callable[..., bool]
     on: tuple[str, ...] = ()
+    least: Mapping[str, int] = field(default_factory=dict)  # bounds below which it cannot show
 
 
 @dataclass(frozen=True)

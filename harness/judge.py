@@ -159,7 +159,7 @@ def judge_crashes(
     verdict, why = settle(shortest, explored, "")
     made = _check("crash/deadlock", "crash", verdict, "no lock is left held for ever", shortest, why)
     detail = "it waits for a lock that nobody will release" if stuck else ""
-    yield replace(made, detail=detail, failed=sum(s.failed for s in stuck))
+    yield replace(made, detail=detail, failed=sum(s.failed for s in stuck), judged=explored.transitions)
 
 
 def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]) -> Iterator[Check]:
@@ -177,6 +177,9 @@ def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]
         else:
             verdict, why = settle(slot, explored, reason)
             verdict = "fail" if verdict == "pass" else verdict
+            small = [f"{k}={v}" for k, v in claim.least.items() if loaded.bounds.get(k, v) < v]
+            if small:
+                verdict, why = "unknown", f"it takes at least {', '.join(small)} to show"
         made = _check(f"claim/{claim.id}", "claim", verdict, claim.title, slot, why)
         detail = ""
         if claim.kind == "possible" and verdict == "fail":

@@ -27,7 +27,11 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
     elif last.changed_pc:
         # Of the chain of inlined calls, the outermost: the line of the operation's own function.
         spot = ([None, *address_lines(library, last.changed_pc, files)])[-1]
-    elif last.warning and check.id.endswith("/warnings") and last.warning["file"] in files:
+    elif (
+        last.warning
+        and (check.group == "misuse" or check.id.endswith("/warnings"))
+        and last.warning["file"] in files
+    ):
         spot = str(last.warning["file"]), int(last.warning["line"])
     found = spot or function_line(last.op, loaded, piece)
     return replace(check, file=found[0], line=found[1]) if found else check
@@ -67,12 +71,16 @@ def address_lines(library: Path, pc: int, files: set[str]) -> Iterator[tuple[str
             yield found, int(number)
 
 
-def follow_conformance(checks: Sequence[Check]) -> tuple[Check, ...]:
-    """Claims take their line from the divergence that has the same trace."""
-    known = {calls_of(c): (c.file, c.line) for c in reversed(checks) if c.group == "conformance"}
+def follow_conformance(checks: Sequence[Check], counted: frozenset[str]) -> tuple[Check, ...]:
+    """Claims take their line from the divergence with the same trace; not those in `counted`."""
+    known = {
+        calls_of(c): (c.file, c.line)
+        for c in reversed(checks)
+        if c.group == "conformance" and c.trace and c.trace[-1].changed_pc
+    }
     return tuple(
         replace(c, file=known[calls_of(c)][0], line=known[calls_of(c)][1])
-        if c.group == "claim" and c.verdict == "fail" and calls_of(c) in known
+        if c.group == "claim" and c.verdict == "fail" and calls_of(c) in known and c.id not in counted
         else c
         for c in checks
     )

@@ -55,7 +55,7 @@ def overlay(piece: Slice, file: str) -> str:
 
 
 def _include(item: Item) -> str:
-    if not (INCLUDE / item.name).is_file() or ".." in item.name:
+    if item.name.startswith("/") or ".." in item.name or not (INCLUDE / item.name).is_file():
         raise ExtractError(
             f"the patch includes <{item.name}>, for which there is no shim",
             file=item.file,

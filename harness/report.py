@@ -44,7 +44,7 @@ def head(result: Result, color: bool) -> list[str]:
     """The first three lines: the verdict, of what, within which bounds."""
     failed, unknown, passed = result.count("fail"), result.count("unknown"), result.count("pass")
     word = paint("FAIL", "1;31", color) if failed else paint("PASS", "1;32", color)
-    if not failed and unknown and not passed:
+    if not failed and (result.unresolved or (unknown and not passed)):
         word = paint("UNKNOWN", "1;33", color)
     defects = len(list(merged(result)))
     counts = [f"{failed} of {len(result.checks)} checks failed"] if failed else []
@@ -69,7 +69,7 @@ def merged(result: Result) -> Iterator[list[Check]]:
     failing = [c for c in result.checks if c.verdict == "fail"]
     for check in sorted(failing, key=lambda c: order[c.group]):
         keys: set[object] = {check.merge} if check.merge else set()
-        keys.add(calls_of(check))
+        keys.add((calls_of(check), check.file, check.line))
         home = next((block for block in blocks if block[0] & keys), None)
         if home is None:
             blocks.append((keys, [check]))

@@ -57,7 +57,7 @@ def load(folder: Path, declarations: str, source: str, flags: tuple[str, ...] = 
     """`source` compiled with nothing below it, and loaded; `declarations` are exported from it."""
     path = folder / "exerciser.so"
     said = gcc(PREAMBLE + source, "-shared", "-nostdlib", "-Wl,-z,defs", "-o", path, flags=flags)
-    assert said == ""
+    assert not said, said
     undefined = subprocess.run(["nm", "-u", path], capture_output=True, text=True, check=True)
     assert undefined.stdout == ""
     ffi = FFI()

@@ -124,6 +124,25 @@ def test_a_function_without_a_shim_is_named_and_the_rest_goes_on() -> None:
     assert done.json["subject"]["unresolved"][0]["name"] == "frobnicate"
 
 
+def test_what_does_not_compile_has_not_passed() -> None:
+    old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
+    done = kconform("check", "-", stdin=plant(REPAIR, (old, "+	frobnicate(folio);\n" + old)))
+    assert done.status == 2 and done.out.startswith("UNKNOWN")
+
+
+def test_a_second_defect_is_a_finding_of_its_own() -> None:
+    old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) + diff;"
+    done = kconform("check", "-", stdin=plant((old, "+	atomic_or(1, &folio->_pincount);\n" + old)))
+    assert "also conformance/add/elsewhere" in done.out
+    assert "FINDING claim/one-atomic-rmw-per-update" in done.out
+
+
+def test_a_host_file_is_not_included() -> None:
+    old = "+#include <linux/bit_spinlock.h>\n"
+    done = check(plant((old, old + '+#include "/etc/passwd"\n')))
+    assert done.status == 2 and "no shim" in done.err
+
+
 @pytest.mark.parametrize(
     "code, word",
     [
@@ -156,7 +175,7 @@ def test_wild_writes_and_deep_recursion_are_findings() -> None:
 def test_options(tmp_path: Path) -> None:
     small = check(V1, "--bound", "mms=2", "--bound", "pages=2")
     assert small.json["bounds"] == {"mms": 2, "pages": 2}
-    assert small.check("claim/three-mms-stay-shared")["verdict"] == "fail"
+    assert small.check("claim/three-mms-stay-shared")["verdict"] == "unknown"
     quiet = check(V1, "--config", "CONFIG_DEBUG_VM=n")
     assert quiet.check("misuse/add/count")["verdict"] == "unknown"
     assert quiet.failed() == FOUND

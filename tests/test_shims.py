@@ -4,14 +4,27 @@
 from __future__ import annotations
 
 import itertools
+import random
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cffi import FFI
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from harness.build import CODE, DIALECT, LINK, WARNINGS, run_compiler
-from kernel_snippets import INCLUDE
+from kernel_snippets import INCLUDE, ROOT
+from tests.shim_subject import DEBUG_VM, gcc, load
 
 SOURCE = """
 #define KC_RECORD_DEFINE
@@ -159,3 +172,703 @@ def test_every_header_compiles_alone(tmp_path: Path) -> None:
             arguments = [*DIALECT, *WARNINGS, "-Werror", "-DCONFIG_64BIT=1", flag, "-I", INCLUDE]
             status, output = run_compiler([*arguments, "-c", "one.c"], tmp_path)
             assert status == 0, output
+
+
+# Headers, with more warnings than a subject gets, alone and in any order.
+
+HEADERS = sorted(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*.h"))
+CONFIGS = {"vm": DEBUG_VM, "no-vm": (), "pgflags": (*DEBUG_VM, "-DCONFIG_DEBUG_VM_PGFLAGS=1")}
+
+
+def includes(names: list[str]) -> str:
+    return "".join(f"#include <{name}>\n" for name in names)
+
+
+@pytest.mark.parametrize("flags", CONFIGS.values(), ids=CONFIGS)
+def test_every_header_compiles_alone_with_extra_warnings(flags: tuple[str, ...]) -> None:
+    for name in HEADERS:
+        assert gcc(includes([name]), "-fsyntax-only", flags=flags) == "", name
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_headers_compile_in_any_order(seed: int) -> None:
+    names = HEADERS * 2
+    random.Random(seed).shuffle(names)
+    assert gcc(includes(names), "-fsyntax-only") == ""
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_every_header_says_how_faithful_it_is(name: str) -> None:
+    text = (INCLUDE / name).read_text()
+    assert text.startswith("/* SPDX-License-Identifier: GPL-2.0-only */\n")
+    if name != "kconform/record.h":  # that is the telling itself
+        assert re.search(r"^(/\*| \*) (exact|recording|inert): ", text, re.M)
+    assert f"`{name}`" in (ROOT / "README.md").read_text()
+
+
+def test_a_libc_header_is_not_found() -> None:
+    assert "stdio.h: No such file" in gcc("#include <stdio.h>\n", "-fsyntax-only")
+
+
+# Atomics: every operation of each family, over values where signs, carries and wraps show.
+
+# Old value, i, u -> new value, what the call gives, read-modify-writes.
+Model = Callable[[int, int, int], tuple[int, int, int]]
+ORDERS = ("", "_acquire", "_release", "_relaxed")
+FAMILIES = {
+    "atomic": ("atomic_t", "int", 32),
+    "atomic64": ("atomic64_t", "s64", 64),
+    "atomic_long": ("atomic_long_t", "long", 64),
+}
+MATH: dict[str, Callable[[int, int], int]] = {
+    "add": lambda v, i: v + i,
+    "sub": lambda v, i: v - i,
+    "and": lambda v, i: v & i,
+    "andnot": lambda v, i: v & ~i,
+    "or": lambda v, i: v | i,
+    "xor": lambda v, i: v ^ i,
+}
+
+
+def signed(value: int, bits: int) -> int:
+    return (value + (1 << bits - 1)) % (1 << bits) - (1 << bits - 1)
+
+
+def boundary(bits: int) -> list[int]:
+    top = 2 ** (bits - 1)
+    return [0, 1, -1, 2, -2, 0x55555555, top - 1, -top, top - 2, 1 - top]
+
+
+def rmw(bits: int, math: Callable[[int, int], int], gives: str, by_one: bool = False) -> Model:
+    """The model of one read-modify-write; `gives` says what of it the caller gets."""
+
+    def model(v: int, i: int, u: int) -> tuple[int, int, int]:
+        new = signed(math(v, 1 if by_one else i), bits)
+        told = {"nothing": 0, "old": v, "new": new, "zero": int(new == 0), "negative": int(new < 0)}
+        return new, told[gives], 1
+
+    return model
+
+
+def unconditional_ops(bits: int) -> Iterator[tuple[str, str, Model]]:
+    """Name, what C has after the name, model."""
+    for name, math in MATH.items():
+        yield name, "(i, p), 0", rmw(bits, math, "nothing")
+        for o in ORDERS:
+            yield f"fetch_{name}{o}", "(i, p)", rmw(bits, math, "old")
+            if name in ("add", "sub"):
+                yield f"{name}_return{o}", "(i, p)", rmw(bits, math, "new")
+    for name, math in (("inc", MATH["add"]), ("dec", MATH["sub"])):
+        yield name, "(p), 0", rmw(bits, math, "nothing", by_one=True)
+        yield f"{name}_and_test", "(p)", rmw(bits, math, "zero", by_one=True)
+        for o in ORDERS:
+            yield f"{name}_return{o}", "(p)", rmw(bits, math, "new", by_one=True)
+            yield f"fetch_{name}{o}", "(p)", rmw(bits, math, "old", by_one=True)
+    yield "sub_and_test", "(i, p)", rmw(bits, MATH["sub"], "zero")
+    for o in ORDERS:
+        yield f"add_negative{o}", "(i, p)", rmw(bits, MATH["add"], "negative")
+        yield f"xchg{o}", "(p, i)", rmw(bits, lambda v, i: i, "old")
+    for o in ("", "_release"):
+        yield f"set{o}", "(p, i), 0", lambda v, i, u: (i, 0, 0)
+    for o in ("", "_acquire"):
+        yield f"read{o}", "(p)", lambda v, i, u: (v, v, 0)
+
+
+def conditional_ops(bits: int) -> Iterator[tuple[str, str, Model]]:
+    def when(due: bool, v: int, by: int, gives: int) -> tuple[int, int, int]:
+        return (signed(v + by, bits) if due else v, gives, int(due))
+
+    for o in ORDERS:
+        yield f"cmpxchg{o}", "(p, u, i)", lambda v, i, u: (i if v == u else v, v, 1)
+        # Where it fails, *old becomes what was seen; where it succeeds, it was that already.
+        yield (
+            f"try_cmpxchg{o}",
+            "(p, &u, i) * 2 + (u == v)",
+            lambda v, i, u: (
+                i if v == u else v,
+                2 * (v == u) + 1,
+                1,
+            ),
+        )
+    yield "fetch_add_unless", "(p, i, u)", lambda v, i, u: when(v != u, v, i, v)
+    yield "add_unless", "(p, i, u)", lambda v, i, u: when(v != u, v, i, int(v != u))
+    yield "inc_not_zero", "(p)", lambda v, i, u: when(v != 0, v, 1, int(v != 0))
+    yield "inc_unless_negative", "(p)", lambda v, i, u: when(v >= 0, v, 1, int(v >= 0))
+    yield "dec_unless_positive", "(p)", lambda v, i, u: when(v <= 0, v, -1, int(v <= 0))
+    yield "dec_if_positive", "(p)", lambda v, i, u: when(v > 0, v, -1, signed(v - 1, bits))
+
+
+def atomic_ops(bits: int) -> list[tuple[str, str, Model]]:
+    return [*unconditional_ops(bits), *conditional_ops(bits)]
+
+
+def exerciser(prefix: str, name: str, arguments: str) -> str:
+    kind, value, _ = FAMILIES[prefix]
+    return f"""
+EXPORT void t_{prefix}_{name}(long long v_, long long i_, long long u_, long long *out);
+void t_{prefix}_{name}(long long v_, long long i_, long long u_, long long *out)
+{{
+	{value} v = v_, i = i_, u = u_;
+	{kind} a = {{ v }}, *p = &a;
+
+	(void)i, (void)u;
+	kc_record.rmw = 0;
+	out[1] = ({prefix}_{name}{arguments});
+	out[0] = a.counter;
+	out[2] = kc_record.rmw;
+}}
+"""
+
+
+@pytest.fixture(scope="module")
+def atomics(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    source, declarations = "#include <linux/atomic.h>\n", ""
+    for prefix, (_, _, bits) in FAMILIES.items():
+        for name, arguments, _ in atomic_ops(bits):
+            source += exerciser(prefix, name, arguments)
+            declarations += f"void t_{prefix}_{name}(long long, long long, long long, long long *);\n"
+    return load(tmp_path_factory.mktemp("atomics"), declarations, source)
+
+
+@pytest.mark.parametrize("prefix", FAMILIES)
+def test_every_atomic_of_a_family(prefix: str, atomics: Any) -> None:
+    ffi, lib = atomics
+    bits = FAMILIES[prefix][2]
+    out = ffi.new("long long[3]")
+    for name, arguments, model in atomic_ops(bits):
+        run = getattr(lib, f"t_{prefix}_{name}")
+        for v, i in itertools.product(boundary(bits), repeat=2):
+            for u in {v, i, 0, -1} if "u" in arguments else {0}:
+                run(v, i, u, out)
+                assert tuple(out) == model(v, i, u), (name, v, i, u)
+
+
+def check(folder: Path, headers: str, body: str, flags: tuple[str, ...] = DEBUG_VM) -> None:
+    """Runs C statements; CHECK(x) fails the test and shows its line of `body`."""
+    source = (
+        f"{includes(headers.split())}#define CHECK(x) do {{ if (!(x)) return __LINE__; }} while (0)\n"
+        f"EXPORT int check(void);\nint check(void)\n{{\n#line 1\n{body}\n\treturn 0;\n}}\n"
+    )
+    _, lib = load(folder, "int check(void);", source, flags)
+    line = lib.check()
+    assert line == 0, body.split("\n")[line - 1]
+
+
+def test_plain_words_are_exchanged(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/atomic.h",
+        """
+	unsigned char c = 1;
+	unsigned long l = 7, old = 6;
+	int x = 5, *p = &x;
+
+	CHECK(xchg(&c, 255) == 1 && c == 255 && kc_record.rmw == 1);
+	CHECK(!try_cmpxchg(&l, &old, 9) && old == 7 && l == 7 && kc_record.rmw == 2);
+	CHECK(try_cmpxchg_acquire(&l, &old, 9) && old == 7 && l == 9);
+	CHECK(cmpxchg(&l, 8, 1) == 9 && l == 9 && cmpxchg_release(&l, 9, 1) == 9 && l == 1);
+	CHECK(xchg_relaxed(&p, NULL) == &x && !p && kc_record.rmw == 6);
+""",
+    )
+
+
+# Places of bits, and the bit operations that the tests above do not have.
+
+
+def test_places_of_bits(tmp_path: Path) -> None:
+    declarations = """
+    unsigned long t_ffs(unsigned long); unsigned long t_fls(unsigned long);
+    int t_fls64(unsigned long); int t_weight(unsigned long); int t_ffs32(int); int t_fls32(int);
+    unsigned long t_next(const unsigned long *, unsigned long, unsigned long);
+    unsigned long t_zero(const unsigned long *, unsigned long, unsigned long);
+    """
+    source = """
+#include <linux/bitops.h>
+EXPORT unsigned long t_ffs(unsigned long w) { return __ffs(w); }
+EXPORT unsigned long t_fls(unsigned long w) { return __fls(w); }
+EXPORT int t_fls64(unsigned long w) { return fls64(w); }
+EXPORT int t_weight(unsigned long w) { return hweight_long(w); }
+EXPORT int t_ffs32(int w) { return ffs(w); }
+EXPORT int t_fls32(int w) { return fls(w); }
+EXPORT unsigned long t_next(const unsigned long *p, unsigned long n, unsigned long f)
+{ return find_next_bit(p, n, f); }
+EXPORT unsigned long t_zero(const unsigned long *p, unsigned long n, unsigned long f)
+{ return find_next_zero_bit(p, n, f); }
+"""
+    ffi, lib = load(tmp_path, declarations, source)
+    for low, high in itertools.combinations_with_replacement(range(64), 2):
+        word = 1 << low | 1 << high
+        assert (lib.t_ffs(word), lib.t_fls(word), lib.t_fls64(word)) == (low, high, high + 1)
+        assert lib.t_weight(word) == bin(word).count("1")
+        half = signed(word, 32)
+        assert lib.t_ffs32(half) == (low + 1 if low < 32 else 0)
+        assert lib.t_fls32(half) == (half % 2**32).bit_length()
+    assert (lib.t_fls64(0), lib.t_weight(2**64 - 1)) == (0, 64)
+    chance = random.Random(1)
+    for _ in range(2000):
+        value = chance.getrandbits(192) & chance.getrandbits(192) & chance.getrandbits(192)
+        size, start = chance.randrange(193), chance.randrange(200)
+        words = [value >> 64 * k & 2**64 - 1 for k in range(3)]
+        want = next((n for n in range(start, size) if value >> n & 1), size)
+        assert lib.t_next(ffi.new("unsigned long[3]", words), size, start) == want
+        inverse = ffi.new("unsigned long[3]", [word ^ 2**64 - 1 for word in words])
+        assert lib.t_zero(inverse, size, start) == want
+
+
+def test_other_bit_operations(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/bitops.h",
+        """
+	unsigned long word = 0x81, two[2] = { 0, 4 }, bit, seen = 0;
+
+	CHECK(xor_unlock_is_negative_byte(1, &word) && word == 0x80 && kc_record.rmw == 1);
+	CHECK(!xor_unlock_is_negative_byte(0x81, two) && two[0] == 0x81 && kc_record.rmw == 2);
+	assign_bit(70, two, 1);
+	__assign_bit(7, two, 0);
+	CHECK(two[0] == 1 && two[1] == 0x44 && kc_record.rmw == 3);
+	CHECK(__test_and_change_bit(70, two) && !__test_and_change_bit(70, two));
+	CHECK(test_bit_acquire(70, two) && !test_bit_acquire(71, two) && kc_record.rmw == 3);
+	for_each_set_bit(bit, two, 128)
+		seen = seen * 100 + bit;
+	CHECK(seen == 6670 && ffz(7ul) == 3);
+""",
+    )
+
+
+# Locks.
+
+LOCKS = """
+#include <linux/bit_spinlock.h>
+#include <linux/spinlock.h>
+static unsigned long word;
+static spinlock_t plain;
+static int asked, why_asked;
+static void let_go(int why, const struct kc_site *site)
+{
+	asked++;
+	why_asked = why;
+	if (asked == 3) {
+		word = 0;
+		plain.kc_held = 0;
+	}
+}
+EXPORT void held(unsigned long w)
+{
+	word = w;
+	plain.kc_held = !!w;
+	asked = 0;
+	kc_record = (struct kc_record){ .stop = let_go };
+}
+EXPORT unsigned long get(void) { return word; }
+EXPORT int asks(void) { return asked * 10 + why_asked; }
+EXPORT void lock(int nr) { bit_spin_lock(nr, &word); }
+EXPORT int attempt(int nr) { return bit_spin_trylock(nr, &word); }
+EXPORT void unlock(int nr) { bit_spin_unlock(nr, &word); }
+EXPORT void plain_unlock(int nr) { __bit_spin_unlock(nr, &word); }
+EXPORT int locked(int nr) { return bit_spin_is_locked(nr, &word); }
+EXPORT void spin(void) { spin_lock(&plain); }
+EXPORT int spin_attempt(void) { return spin_trylock(&plain); }
+EXPORT void spin_release(void) { spin_unlock(&plain); }
+EXPORT int spinning(void) { return spin_is_locked(&plain); }
+"""
+
+
+@pytest.fixture(scope="module")
+def locks(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return load(
+        tmp_path_factory.mktemp("locks"),
+        "void held(unsigned long); unsigned long get(void); int asks(void); void lock(int);"
+        "int attempt(int); void unlock(int); void plain_unlock(int); int locked(int);"
+        "void spin(void); int spin_attempt(void); void spin_release(void); int spinning(void);",
+        LOCKS,
+    )
+
+
+def test_the_bit_spinlock_on_every_bit(locks: Any) -> None:
+    _, lib = locks
+    for nr in range(64):
+        for rest in (0, (2**64 - 1) ^ 1 << nr):
+            lib.held(rest)
+            lib.lock(nr)
+            assert (lib.get(), lib.locked(nr), lib.record().rmw) == (rest | 1 << nr, 1, 1)
+            assert (lib.attempt(nr), lib.record().rmw) == (0, 2)
+            lib.unlock(nr)
+            assert (lib.get(), lib.locked(nr), lib.record().rmw) == (rest, 0, 3)
+            assert lib.attempt(nr) == 1
+            lib.plain_unlock(nr)
+            assert (lib.get(), lib.record().rmw, lib.record().warnings) == (rest, 4, 0)
+
+
+def test_a_held_lock_is_said_until_it_is_free(locks: Any) -> None:
+    _, lib = locks
+    lib.held(1 << 63)
+    lib.lock(63)
+    assert (lib.asks(), lib.get(), lib.record().rmw) == (31, 1 << 63, 4)
+    lib.held(1)
+    lib.spin()
+    assert (lib.asks(), lib.spinning(), lib.record().rmw) == (31, 1, 4)
+
+
+@pytest.mark.parametrize("release", ["unlock", "plain_unlock"])
+def test_releasing_a_free_bit_is_a_bug(release: str, locks: Any) -> None:
+    ffi, lib = locks
+    lib.held(2)
+    getattr(lib, release)(0)
+    assert (lib.record().warnings, lib.record().first.kind, lib.get()) == (1, BUG, 2)
+    assert ffi.string(lib.record().first.file).endswith(b"linux/bit_spinlock.h")
+
+
+def test_the_spinlock(locks: Any) -> None:
+    _, lib = locks
+    lib.held(0)
+    lib.spin()
+    assert (lib.spinning(), lib.spin_attempt(), lib.record().rmw) == (1, 0, 2)
+    lib.spin_release()
+    assert (lib.spinning(), lib.record().warnings) == (0, 0)
+    lib.spin_release()
+    assert (lib.record().warnings, lib.record().first.kind) == (1, BUG)
+
+
+# Warnings: every macro.
+
+WARN, VM_WARN, BUG, VM_BUG = range(4)
+FORMATTED = ("WARN", "WARN_ONCE", "VM_WARN", "VM_WARN_ONCE")
+DUMPED = ("_FOLIO", "_PAGE", "_MM", "_VMA")
+PLAIN_VALUE = ("WARN_ON", "WARN_ON_ONCE", "WARN", "WARN_ONCE")
+VM_VALUE = (
+    "VM_WARN_ON VM_WARN_ON_ONCE VM_WARN VM_WARN_ONCE VM_WARN_ON_PAGE VM_WARN_ON_ONCE_PAGE "
+    "VM_WARN_ON_FOLIO VM_WARN_ON_ONCE_FOLIO VM_WARN_ON_ONCE_MM VM_WARN_ON_ONCE_VMA"
+).split()
+VM_BUGS = "VM_BUG_ON VM_BUG_ON_PAGE VM_BUG_ON_FOLIO VM_BUG_ON_VMA VM_BUG_ON_MM".split()
+MACROS = {
+    **dict.fromkeys(PLAIN_VALUE, WARN),
+    **dict.fromkeys(VM_VALUE, VM_WARN),
+    "BUG_ON": BUG,
+    **dict.fromkeys(VM_BUGS, VM_BUG),
+}
+
+
+def warners() -> tuple[str, str]:
+    """A function for each macro: its value, or 7; counts how often its arguments are evaluated."""
+    source, declarations = "#include <linux/mmdebug.h>\n#include <linux/types.h>\n", ""
+    for at, macro in enumerate(MACROS):
+        prototype = f"int t_{macro}(int n, int *seen)"
+        more = ', "%d", args++' if macro in FORMATTED else ", NULL" if macro.endswith(DUMPED) else ""
+        value = "told = " if macro in (*PLAIN_VALUE, *VM_VALUE) else ""
+        declarations += prototype + ";\n"
+        source += (
+            f"EXPORT {prototype};\n{prototype}\n{{\n\tint told = 7, args = 0;\n\n"
+            f'#line {100 + at} "mm/patch.c"\n\t{value}{macro}(n++ > 1{more});\n'
+            "\tseen[0] = n;\n\tseen[1] = args;\n\treturn told;\n}\n"
+        )
+    return declarations, source
+
+
+def test_every_warning_is_recorded_with_its_place(tmp_path: Path) -> None:
+    ffi, lib = load(tmp_path, *warners())
+    seen, record = ffi.new("int[2]"), lib.record()
+    for at, (macro, kind) in enumerate(MACROS.items()):
+        for n in (2, 1, 3):  # _ONCE fires every time
+            record.warnings, record.first, record.last = 0, ffi.NULL, ffi.NULL
+            told, fired = getattr(lib, f"t_{macro}")(n, seen), int(n > 1)
+            assert told == (fired if macro in (*PLAIN_VALUE, *VM_VALUE) else 7), macro
+            assert (record.warnings, list(seen)) == (fired, [n + 1, fired * (macro in FORMATTED)]), macro
+            assert record.first == record.last and bool(record.first) == bool(fired)
+        site = record.first
+        assert (site.kind, site.line, ffi.string(site.macro)) == (kind, 100 + at, macro.encode())
+        assert (ffi.string(site.condition), ffi.string(site.file)) == (b"n++ > 1", b"mm/patch.c")
+
+
+def test_vm_macros_are_only_compiled_without_debug_vm(tmp_path: Path) -> None:
+    ffi, lib = load(tmp_path, *warners(), flags=())
+    seen, record = ffi.new("int[2]"), lib.record()
+    for macro in (*VM_VALUE, *VM_BUGS):
+        told = getattr(lib, f"t_{macro}")(5, seen)
+        assert (told, record.warnings, list(seen)) == (0 if macro in VM_VALUE else 7, 0, [5, 0]), macro
+    unknown = "#include <linux/mmdebug.h>\nvoid f(void) { VM_WARN_ON(nothing); }\n"
+    assert "undeclared" in gcc(unknown, "-fsyntax-only", flags=())
+
+
+def test_first_and_last_warning_are_kept_and_bugs_go_on(tmp_path: Path) -> None:
+    body = '#line 5 "a.h"\n\tWARN_ON(WARN_ON(1));\n\tBUG();\n\treturn 3;\n'
+    source = f"#include <linux/bug.h>\nEXPORT int go(void);\nint go(void)\n{{\n{body}}}\n"
+    ffi, lib = load(tmp_path, "int go(void);", source)
+    assert lib.go() == 3
+    record = lib.record()
+    assert record.warnings == 3
+    assert (record.first.line, ffi.string(record.first.condition)) == (5, b"1")
+    assert (record.last.line, record.last.kind) == (6, BUG)
+
+
+# IDs.
+
+IDA = """
+#include <linux/idr.h>
+static DEFINE_IDA(ids);
+EXPORT int get(unsigned int min, unsigned int max)
+{
+	return ida_alloc_range(&ids, min, max, GFP_KERNEL);
+}
+EXPORT void put(unsigned int id) { ida_free(&ids, id); }
+EXPORT void fail(unsigned int n) { kc_fail_allocations = n; }
+EXPORT int empty(void) { return ida_is_empty(&ids); }
+EXPORT void reset(void)
+{
+	ida_destroy(&ids);
+	kc_record.warnings = 0;
+	fail(0);
+}
+EXPORT int fill(unsigned int min, unsigned int max)
+{
+	for (unsigned int id = min; id <= max; id++)
+		if (ida_alloc_range(&ids, min, max, GFP_KERNEL) != id)
+			return id;
+	return -1;
+}
+"""
+IDA_CALLS = (
+    "int get(unsigned int, unsigned int); void put(unsigned int); void reset(void);"
+    "void fail(unsigned int); int empty(void); int fill(unsigned int, unsigned int);"
+)
+ENOMEM, ENOSPC, IDS = 12, 28, 2**20
+
+
+@pytest.fixture(scope="module")
+def ida(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return load(tmp_path_factory.mktemp("ida"), IDA_CALLS, IDA)[1]
+
+
+def test_ids_are_the_lowest_free(ida: Any) -> None:
+    class Allocator(RuleBasedStateMachine):
+        @initialize()
+        def fresh(self) -> None:
+            ida.reset()
+            self.used: set[int] = set()
+            self.warned = self.failing = 0
+
+        @rule(
+            low=st.sampled_from([0, 1, 60, 63, 64, 4090, IDS - 2]) | st.integers(0, 200),
+            more=st.integers(0, 130),
+        )
+        def allocate(self, low: int, more: int) -> None:
+            high = min(low + more, IDS - 1)
+            want = next((n for n in range(low, high + 1) if n not in self.used), -ENOSPC)
+            if want >= 0 and self.failing:
+                self.failing, want = self.failing - 1, -ENOMEM
+            assert ida.get(low, high) == want
+            self.used |= {want} - {-ENOSPC, -ENOMEM}
+
+        @rule()
+        def fill_words(self) -> None:
+            while not self.failing and ida.get(0, 130) >= 0:
+                pass
+            if not self.failing:
+                self.used |= set(range(131))
+
+        @rule(n=st.integers(1, 2))
+        def memory_runs_out(self, n: int) -> None:
+            ida.fail(n)
+            self.failing = n
+
+        @precondition(lambda self: self.used)
+        @rule(data=st.data())
+        def free(self, data: st.DataObject) -> None:
+            number = data.draw(st.sampled_from(sorted(self.used)))
+            self.used.remove(number)
+            ida.put(number)
+            assert ida.record().warnings == self.warned
+
+        @rule(number=st.integers(0, 200) | st.sampled_from([IDS, 2**31 - 1]))
+        def free_what_is_free(self, number: int) -> None:
+            if number not in self.used:
+                ida.put(number)
+                self.warned += 1
+                assert ida.record().warnings == self.warned
+
+        @rule()
+        def ask(self) -> None:
+            assert ida.empty() == (not self.used)
+
+    run_state_machine_as_test(
+        Allocator, settings=settings(max_examples=80, stateful_step_count=40, deadline=None)
+    )
+
+
+def test_ids_run_out(ida: Any) -> None:
+    """All of 1 to 2^20 - 1, with 0 free below them: the search must not start over each time."""
+    ida.reset()
+    assert ida.fill(1, IDS - 1) == -1
+    assert ida.get(1, IDS - 1) == -ENOSPC
+    ida.put(777_777)
+    assert (ida.get(1, IDS - 1), ida.get(1, IDS - 1)) == (777_777, -ENOSPC)
+    assert (ida.get(0, 2**32 - 1), ida.get(0, 2**31 - 1)) == (0, -ENOMEM)
+    assert ida.get(IDS, IDS) == -ENOMEM  # more than the shim's storage holds
+    assert (ida.get(2**31, 2**32 - 1), ida.get(5, 4)) == (-ENOSPC, -ENOSPC)
+    ida.put(2**31)
+    assert ida.record().warnings == 0
+
+
+# Records, counts, lists and the small headers.
+
+
+def test_layout(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/mm.h linux/rmap.h",
+        """
+	struct folio folio = {};
+
+	CHECK(sizeof(struct page) == 64 && sizeof(struct folio) == 256);
+	CHECK(offsetof(struct page, _mapcount) == 48 && offsetof(struct page, _refcount) == 52);
+	CHECK(offsetof(struct folio, _large_mapcount) == 80);
+	CHECK(offsetof(struct folio, _pincount) == 92);
+	CHECK(offsetof(struct folio, _nr_pages) == 64 + 56);
+	CHECK(offsetof(struct folio, _deferred_list) == 128 + 16);
+	CHECK(offsetof(struct mm_struct, cpu_bitmap) == sizeof(struct mm_struct));
+	folio._mapcount_1.counter = 5;
+	CHECK(folio_page(&folio, 1)->_mapcount.counter == 5);
+	CHECK(PG_head == 6 && PG_mlocked == 19 && NR_PAGEFLAGS == 20 && PGTY_hugetlb == 0xf4);
+""",
+    )
+
+
+@pytest.mark.parametrize("flags", CONFIGS.values(), ids=CONFIGS)
+def test_folios(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    check(
+        tmp_path,
+        "linux/mm.h",
+        """
+	static struct folio folio;
+	struct folio *f = &folio;
+
+	atomic_set(&f->_mapcount, -1);
+	CHECK(!folio_test_large(f) && !folio_test_hugetlb(f) && folio_nr_pages(f) == 1);
+	CHECK(folio_order(f) == 0 && folio_size(f) == 4096 && !folio_mapped(f));
+	atomic_inc(&f->_mapcount);
+	CHECK(folio_mapcount(f) == 1 && folio_mapped(f));
+	f->page.page_type = UINT_MAX;
+	__folio_set_hugetlb(f);
+	CHECK(folio_test_hugetlb(f) && !folio_test_slab(f) && f->page.page_type == 0xf4000000u);
+	CHECK(page_has_type(&f->page) && folio_mapcount(f) == 0);
+	__folio_clear_hugetlb(f);
+	CHECK(!folio_test_hugetlb(f) && f->page.page_type == UINT_MAX && !page_has_type(&f->page));
+	__folio_set_head(f);
+	f->_flags_1 = 9;
+	f->_nr_pages = 512;
+	set_compound_head(folio_page(f, 1), &f->page);
+	atomic_set(&f->_large_mapcount, 2);
+	CHECK(f->flags == 1ul << PG_head && PageHead(&f->page) && !PageTail(&f->page));
+	CHECK(folio_test_large(f) && folio_order(f) == 9 && folio_nr_pages(f) == 512);
+	CHECK(folio_size(f) == 2 << 20 && folio_mapcount(f) == 3 && folio_mapped(f));
+	CHECK(page_folio(folio_page(f, 1)) == f && PageTail(folio_page(f, 1)));
+	CHECK(compound_head(folio_page(f, 1)) == &f->page && page_mapped(folio_page(f, 1)));
+	kc_record.rmw = 0;
+	folio_set_partially_mapped(f);
+	CHECK(f->_flags_1 == (9 | 1ul << PG_reclaim) && kc_record.rmw == 1);
+	CHECK(folio_test_clear_partially_mapped(f) && !folio_test_partially_mapped(f));
+	folio_set_count(f, 1);
+	CHECK(folio_try_get(f) && folio_ref_count(f) == 2 && !folio_ref_freeze(f, 1));
+	CHECK(folio_ref_freeze(f, 2) && !folio_try_get(f));
+	folio_ref_unfreeze(f, 1);
+	CHECK(folio_ref_dec_and_test(f) && page_count(&f->page) == 0);
+	CHECK(kc_record.warnings == 0);
+""",
+        flags,
+    )
+
+
+def test_wrong_folios_warn(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/mm.h",
+        """
+	static struct folio folio;
+
+	folio_large_mapcount(&folio);
+	CHECK(kc_record.warnings == 1 && kc_record.last->kind == KC_VM_WARN);
+	__folio_set_hugetlb(&folio);
+	CHECK(kc_record.warnings == 2 && kc_record.last->kind == KC_VM_BUG);
+	folio_ref_unfreeze(&folio, 0);
+	CHECK(kc_record.warnings == 3 && kc_record.last->kind == KC_VM_BUG);
+""",
+    )
+
+
+def test_lists(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/list.h",
+        """
+	static struct node { int n; struct list_head link; } a = { 1, {} }, b = { 2, {} }, c = { 3, {} };
+	static LIST_HEAD(head);
+	static LIST_HEAD(other);
+	struct node *p, *next;
+	int seen = 0;
+
+	CHECK(list_empty(&head) && !list_first_entry_or_null(&head, struct node, link));
+	list_add_tail(&b.link, &head);
+	CHECK(list_is_singular(&head));
+	list_add(&a.link, &head);
+	list_add_tail(&c.link, &head);
+	list_for_each_entry(p, &head, link)
+		seen = seen * 10 + p->n;
+	CHECK(seen == 123 && list_is_first(&a.link, &head) && list_is_last(&c.link, &head));
+	list_move(&c.link, &head);
+	CHECK(list_first_entry(&head, struct node, link) == &c);
+	CHECK(list_last_entry(&head, struct node, link) == &b);
+	list_splice_init(&head, &other);
+	CHECK(list_empty(&head) && head.prev == &head);
+	seen = 0;
+	list_for_each_entry_safe(p, next, &other, link) {
+		seen = seen * 10 + p->n;
+		list_del(&p->link);
+	}
+	CHECK(seen == 312 && list_empty(&other) && a.link.next == LIST_POISON1);
+	CHECK(container_of(&b.link, struct node, link) == &b);
+""",
+    )
+
+
+def test_small_headers(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/kernel.h linux/err.h linux/gfp.h linux/build_bug.h",
+        """
+	int three[3], n = 5;
+
+	CHECK(ARRAY_SIZE(three) == 3 && min(n++, 9) == 5 && n == 6 && max(2, 3) == 3);
+	CHECK(clamp(12, 1, 9) == 9 && clamp(-1, 1, 9) == 1 && min3(3, 1, 2) == 1);
+	CHECK(min_t(unsigned int, -1, 7) == 7 && max_t(int, -1, 7u) == 7);
+	CHECK(GENMASK(63, 0) == ~0UL && GENMASK(5, 2) == 0x3c && BIT(63) == 1UL << 63);
+	CHECK(BITS_TO_LONGS(65) == 2 && BITS_PER_TYPE(u16) == 16);
+	CHECK(IS_ENABLED(CONFIG_64BIT) && IS_BUILTIN(CONFIG_64BIT) && !IS_ENABLED(CONFIG_NONE));
+	CHECK(ALIGN(5, 4) == 8 && ALIGN_DOWN(5, 4) == 4 && IS_ALIGNED(8, 4) && round_up(8, 8) == 8);
+	CHECK(DIV_ROUND_UP(9, 4) == 3 && ilog2(4096) == 12 && order_base_2(5) == 3);
+	CHECK(is_power_of_2(64) && !is_power_of_2(0) && !is_power_of_2(6));
+	CHECK(IS_ERR(ERR_PTR(-EINVAL)) && PTR_ERR(ERR_PTR(-ENOMEM)) == -12 && !IS_ERR(&n));
+	CHECK(IS_ERR_OR_NULL(NULL) && PTR_ERR_OR_ZERO(&n) == 0);
+	CHECK(gfpflags_allow_blocking(GFP_KERNEL) && !gfpflags_allow_blocking(GFP_ATOMIC));
+	CHECK(GFP_KERNEL == 0xcc0 && GFP_NOFS == 0xc40 && GFP_HIGHUSER_MOVABLE == 0x100cca);
+	CHECK(SHRT_MIN < 0 && INT_MIN == -2147483648LL && U16_MAX == 65535 && S8_MIN == -128);
+	CHECK((char)-1 == 255);
+	BUILD_BUG_ON(sizeof(long) != 8);
+	static_assert(1);
+	static_assert(1, "with a message");
+""",
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "BUILD_BUG_ON(sizeof(long) == 8);",
+        "static_assert(0);",
+        "int n; (void)ARRAY_SIZE(&n);",
+        "struct list_head l; (void)container_of(&l, struct hlist_node, next);",
+        "undeclared_function();",
+    ],
+)
+def test_what_the_kernel_refuses_is_refused(wrong: str, tmp_path: Path) -> None:
+    text = f"#include <linux/kernel.h>\nvoid f(void);\nvoid f(void)\n{{\n\t{wrong}\n}}\n"
+    assert "error: " in gcc(text, "-c", "-o", tmp_path / "f.o")

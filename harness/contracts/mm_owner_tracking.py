@@ -588,6 +588,7 @@ w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
             'App1, App2, App3 map, App1 and App2 unmap: "mapped shared", though only App3 maps it',
             'We\'ll still detect "shared" even though only App3 maps the folio.',
             only_app3,
+            least={"mms": 3},
         ),
         Claim(
             "children-take-both-slots",
@@ -595,6 +596,7 @@ w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
             "both slots track the children while the parent maps the folio untracked",
             "it could be that at some point both child processes are tracked instead",
             parent_untracked,
+            least={"mms": 3},
         ),
         Claim(
             "one-atomic-rmw-per-update",

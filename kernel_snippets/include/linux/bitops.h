@@ -127,20 +127,30 @@ static inline unsigned int hweight64(u64 word)
 #define hweight16(word) hweight64((u16)(word))
 #define hweight8(word) hweight64((u8)(word))
 
-/* exact: the first bit from `from` on, or `size` where there is none */
+static inline unsigned long kc_find(const unsigned long *p, unsigned long size,
+				    unsigned long from, unsigned long invert)
+{
+	unsigned long word, at = from - from % BITS_PER_LONG;
+
+	for (; at < size; at += BITS_PER_LONG) {
+		word = *KC_WORD(at, p) ^ invert;
+		if (at < from)
+			word &= ~0UL << from % BITS_PER_LONG;
+		if (word)
+			return at + __ffs(word) < size ? at + __ffs(word) : size;
+	}
+	return size;
+}
+/* exact: the first bit from `from` on that is set, or clear; `size` where there is none */
 static inline unsigned long find_next_bit(const unsigned long *p, unsigned long size,
 					  unsigned long from)
 {
-	while (from < size && !test_bit(from, p))
-		from++;
-	return from < size ? from : size;
+	return kc_find(p, size, from, 0);
 }
 static inline unsigned long find_next_zero_bit(const unsigned long *p, unsigned long size,
 					       unsigned long from)
 {
-	while (from < size && test_bit(from, p))
-		from++;
-	return from < size ? from : size;
+	return kc_find(p, size, from, ~0UL);
 }
 #define find_first_bit(p, size) find_next_bit(p, size, 0)
 #define find_first_zero_bit(p, size) find_next_zero_bit(p, size, 0)

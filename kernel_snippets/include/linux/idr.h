@@ -8,7 +8,6 @@
 #ifndef _LINUX_IDR_H
 #define _LINUX_IDR_H
 
-#include <linux/array_size.h>
 #include <linux/bitops.h>
 #include <linux/bug.h>
 #include <linux/errno.h>
@@ -17,22 +16,28 @@
 #include <linux/minmax.h>
 
 #define KC_IDA_IDS (1U << 20)
+#define KC_IDA_WORDS (KC_IDA_IDS / BITS_PER_LONG)
 
 struct ida {
-	unsigned int kc_full;	/* words before this one have no free ID */
-	unsigned long kc_used[KC_IDA_IDS / BITS_PER_LONG];
+	unsigned long kc_used[KC_IDA_WORDS];
+	unsigned long kc_full[KC_IDA_WORDS / BITS_PER_LONG];	/* words of kc_used without a free ID */
 };
 
-#define IDA_INIT(name) { .kc_full = 0 }
+#define IDA_INIT(name) { .kc_used = { 0 } }
 #define DEFINE_IDA(name) struct ida name = IDA_INIT(name)
 
+/* The lowest free ID from min on, or one that the bitmap does not hold. */
 static inline unsigned int kc_ida_lowest(const struct ida *ida, unsigned int min)
 {
-	unsigned int id = max(min, ida->kc_full * BITS_PER_LONG);
+	unsigned int word = BIT_WORD(min), end = (word + 1) * BITS_PER_LONG, id;
 
-	while (id < KC_IDA_IDS && test_bit(id, ida->kc_used))
-		id++;
-	return id;
+	if (min >= KC_IDA_IDS)
+		return min;
+	id = find_next_zero_bit(ida->kc_used, end, min);
+	if (id < end)
+		return id;
+	word = find_next_zero_bit(ida->kc_full, KC_IDA_WORDS, word + 1);
+	return word < KC_IDA_WORDS ? word * BITS_PER_LONG + ffz(ida->kc_used[word]) : KC_IDA_IDS;
 }
 
 /*
@@ -57,8 +62,8 @@ static inline int ida_alloc_range(struct ida *ida, unsigned int min, unsigned in
 	if (id >= KC_IDA_IDS)
 		return -ENOMEM;
 	__set_bit(id, ida->kc_used);
-	while (ida->kc_full < ARRAY_SIZE(ida->kc_used) && !~ida->kc_used[ida->kc_full])
-		ida->kc_full++;
+	if (!~ida->kc_used[BIT_WORD(id)])
+		__set_bit(BIT_WORD(id), ida->kc_full);
 	return id;
 }
 static inline int ida_alloc(struct ida *ida, gfp_t gfp)
@@ -83,15 +88,13 @@ static inline void ida_free(struct ida *ida, unsigned int id)
 		 "ida_free called for id=%d which is not allocated.\n", id))
 		return;
 	__clear_bit(id, ida->kc_used);
-	ida->kc_full = min_t(unsigned int, ida->kc_full, BIT_WORD(id));
+	__clear_bit(BIT_WORD(id), ida->kc_full);
 }
 
 /* exact: all IDs are free again; questions */
 static inline void ida_destroy(struct ida *ida)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(ida->kc_used); i++)
-		ida->kc_used[i] = 0;
-	ida->kc_full = 0;
+	*ida = (struct ida)IDA_INIT();
 }
 static inline void ida_init(struct ida *ida)
 {

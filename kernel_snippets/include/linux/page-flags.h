@@ -71,7 +71,7 @@ enum pagetype {
 /* exact: the flags word of page n of a folio */
 static inline unsigned long *folio_flags(struct folio *folio, unsigned int n)
 {
-	struct page *page = &folio->page;
+	struct page *page = (struct page *)folio;
 
 	VM_BUG_ON_PGFLAGS(page->compound_head & 1, page);
 	VM_BUG_ON_PGFLAGS(n > 0 && !test_bit(PG_head, &page->flags), page);
@@ -187,10 +187,11 @@ static __always_inline unsigned long kc_compound_head(const struct page *page)
 	return head & 1 ? head - 1 : (unsigned long)page;
 }
 #define compound_head(page) ((typeof(page))kc_compound_head(page))
-#define page_folio(page) (_Generic((page),							\
-	const struct page *: (const struct folio *)kc_compound_head(page),			\
-	struct page *: (struct folio *)kc_compound_head(page)))
-#define folio_page(folio, n) (&(folio)->page + (n))
+#define page_folio(p) (_Generic((p),								\
+	const struct page *: (const struct folio *)kc_compound_head(p),				\
+	struct page *: (struct folio *)kc_compound_head(p)))
+/* From the folio, not from its first page: gcc knows where that ends. */
+#define folio_page(folio, n) ((struct page *)(folio) + (n))
 
 /* exact: more than one page */
 static inline bool folio_test_large(const struct folio *folio)
