@@ -7,33 +7,54 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from extractor.errors import ExtractError
 from extractor.items import Completeness, Item, Kind, Origin, SourceLine
+from extractor.regions import Region
 
-SKIPPED = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.S)
-DIRECTIVE = re.compile(r"\s*#\s*(\w+)\s*(.*)", re.S)
-LABEL = re.compile(r"[A-Za-z_]\w*\s*:(?!:)")
-RECORD = re.compile(r"^(?:typedef\s+)?(?:static\s+|const\s+)*(struct|union|enum)\s*(\w*)[^();=]*\{")
-HEADING_RECORD = re.compile(r"\b(struct|union|enum)\s+(\w+)\s*(?:\{|$)")
-CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
-NO_NAME = frozenset(
-    [
-        "if",
-        "while",
-        "for",
-        "switch",
-        "return",
-        "sizeof",
-        "typeof",
-        "__attribute__",
-        "__aligned",
-        "__printf",
-    ]
+SKIPPED = re.compile(r"/\*.*?(?:\*/|\Z)|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?", re.S)
+TOKEN = re.compile(
+    rf"(?P<skipped>{SKIPPED.pattern})|(?P<name>[^\W\d]\w*)|(?P<number>\d[\w.]*)|(?P<mark>\S)", re.S
 )
+DIRECTIVE = re.compile(r"\s*#\s*(\w+)\s*(.*)", re.S)
+MAX_NESTING = 200
+LABEL = re.compile(r"[A-Za-z_]\w*\s*:(?!:)")
+HEADING_RECORD = re.compile(r"\b(struct|union|enum)\b\s*(\w*)\s*(?:\{|$)")
+HEADING_MACRO = re.compile(r"#\s*define\s+(\w+)")
+CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
+NAME = re.compile(r"[^\W\d]\w*")
+RECORDS = ("struct", "union", "enum")
+STORAGE = ("static", "extern", "const", "inline", "volatile", "__initdata", "__read_mostly")
+NO_NAME = frozenset(
+    """if while for switch return sizeof typeof __typeof__ __attribute__ __attribute __declspec
+    __aligned __printf __scanf __section __alignas _Alignas __counted_by __guarded_by
+    __must_hold __acquires __releases""".split()
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """One token of C: kind "name", "number", "text" (a string or character) or "mark"; line from 1."""
+
+    kind: str
+    text: str
+    line: int
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of `text`, comments and white space left out; never an error."""
+    line, at = 1, 0
+    for match in TOKEN.finditer(text):
+        line, at = line + text.count("\n", at, match.start()), match.start()
+        said = match.group()
+        if match.lastgroup != "skipped":
+            yield Token(match.lastgroup or "mark", said, line)
+        elif said[0] != "/":
+            yield Token("text", said, line)
 
 
 @dataclass
 class Conditions:
-    """The `#if` stack: each level its current expression, those before it, and whether it was added."""
+    """The `#if` stack: each level's condition, its branches' expressions so far, and if it was added."""
 
     levels: list[tuple[str, tuple[str, ...], bool]] = field(default_factory=list)
 
@@ -43,18 +64,19 @@ class Conditions:
 
     def directive(self, name: str, rest: str, added: bool) -> None:
         """Follows one conditional directive; an unmatched `#else` or `#endif` changes nothing."""
-        rest = " ".join(rest.split())
-        if name == "ifdef":
-            self.levels.append((f"defined({rest})", (), added))
-        elif name == "ifndef":
-            self.levels.append((f"!defined({rest})", (), added))
-        elif name == "if":
-            self.levels.append((rest, (), added))
-        elif name in ("else", "elif") and self.levels:
-            now, before, was_added = self.levels.pop()
-            negated = " && ".join(map(negation, (*before, now)))
-            text = negated if name == "else" else f"{negated} && ({rest})"
-            self.levels.append((text, (*before, rest if name == "elif" else now), was_added or added))
+        said = " ".join(rest.replace("\\\n", " ").split())
+        if name.endswith("ndef"):
+            said = f"!defined({said})"
+        elif name.endswith("def"):
+            said = f"defined({said})"
+        if name in ("if", "ifdef", "ifndef"):
+            self.levels.append((said, (said,), added))
+        elif name in ("else", "elif", "elifdef", "elifndef") and self.levels:
+            _, before, was_added = self.levels.pop()
+            text = " && ".join(map(negation, before))
+            if name != "else":
+                text, before = f"{text} && ({said})", (*before, said)
+            self.levels.append((text, before, was_added or added))
         elif name == "endif" and self.levels:
             self.levels.pop()
 
@@ -70,15 +92,15 @@ def negation(expression: str) -> str:
     return f"!({expression})"
 
 
-@dataclass(frozen=True)
-class Region:
-    """Consecutive post-image lines of one file; `removed` holds the lines that stand after removals."""
+def scan_file(name: str, text: str, origin: Origin) -> list[Item]:
+    """Every item of a whole C file, in order: of a shim header, or of a kernel tree."""
+    lines = tuple(SourceLine(t, n, origin) for n, t in enumerate(text.split("\n"), 1))
+    return scan_region(Region(name, lines), Conditions())
 
-    file: str
-    lines: tuple[SourceLine, ...]
-    heading: str = ""
-    hunk: int = -1
-    removed: frozenset[int] = frozenset()
+
+def scan_region(region: Region, conditions: Conditions) -> list[Item]:
+    """The items of a region; `conditions` becomes what holds at its end."""
+    return Scanner(region, conditions).scan()
 
 
 def mask(text: str) -> str:
@@ -98,6 +120,7 @@ class Scanner:
         self.conditions = conditions
         self.masked = masked_lines(region.lines)
         self.continued = continued_lines(region.lines, self.masked)
+        self.commented = commented_lines("\n".join(ln.text for ln in region.lines))
         self.items: list[Item] = []
 
     def scan(self) -> list[Item]:
@@ -117,9 +140,12 @@ class Scanner:
 
     def leading(self) -> int:
         """Handles the part that belongs to what began before the region; the line after it."""
+        if self.region.hunk < 0 or not self.masked:
+            return 0
+        if (cut := self.cut_macro()) > 0:
+            return cut
         first = next((i for i in self.code_lines() if self.column0(i)), None)
-        any_code = any(True for _ in self.code_lines())
-        if first is None and (not any_code or self.region.hunk < 0):
+        if first is None and next(self.code_lines(), None) is None:
             return 0
         if first is not None and self.masked[first][0] not in "{}":
             indented = [i for i in self.code_lines() if i < first and not self.label(i)]
@@ -133,6 +159,22 @@ class Scanner:
             if found is not None:
                 end = found + 1
         self.part_of_heading(end)
+        return end
+
+    def cut_macro(self) -> int:
+        """The line after a macro whose `#define` stands before the region; 0 where there is none."""
+        lines, end = self.region.lines, 0
+        if is_directive(self.masked[0]):
+            return 0
+        while end < len(lines) and lines[end].text.rstrip().endswith("\\"):
+            end += 1
+        if not end:
+            return 0
+        named = HEADING_MACRO.search(self.region.heading)
+        end = min(end + 1, len(lines))
+        changed = self.changed(0, end)
+        self.add("macro", named[1] if named else "?", lines[:end], self.conditions.stack(),
+                 "fragment" if changed else "partial", self.region.heading.strip(), changed)  # fmt: skip
         return end
 
     def code_lines(self) -> Iterator[int]:
@@ -150,44 +192,46 @@ class Scanner:
         start = self.conditions.stack()
         lines = self.region.lines[:end]
         changed = self.changed(0, end)
-        record = HEADING_RECORD.search(self.region.heading)
-        call = CALL.search(self.region.heading)
-        if record:
-            name, kind = f"{record[1]} {record[2]}", "record"
-        else:
-            name, kind = (call[1] if call else self.region.heading.strip() or "?"), "function"
-        fields = list(self.fields(end, name)) if record and changed else []
-        if not (record and changed):
+        kind, name = heading_names(self.region.heading)
+        fields = list(self.fields(end, name)) if kind == "record" and changed else []
+        if not (kind == "record" and changed):
             self.follow(0, end)
-        self.add("record" if kind == "record" else "function", name, lines, start,
-                 "fragment" if changed else "partial", self.region.heading.strip(), changed)  # fmt: skip
+        self.add(kind, name, lines, start, "fragment" if changed else "partial",
+                 self.region.heading.strip(), changed)  # fmt: skip
         self.items += fields
 
     def fields(self, end: int, record: str) -> Iterator[Item]:
         """The fields among the added lines of a record, each under its own condition."""
+        levels: list[list[Item]] = [[]]  # of each added, still open record: the members seen so far
         held: list[SourceLine] = []
-        for i in range(end):
-            line, source = self.masked[i], self.region.lines[i]
+        said = ""
+        for source, line, i in zip(self.region.lines, self.masked, range(end)):  # noqa: B905
             if is_directive(line):
                 self.follow(i, i + 1)
-                continue
-            if source.origin != "added" or not line.strip():
-                continue
-            held.append(source)
-            text = " ".join(self.masked[k] for k in range(end) if self.region.lines[k] in held)
-            text = re.sub(r"\b(union|struct)\s*\{|\}[^;]*;?", " ", text)
-            if ";" not in text:
-                if not text.strip():
-                    held = []
-                continue
-            for said in filter(str.strip, text.split(";")):
-                signature = " ".join(said.split())
-                name = re.search(r"\(\s*\*\s*(\w+)\s*\)|(\w+)\s*(?:\[[^;]*\]\s*)*(?::\s*\w+\s*)?$", signature)
-                if name:
-                    yield Item("field", name[1] or name[2], self.region.file, tuple(held), "added",
-                               self.conditions.stack(), "complete", signature, self.region.hunk,
-                               record)  # fmt: skip
-            held = []
+            elif source.origin != "added":
+                held, said = [], ""
+            elif line.strip():
+                held.append(source)
+                for part in re.split(r"([{};])", line):
+                    if part == "{":
+                        levels.append([])
+                    elif part == "}" and len(levels) > 1:
+                        inner = levels.pop()
+                        levels[-1] += inner
+                    elif part == ";":
+                        levels[-1] += self.declared(said, tuple(held), record)
+                    else:
+                        said += part + " "
+                        continue
+                    said = ""
+                if not said.strip():
+                    held, said = [], ""
+        yield from (item for level in levels for item in level)
+
+    def declared(self, said: str, lines: tuple[SourceLine, ...], record: str) -> Iterator[Item]:
+        for name, signature in declarators(said):
+            yield Item("field", name, self.region.file, lines, "added", self.conditions.stack(),
+                       "complete", signature, self.region.hunk, record)  # fmt: skip
 
     # Directives.
 
@@ -195,10 +239,10 @@ class Scanner:
         end = at + 1
         while end < len(self.masked) and self.region.lines[end - 1].text.rstrip().endswith("\\"):
             end += 1
+        end = self.past_comment(end)
         lines = self.region.lines[at:end]
         match = DIRECTIVE.match("\n".join(self.masked[at:end]))
-        assert match
-        name, rest = match[1], match[2]
+        name, rest = (match[1], match[2]) if match else ("", "")
         stack = self.conditions.stack()
         if name == "define":
             self.macro(lines, rest, stack)
@@ -223,7 +267,12 @@ class Scanner:
     def follow(self, start: int, end: int) -> None:
         """Lets the `#if` stack follow the conditional directives among these lines."""
         for i in range(start, end):
-            match = DIRECTIVE.match(self.masked[i]) if is_directive(self.masked[i]) else None
+            if not is_directive(self.masked[i]) or i in self.continued:
+                continue
+            last = i + 1
+            while last in self.continued:
+                last += 1
+            match = DIRECTIVE.match("\n".join(self.masked[i:last]))
             if not match:
                 continue
             if match[1] == "ifndef" and self.guard(i, match[2]):
@@ -231,12 +280,15 @@ class Scanner:
             else:
                 added = self.region.lines[i].origin == "added"
                 self.conditions.directive(match[1], match[2], added)
+            if len(self.conditions.levels) > MAX_NESTING:
+                raise ExtractError("#if nested too deeply", file=self.region.file,
+                                   line=self.region.lines[i].number, hint="refused")  # fmt: skip
 
     def guard(self, at: int, name: str) -> bool:
         """An include guard: the file's first directive, and the same name defined at once."""
-        if self.region.lines[0].number != 1 or any(map(is_directive, self.masked[:at])):
+        if self.region.lines[0].number != 1 or self.conditions.levels or self.items:
             return False
-        after = next((t for t in self.masked[at + 1 :] if t.strip()), "")
+        after = self.next_code(at)
         return bool(re.match(rf"#\s*define\s+{re.escape(name.strip())}\s*$", after))
 
     # Declarations and definitions.
@@ -254,43 +306,61 @@ class Scanner:
     def extent(self, at: int) -> tuple[int, bool]:
         """The line after a declaration that begins at `at`, and whether its end is shown."""
         depth = parens = 0
-        head = ""
-        bodied = False
+        head: list[str] = []
+        bodied: bool | None = None
+        branches: list[tuple[int, int]] = []  # depths at each open #if: its branches are alternatives
         for i in range(at, len(self.masked)):
             line = self.masked[i]
-            if is_directive(line) or i in self.continued:
+            if is_directive(line):
+                depth, parens = follow_depths(line, branches, (depth, parens))
                 continue
+            if i in self.continued or not line.strip():
+                continue
+            if line[0] == "}" and (depth > 1 or (depth == 0 and bodied is None)):
+                return self.past_comment(i + 1), False  # unbalanced: the kernel's column 0 decides
             for n, c in enumerate(line):
                 if c in "([":
                     parens += 1
                 elif c in ")]":
                     parens -= 1
                 elif c == "{":
-                    bodied = bodied or (depth == 0 and function_head(head))
+                    if bodied is None and depth == 0:
+                        bodied = function_head("".join(head))
                     depth += 1
                 elif c == "}":
                     depth -= 1
-                    if depth <= 0 and bodied and not line[n + 1 :].strip().startswith(";"):
-                        return i + 1, True
+                    if depth <= 0 and bodied and not line[n + 1 :].lstrip().startswith(";"):
+                        return self.past_comment(i + 1), True
                 elif c == ";" and depth <= 0 and parens <= 0:
-                    return i + 1, True
-                if depth == 0:
-                    head += c
-            head += "\n"
-            if depth == 0 and parens == 0 and self.bare_call(head, i):
-                return i + 1, True
+                    return self.past_comment(i + 1), True
+                if bodied is None:
+                    head.append(c)
+            head.append("\n")
+            if depth == 0 and parens == 0 and bodied is None and self.bare_call(at, i):
+                return self.past_comment(i + 1), True
         return len(self.masked), False
 
-    def bare_call(self, head: str, i: int) -> bool:
+    def bare_call(self, at: int, i: int) -> bool:
         """`MACRO(args)` alone, as generator macros are called: no semicolon, no body after it."""
-        if not re.match(r"\s*[A-Za-z_]\w*\s*\(", head) or not head.rstrip().endswith(")"):
+        if not CALL.match(self.masked[at].lstrip()) or not self.masked[i].rstrip().endswith(")"):
             return False
-        after = next((t for t in self.masked[i + 1 :] if t.strip()), "x")
+        after = self.next_code(i) or "x"
         return not after[0].isspace() and after[0] != "{"
+
+    def next_code(self, i: int) -> str:
+        """The first line of code or directive after line `i`, "" for none."""
+        return next((self.masked[k] for k in range(i + 1, len(self.masked)) if self.masked[k].strip()), "")
+
+    def past_comment(self, end: int) -> int:
+        """`end`, or the line after the comment that is still open there: it belongs to the item."""
+        while end in self.commented:
+            end += 1
+        return end
 
     def changed(self, start: int, end: int) -> bool:
         lines = self.region.lines[start:end]
-        return any(ln.origin == "added" or ln.number in self.region.removed for ln in lines)
+        numbers = {ln.number for ln in lines} | {ln.number + 1 for ln in lines[-1:]}
+        return any(ln.origin == "added" for ln in lines) or bool(numbers & self.region.removed)
 
     def add(
         self,
@@ -305,7 +375,9 @@ class Scanner:
         if not lines:
             return
         if changed is None:
-            changed = any(ln.origin == "added" or ln.number in self.region.removed for ln in lines)
+            # What was removed before the first line was removed before the item, not from it.
+            inside = {ln.number for ln in lines[1:]}
+            changed = any(ln.origin == "added" for ln in lines) or bool(inside & self.region.removed)
         origin: Origin = "added" if changed else "context"
         if lines[0].origin == "tree":
             origin = "tree"
@@ -339,36 +411,180 @@ def masked_lines(lines: Sequence[SourceLine]) -> list[str]:
     return mask(text).split("\n")
 
 
+def commented_lines(text: str) -> frozenset[int]:
+    """The 0-based lines of `text` that begin inside a comment which begins in `text`."""
+    found: set[int] = set()
+    line = at = 0
+    for match in SKIPPED.finditer(text):
+        line += text.count("\n", at, match.start())
+        at = match.start()
+        if match.group().startswith("/*"):
+            found.update(range(line + 1, line + 1 + match.group().count("\n")))
+    return frozenset(found)
+
+
+def follow_depths(line: str, branches: list[tuple[int, int]], now: tuple[int, int]) -> tuple[int, int]:
+    """The nesting after a directive: each branch of an `#if` begins at the same one."""
+    match = DIRECTIVE.match(line)
+    name = match[1] if match else ""
+    if name in ("if", "ifdef", "ifndef"):
+        branches.append(now)
+    elif name.startswith("el") and branches:
+        return branches[-1]
+    elif name == "endif" and branches:
+        branches.pop()
+    return now
+
+
+# What a declaration is, by its outline: groups in brackets collapsed to their opening mark.
+
+
+@dataclass(frozen=True)
+class Part:
+    """A token outside all brackets, or a bracket ("(", "[", "{") with the tokens inside it."""
+
+    text: str
+    inner: tuple[str, ...] = ()
+
+
+def outline(text: str) -> list[Part]:
+    """The parts of a declaration, attributes left out; brackets need not be balanced."""
+    parts: list[Part] = []
+    depth = 0
+    opening = ""
+    inner: list[str] = []
+    for token in tokens(text):
+        if token.text in ("(", "[", "{"):
+            depth += 1
+            if depth == 1:
+                opening, inner = token.text, []
+                continue
+        elif token.text in (")", "]", "}") and depth:
+            depth -= 1
+            if depth == 0:
+                add_part(parts, Part(opening, tuple(inner)))
+                continue
+        if depth:
+            inner.append(token.text)
+        else:
+            parts.append(Part(token.text))
+    if depth:
+        add_part(parts, Part(opening, tuple(inner)))
+    return parts
+
+
+def add_part(parts: list[Part], part: Part) -> None:
+    """Adds a bracket, or takes away the attribute that it belongs to."""
+    if part.text == "(" and parts and parts[-1].text in NO_NAME:
+        if "typeof" in parts[-1].text:
+            return
+        parts.pop()
+    else:
+        parts.append(part)
+
+
+def called(parts: Sequence[Part]) -> int:
+    """The index of the name before the parameter list, -1 for none; a leading macro call gives way."""
+    found = [
+        i
+        for i in range(len(parts) - 1)
+        if parts[i + 1].text == "(" and NAME.match(parts[i].text) and parts[i + 1].inner[:1] != ("*",)
+    ]
+    return -1 if not found else found[1] if found[0] == 0 and len(found) > 1 else found[0]
+
+
+def is_record(parts: Sequence[Part]) -> bool:
+    """`struct x {`: a record's definition, whatever is declared with it."""
+    texts = [p.text for p in parts]
+    if "{" not in texts:
+        return False
+    head = texts[: texts.index("{")]
+    return any(t in RECORDS for t in head) and not {"=", "("} & set(head)
+
+
 def function_head(head: str) -> bool:
     """What stands before a `{` at top level is a function's signature."""
-    return not RECORD.match(head.strip() + " {") and "=" not in head and ")" in head
+    parts = outline(head)
+    texts = [p.text for p in parts]
+    return not is_record([*parts, Part("{")]) and "=" not in texts and "(" in texts
+
+
+def declared_name(parts: Sequence[Part]) -> str:
+    """The name in a declarator: `(*name)(...)`, or the last one before brackets, `=`, `:` or `,`."""
+    last = ""
+    for part in parts:
+        if part.text in ("=", ":", ",", ";") and last:
+            break
+        if part.text == "(" and part.inner[:1] == ("*",):
+            return next((t for t in part.inner if NAME.match(t)), "")
+        if NAME.match(part.text) and not (last and part.text.startswith("__")):
+            last = part.text
+    return last
+
+
+def declarators(said: str) -> Iterator[tuple[str, str]]:
+    """Name and signature of each field that a declaration such as `int a, *b` makes."""
+    parts = outline(said)
+    flat = " ".join(said.split())
+    at = called(parts)
+    if at == 0:  # DECLARE_BITMAP(name, bits)
+        names = [t for t in parts[1].inner if NAME.match(t)]
+        yield names[0] if names else parts[0].text, flat
+        return
+    commas = [i for i, p in enumerate(parts) if p.text == ","]
+    starts, ends = [0, *(i + 1 for i in commas)], [*commas, len(parts)]
+    for start, end in zip(starts, ends, strict=True):
+        name = declared_name(parts[start:end])
+        if name and name not in RECORDS:
+            first = declared_name(parts[: ends[0]])
+            kind = flat.partition(first)[0].rstrip("* ") if start else ""
+            own = " ".join(flat.split(",")[starts.index(start)].split()) if commas else flat
+            yield name, f"{kind} {own}".strip()
+
+
+def heading_names(heading: str) -> tuple[Kind, str]:
+    """Kind and name of what an `@@` heading names; a function where nothing else is said."""
+    record = HEADING_RECORD.search(heading)
+    if record and "=" not in heading:
+        return "record", f"{record[1]} {record[2]}".strip()
+    parts = outline(heading)
+    if "=" in [p.text for p in parts]:
+        return "variable", declared_name(parts) or "?"
+    at = called(parts)
+    return "function", parts[at].text if at >= 0 else heading.strip() or "?"
 
 
 def classify(text: str) -> tuple[Kind, str, str]:
     """Kind, name and one-line signature of a declaration's masked text."""
-    head = text.partition("{")[0]
-    flat = " ".join(head.split()).rstrip(";").strip()
-    typed = re.match(r"^\w[\w\s*]*?[\w*]\s*[\s*]\s*\w+\s*\(", flat)
-    if flat.startswith("typedef"):
-        names = re.findall(r"\(\s*\*\s*(\w+)\s*\)|(\w+)\s*(?:\[[^\]]*\]\s*)*;", " ".join(text.split()))
-        last = names[-1] if names else ("", flat.split()[-1])
-        return "typedef", last[0] or last[1], flat
-    record = RECORD.match(text.strip())
-    if record:
-        return "record", f"{record[1]} {record[2]}".strip(), flat
-    calls = [m for m in CALL.finditer(flat) if m[1] not in NO_NAME]
-    if "{" in text and calls and "=" not in flat and typed:
-        return "function", calls[0][1], flat
-    if re.match(r"(static\s+)?(const\s+)?DEFINE_\w+\s*\(", flat):
-        inside = re.search(r"\(\s*(\w+)", flat)
-        return "variable", inside[1] if inside else flat, flat
-    if calls and "=" not in flat:
-        first = re.search(r"\(\s*(\w*)", flat)
-        generator = re.match(r"^\w+\s*\(", flat)
-        return (
-            "declaration",
-            f"{calls[0][1]}({first[1]})" if generator and first else calls[0][1],
-            flat,
-        )
-    variable = re.search(r"(\w+)\s*(?:\[[^\]]*\]\s*)*(?:=|$)", flat)
-    return "variable", variable[1] if variable else flat, flat.partition("=")[0].strip()
+    flat = " ".join(text.partition("{")[0].split()).rstrip("; ")
+    parts = outline(text)
+    texts = [p.text for p in parts]
+    head = [t for t in texts if t not in STORAGE and t != ";"]
+    at = called(parts)
+    if texts[:1] == ["typedef"]:
+        return "typedef", declared_name(parts[1:]) or "?", flat
+    if is_record(parts):
+        named = texts[: texts.index("{")]
+        word = next(t for t in named if t in RECORDS)
+        tags = [t for t in named[named.index(word) + 1 :] if NAME.match(t)]
+        return "record", f"{word} {tags[-1] if tags else ''}".strip(), signed(word, flat, parts)
+    if len(head) == 2 and head[0] in RECORDS:
+        return "declaration", " ".join(head), flat
+    if at < 0 or "=" in texts[:at]:
+        return "variable", declared_name(parts) or flat[:80] or "?", flat.partition("=")[0].strip()
+    inner = [t for t in parts[at + 1].inner if NAME.match(t)] or [""]
+    typed = any(t not in STORAGE for t in texts[:at])
+    if not typed and "{" not in texts and (at or texts[at].startswith("DEFINE_")):
+        return "variable", inner[-1 if "PER_CPU" in texts[at] else 0] or texts[at], flat
+    if not typed:
+        return "declaration", f"{texts[at]}({inner[0]})", flat
+    return "function" if "{" in texts[at:] else "declaration", texts[at], flat
+
+
+def signed(word: str, flat: str, parts: Sequence[Part]) -> str:
+    """A record's signature; an enum's names its first constants."""
+    inner = next(p.inner for p in parts if p.text == "{")
+    names = [t for i, t in enumerate(inner) if NAME.match(t) and (i == 0 or inner[i - 1] == ",")]
+    if word != "enum" or not names:
+        return flat
+    return f"{flat} {{ {', '.join(names[:3])}{', …' if len(names) > 3 else ''} }}"

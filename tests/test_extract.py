@@ -13,7 +13,8 @@ from extractor.extract import extract_items
 from extractor.items import Item, SourceLine
 from extractor.mail import read_mails
 from extractor.patch import parse_patch
-from extractor.scan import Conditions, Region, Scanner
+from extractor.regions import Region
+from extractor.scan import Conditions, Scanner
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform
 
@@ -65,7 +66,7 @@ def test_items_of_the_bundled_patch() -> None:
         ("mm_ida", 817, on), ("mm_alloc_id", 819, on), ("mm_free_id", 830, on),
         ("mm_alloc_id", 842, off), ("mm_free_id", 843, off),
     ]  # fmt: skip
-    (kconfig,) = [i for i in items if i.kind == "kconfig"]
+    (kconfig,) = [i for i in items if i.kind == "kconfig" and i.origin == "added"]
     assert kconfig.name == "MM_ID" and "depends on TRANSPARENT_HUGEPAGE && 64BIT" in kconfig.signature
     assert names(items, kind="undef", origin="added") == ["CONFIG_MM_ID"]
 
