@@ -537,7 +537,7 @@ def declarators(said: str) -> Iterator[tuple[str, str]]:
         name = declared_name(parts[start:end])
         if name and name not in RECORDS:
             first = declared_name(parts[: ends[0]])
-            kind = flat.partition(first)[0].rstrip("* ") if start else ""
+            kind = flat.partition(first)[0].rstrip("* ") if start and first else ""
             own = " ".join(flat.split(",")[starts.index(start)].split()) if commas else flat
             yield name, f"{kind} {own}".strip()
 

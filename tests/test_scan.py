@@ -169,3 +169,9 @@ def test_no_mutation_is_a_traceback(data: st.DataObject) -> None:
         files.append(replace(file, hunks=tuple(hunks)))
     for item in extract_items(replace(PATCH, files=tuple(files))):
         assert item.lines and item.name and item.where
+
+
+def test_a_field_list_that_begins_with_a_comma_is_read() -> None:
+    """Found by the mutation test above: the first declarator had no name to split at."""
+    found = items(hunk("+ , \t\tunsigned int mm_id;\n \tint other;", "struct s {"))
+    assert ("field", "mm_id") in [(item.kind, item.name) for item in found]
