@@ -12,9 +12,13 @@ from typing import Literal
 from extractor.errors import ExtractError
 from extractor.mail import Mail
 
-HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)$")
-NUMBERS = re.compile(r"\[[^\]]*PATCH[^\]]*?(?:\bv(\d+)\b[^\]]*?)?(?:(\d+)/(\d+))?\s*\]", re.I)
-STAT = re.compile(r"^ (\S.*?)\s+\|\s+(\d+|Bin)\b")
+# Numbers are bounded: a stranger's thousand digits are no line number.
+HUNK = re.compile(r"^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)$", re.ASCII)
+TAG = re.compile(r"\[([^\[\]]{0,200})\]")
+STAT_TOTAL = re.compile(r"^ \d{1,9} files? changed(?:, (\d{1,9}) ins\w+\(\+\))?(?:, (\d{1,9}) del\w+\(-\))?")
+GIT_PATHS = re.compile(r'diff --git ("?a/.+?"?) ("?b/.+)$')
+EXTENDED = re.compile(r"(diff --git|index|old mode|new mode|(dis)?similarity|copy) ?")
+Status = Literal["modified", "added", "deleted", "renamed"]
 RESEND = "ask for the patch by git send-email, or take it from lore.kernel.org"
 
 
@@ -47,7 +51,7 @@ class FileDiff:
 
     path: str
     old_path: str
-    status: Literal["modified", "added", "deleted", "renamed"]
+    status: Status
     hunks: tuple[Hunk, ...]
     source_line: int
 
@@ -72,10 +76,16 @@ class Patch:
 
 def is_cover_letter(mail: Mail) -> bool:
     """True for the letter `0/N` of a series, which has no diff."""
-    match = NUMBERS.search(mail.subject)
-    return bool(match and match.group(2) and int(match.group(2)) == 0) and not any(
-        HUNK.match(line) for line in mail.lines
-    )
+    return _numbers(mail.subject)[1] == 0 and not any(HUNK.match(line) for line in mail.lines)
+
+
+def _numbers(subject: str) -> tuple[int, int | None, int | None]:
+    """Version, number and total of `[PATCH v2 12/20]`, in whichever order they stand."""
+    tag = next((m[1] for m in TAG.finditer(subject[:1000]) if "PATCH" in m[1].upper()), "")
+    place = re.search(r"\b(\d{1,5})/(\d{1,5})\b", tag)
+    version = re.search(r"(?:\b|PATCH)v(\d{1,5})\b", tag, re.I)
+    number, total = (int(place[1]), int(place[2])) if place else (None, None)
+    return int(version[1]) if version else 1, number, total
 
 
 def parse_patch(mail: Mail) -> Patch:
@@ -83,12 +93,10 @@ def parse_patch(mail: Mail) -> Patch:
     reader = _Reader(mail)
     files = reader.files()
     if not files:
-        raise ExtractError("no diff found in this mail", file=mail.source,
-                           hint="give the mail that carries the patch")  # fmt: skip
+        raise _no_diff(mail)
     for file in files:
         _refuse_spaces(file, mail)
-    match = NUMBERS.search(mail.subject)
-    version, number, total = match.groups() if match else (None, None, None)
+    version, number, total = _numbers(mail.subject)
     return Patch(
         mail.source,
         mail.subject,
@@ -96,13 +104,22 @@ def parse_patch(mail: Mail) -> Patch:
         mail.sender,
         mail.date,
         mail.message_id,
-        int(number) if number else None,
-        int(total) if total else None,
-        int(version) if version else 1,
+        number,
+        total,
+        version,
         tuple(files),
         hashlib.sha256("\n".join(reader.diff).encode()).hexdigest(),
-        tuple(_stat_notes(mail, files, reader)),
+        (*reader.notes, *_stat_notes(mail, files, reader.signed)),
     )
+
+
+def _no_diff(mail: Mail) -> ExtractError:
+    for at, text in enumerate(mail.lines):
+        if re.match(r"[>| ]{0,20}> ?(diff --git |@@ -\d)", text):
+            return ExtractError("the diff is quoted in a reply", file=mail.source,
+                                line=mail.first_line + at, hint="give the mail that it answers")  # fmt: skip
+    hint = "give the mail that carries the patch"
+    return ExtractError("no diff found in this mail", file=mail.source, hint=hint)
 
 
 def _message(mail: Mail, diff_at: int) -> str:
@@ -125,14 +142,23 @@ class _Reader:
     mail: Mail
     at: int = 0
     diff: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     signed: bool = False
+    headed: bool = False  # the file at hand has its --- and +++ lines
+    end: int = 0  # after the last line that says anything
+
+    def __post_init__(self) -> None:
+        blank = 0
+        while blank < len(self.mail.lines) and not self.mail.lines[-1 - blank].strip():
+            blank += 1
+        self.end = len(self.mail.lines) - blank
 
     def line(self, offset: int = 0) -> str | None:
         at = self.at + offset
         return self.mail.lines[at] if at < len(self.mail.lines) else None
 
     def refuse(self, what: str, at: int | None = None, hint: str = RESEND) -> ExtractError:
-        line = self.mail.first_line + (self.at if at is None else at)
+        line = self.mail.first_line + min(self.at if at is None else at, len(self.mail.lines) - 1)
         return ExtractError(what, file=self.mail.source, line=line, hint=hint)
 
     def files(self) -> list[FileDiff]:
@@ -145,6 +171,8 @@ class _Reader:
                 self.signed = True
             elif HUNK.match(text):
                 raise self.refuse("a hunk without a file header (--- and +++) before it")
+            elif text == "GIT binary patch" or re.match(r"Binary files .* differ$", text):
+                self.notes.append(f"a binary change is left out (line {self.source_line()})")
             self.at += 1
         return [f for f in found if f.hunks or f.status != "modified"]
 
@@ -153,57 +181,82 @@ class _Reader:
         return first.startswith("--- ") and second.startswith("+++ ")
 
     def take(self) -> None:
-        self.diff.append(self.mail.lines[self.at])
+        # Mailers strip the blank of an empty context line; the hash must not depend on it.
+        self.diff.append(self.mail.lines[self.at] or " ")
         self.at += 1
 
     def file(self) -> FileDiff:
         begin = self.at
-        old = new = ""
-        status: Literal["modified", "added", "deleted", "renamed"] = "modified"
-        while (text := self.line()) is not None and not HUNK.match(text):
-            if self.at_file_header():
-                old, new = self.path(text), self.path(self.line(1) or "", 1)
-                self.take()
-            elif text.startswith("new file mode"):
-                status = "added"
-            elif text.startswith("deleted file mode"):
-                status = "deleted"
-            elif text.startswith(("rename from ", "rename to ")):
-                status = "renamed"
-                old, new = (text[12:], new) if text[7] == "f" else (old, text[10:])
-            elif not re.match(r"(diff --git|index|old mode|new mode|(dis)?similarity|copy) ?", text) or (
-                text.startswith("diff --git ") and self.at > begin
-            ):
-                break
-            self.take()
+        old, new, status = self.file_header()
         hunks: list[Hunk] = []
-        while (text := self.line()) is not None and HUNK.match(text):
-            if not new:
+        while (text := self.line()) is not None and text.startswith("@@ -"):
+            if not new or not self.headed:
                 raise self.refuse("a hunk without a file header (--- and +++) before it")
             hunks.append(self.hunk(hunks))
+        if self.headed and not hunks:
+            raise self.refuse("a file header (--- and +++) without a hunk (@@) after it")
         if old == "/dev/null":
             status = "added"
         if new == "/dev/null":
             status, new = "deleted", old
         return FileDiff(new or old, old, status, tuple(hunks), self.mail.first_line + begin)
 
-    def path(self, header: str, offset: int = 0) -> str:
-        name = header[4:].split("\t")[0].strip().strip('"')
+    def file_header(self) -> tuple[str, str, Status]:
+        """The old path, the new path and the status, from the lines before the first hunk."""
+        begin, self.headed = self.at, False
+        old = new = ""
+        status: Status = "modified"
+        while (text := self.line()) is not None and not text.startswith("@@ -"):
+            if self.at_file_header():
+                if self.headed:
+                    break
+                old, new = self.path(text[4:]), self.path((self.line(1) or "")[4:], 1)
+                self.headed = True
+                self.take()
+            elif text.startswith("diff --git "):
+                if self.at > begin:
+                    break
+                if names := GIT_PATHS.match(text):
+                    old, new = self.path(names[1]), self.path(names[2])
+            elif text.startswith("new file mode"):
+                status = "added"
+            elif text.startswith("deleted file mode"):
+                status = "deleted"
+            elif text.startswith("rename from "):
+                status, old = "renamed", self.path(text[12:])
+            elif text.startswith("rename to "):
+                status, new = "renamed", self.path(text[10:])
+            elif not EXTENDED.match(text):
+                break
+            self.take()
+        return old, new, status
+
+    def path(self, name: str, offset: int = 0) -> str:
+        name = name.split("\t")[0].strip()
+        if name.startswith('"'):
+            name = _unquoted(name)
         if name == "/dev/null":
             return name
         name = re.sub(r"^[ab]/", "", name)
         if name.startswith("/") or ".." in name.split("/") or not name:
             raise self.refuse(f"the path '{name}' leaves the tree", self.at + offset, "refused")
+        if not name.isprintable() or '"' in name or "\\" in name:
+            raise self.refuse(
+                f"the path {name!r} has characters that no path has", self.at + offset, "refused"
+            )
         return name
 
     def hunk(self, before: Sequence[Hunk]) -> Hunk:
         begin = self.at
         match = HUNK.match(self.mail.lines[begin])
-        assert match
+        if not match:
+            raise self.refuse("a hunk header that is none (@@ -line,count +line,count @@)")
         old_start, new_start = int(match[1]), int(match[3])
         old_count, new_count = int(match[2] or 1), int(match[4] or 1)
-        if before and (new_start < before[-1].new_start + before[-1].new_count):
-            raise self.refuse("this hunk overlaps the one before it")
+        if (old_count and not old_start) or (new_count and not new_start):
+            raise self.refuse("a hunk cannot begin at line 0")
+        if before and _overlaps(before[-1], old_start + (not old_count), new_start + (not new_count)):
+            raise self.refuse("this hunk overlaps the one before it, or stands before it")
         self.take()
         owed_old, owed_new, number = old_count, new_count, new_start
         lines: list[HunkLine] = []
@@ -237,11 +290,12 @@ class _Reader:
 
     def hunk_line(self, begin: int, old: int, new: int) -> tuple[Literal[" ", "+", "-"], str]:
         text = self.line()
-        last_blank = all(not t.strip() for t in self.mail.lines[self.at :])
-        if text is None or (last_blank and max(old, new) > 1):
+        # One blank line may be a context line that lost its blank, but not the text's last newline.
+        over = self.at >= self.end and (max(old, new) > 1 or self.at + 1 == len(self.mail.lines))
+        if text is None or over:
             owed = max(old, new)
-            raise self.refuse(f"the patch is truncated: it ends inside a hunk, {owed} lines missing",
-                              min(self.at, len(self.mail.lines) - 1))  # fmt: skip
+            raise self.refuse(f"the patch is truncated: it ends inside a hunk, {owed} or more lines missing",
+                              min(self.at, self.end - 1))  # fmt: skip
         if HUNK.match(text) or text.startswith("diff --git ") or self.at_file_header():
             raise self.refuse(self.off(begin, "more"), begin)
         if text in ("-- ", "--") and re.match(r"^\d+\.\d+", self.line(1) or ""):
@@ -259,6 +313,8 @@ class _Reader:
         why = "the mail was wrapped on its way"
         if text.startswith("> "):
             why = "the mail is quoted in a reply"
+        elif re.search(r"&(lt|gt|amp|quot|#\d{1,5});", text):
+            why = "the text still has HTML entities"
         elif re.search(r"=3D|=20|=$", text) or (self.line(-1) or "").endswith("="):
             why = "the mail is still quoted-printable"
         raise self.refuse(f"a line of the hunk begins with none of ' ', '+', '-': {why}")
@@ -266,7 +322,8 @@ class _Reader:
     def check_end(self, begin: int) -> None:
         """After its counted lines a hunk is over; more changes there mean that the counts lie."""
         text = self.line() or ""
-        if text[:1] in ("+", "-") and not self.at_file_header() and text not in ("-- ", "--", "---"):
+        rule = len(text.rstrip()) > 1 and not text.strip("- ")  # a signature, or an archive's rule
+        if text[:1] in ("+", "-") and not self.at_file_header() and not rule:
             raise self.refuse(self.off(begin, "fewer"), begin)
         ahead = self.at
         while ahead < len(self.mail.lines) and self.mail.lines[ahead].startswith((" ", "\t")):
@@ -277,13 +334,24 @@ class _Reader:
             raise self.refuse(self.off(begin, "fewer"), begin)
 
 
+def _overlaps(before: Hunk, old: int, new: int) -> bool:
+    return old < before.old_start + before.old_count or new < before.new_start + before.new_count
+
+
+def _unquoted(name: str) -> str:
+    """A path that git put in quotes, with its octal escapes (of UTF-8 bytes) undone."""
+    raw = re.sub(rb"\\([0-3][0-7]{2})", lambda m: bytes([int(m[1], 8)]), name.strip('"').encode())
+    return raw.decode("utf-8", "replace")
+
+
 def _refuse_spaces(file: FileDiff, mail: Mail) -> None:
     """C and Kconfig are indented by tabs; where there are none but wide indents, they were lost."""
     if not re.search(r"(\.[chS]|/Kconfig[^/]*)$", file.path):
         return
     lines = [line for hunk in file.hunks for line in hunk.lines]
     wide = [line for line in lines if line.text.startswith("    ")]
-    if len(wide) >= 2 and not any("\t" in line.text for line in lines):
+    eights = sum(line.text.startswith(" " * 8) for line in wide)
+    if (eights >= 2 or len(wide) >= 3) and not any("\t" in line.text for line in lines):
         raise ExtractError(
             f"tabs of {file.path} were turned to spaces",
             file=mail.source,
@@ -292,20 +360,38 @@ def _refuse_spaces(file: FileDiff, mail: Mail) -> None:
         )
 
 
-def _stat_notes(mail: Mail, files: Sequence[FileDiff], reader: _Reader) -> list[str]:
+def _stat_notes(mail: Mail, files: Sequence[FileDiff], signed: bool) -> list[str]:
     """What the diffstat promises and the diff lacks; a mail cut between files is refused."""
-    named = [m.group(1).strip() for m in map(STAT.match, mail.lines) if m]
-    have = {f.path for f in files} | {f.old_path for f in files}
-    lost = [
-        name
-        for name in named
-        if "=>" not in name and not any(p.endswith(name.removeprefix("...")) for p in have)
-    ]
-    if lost and not reader.signed:
+    named, totals = _diffstat(mail.lines[: files[0].source_line - mail.first_line])
+    have = {path for file in files for path in (file.path, file.old_path)}
+    lost = [name for name in named if not any(p.endswith(name.removeprefix("...")) for p in have)]
+    if lost and not signed:
         raise ExtractError(
             f"the patch is truncated: its diffstat names {lost[0]}, the diff does not have it",
             file=mail.source,
             line=mail.first_line + len(mail.lines) - 1,
             hint=RESEND,
         )
-    return [f"the diffstat names {name}, the diff does not have it" for name in lost]
+    notes = [f"the diffstat names {name}, the diff does not have it" for name in lost]
+    kinds = [line.kind for file in files for hunk in file.hunks for line in hunk.lines]
+    if totals and totals != (kinds.count("+"), kinds.count("-")):
+        notes.append(f"the diffstat says +{totals[0]} -{totals[1]}, "
+                     f"the diff has +{kinds.count('+')} -{kinds.count('-')}")  # fmt: skip
+    return notes
+
+
+def _diffstat(lines: Sequence[str]) -> tuple[list[str], tuple[int, int] | None]:
+    """The text files that a diffstat names, and its insertions and deletions: only the block right
+    above 'N files changed' counts, since tables in a message look the same."""
+    for at in range(len(lines) - 1, -1, -1):
+        if total := STAT_TOTAL.match(lines[at]):
+            break
+    else:
+        return [], None
+    named: list[str] = []
+    while at > 0 and " | " in lines[at - 1]:
+        at -= 1
+        name, _, change = lines[at].rpartition(" | ")
+        if "=>" not in name and not change.lstrip().startswith("Bin"):
+            named.append(name.strip())
+    return named[::-1], (int(total[1] or 0), int(total[2] or 0))
