@@ -12,6 +12,7 @@ from extractor.regions import Region
 ENTRY = re.compile(
     r"(?:(?:menu)?config\s+(\w+)|(?:choice|endchoice|menu|endmenu|if|endif|source|comment|mainmenu)\b.*)"
 )
+OPTION = ("config ", "menuconfig ")
 ATTRIBUTE = re.compile(
     r"(bool|tristate|int|hex|string|def_bool|def_tristate|prompt|depends|select|imply|default|range|visible)\b"
 )
@@ -29,7 +30,7 @@ def kconfig_items(part: Region) -> list[Item]:
             entries.append([])
         entries[-1].append(line)
     found = [_item(part, entry, shown=at > 0) for at, entry in enumerate(entries) if entry]
-    return [item for item in found if item.origin == "added" or item.lines[0].text.find("config ") in (0, 4)]
+    return [item for item in found if item.origin == "added" or item.lines[0].text.startswith(OPTION)]
 
 
 def _item(part: Region, entry: list[SourceLine], shown: bool) -> Item:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from extractor.items import Item
@@ -29,7 +31,6 @@ from harness.explore import Call, Explored, Step
 from harness.judge import Check, Death, Verdict, judge, signal_name
 from harness.locate import follow_conformance, place
 from harness.render import Rendered, render
-from harness.translate import parameters
 
 ROUNDS = 4  # of compiling without what the compiler refused
 
@@ -89,8 +90,7 @@ def check(
             keep_sources(built, keep, loaded, patches)
         explored, deaths = run_all(loaded, rendered, built)
         checks = list(judge(loaded, explored, rendered, deaths, options))
-        counted = frozenset(f"claim/{c.id}" for c in loaded.contract.claims if "rmw" in parameters(c.holds))
-        placed = follow_conformance([place(c, loaded, piece, built.library) for c in checks], counted)
+        placed = follow_conformance([place(c, loaded, piece, built.library) for c in checks], loaded)
     if not explored.transitions and not deaths and not explored.blind:
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, lost)))
     return Result(
@@ -139,7 +139,7 @@ def compile_what_can_be(
     absent = {
         name: f"the patch does not define {name}"
         for op in loaded.contract.operations
-        for name in re.findall(r"\b(\w+)\s*\(", op.call)
+        for name in op.called
         if name not in piece.needs
     }
     error: CompileError | None = None
@@ -236,9 +236,6 @@ def bare_steps(loaded: Loaded, calls: Sequence[Call]) -> Iterator[Step]:
 
 def tool_facts(loaded: Loaded) -> dict[str, str]:
     """What made a report: versions of tool, compiler and Python, and the contract."""
-    import platform
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         own = version("kconform")
     except PackageNotFoundError:

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from extractor.errors import ExtractError
 from extractor.extract import extract_items
@@ -15,6 +16,9 @@ from extractor.items import Item
 from extractor.mail import read_mails
 from extractor.patch import Patch, is_cover_letter, parse_patch
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
+    from harness.check import Result
 
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
@@ -142,13 +146,11 @@ def run_check(options: argparse.Namespace) -> int:
     return 1 if bad else 2 if result.unresolved else 0
 
 
-def emit(options: argparse.Namespace, result: object) -> None:
+def emit(options: argparse.Namespace, result: Result) -> None:
     """Writes the report where it was asked for."""
-    from harness.check import Result
     from harness.report import text_report
     from harness.report_json import check_json
 
-    assert isinstance(result, Result)
     color = not options.output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     if options.format == "json":
         text = check_json(result)

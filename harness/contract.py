@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import ast
 import contextvars
-from collections.abc import Callable, Mapping
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -45,6 +47,11 @@ def put(values: tuple[int, ...], index: int, value: int) -> tuple[int, ...]:
     return (*values[:index], value, *values[index + 1 :])
 
 
+def parameters(function: Any) -> Iterator[str]:
+    """The parameter names of a contract function, in order."""
+    yield from function.__code__.co_varnames[: function.__code__.co_argcount]
+
+
 @dataclass(frozen=True)
 class Operation:
     """One call of the code under test.
@@ -69,6 +76,11 @@ class Operation:
     warns: Callable[..., bool] | None = None
     ghost: Callable[..., Any] | None = None
 
+    @property
+    def called(self) -> list[str]:
+        """The functions and macros that its C calls, in order."""
+        return re.findall(r"\b(\w+)\s*\(", self.call)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -86,6 +98,11 @@ class Claim:
     holds: Callable[..., bool]
     on: tuple[str, ...] = ()
     least: Mapping[str, int] = field(default_factory=dict)  # bounds below which it cannot show
+
+    @property
+    def counts(self) -> bool:
+        """It judges how an operation worked, not what it left: no write in the patch breaks it."""
+        return "rmw" in parameters(self.holds)
 
 
 @dataclass(frozen=True)
@@ -157,8 +174,6 @@ def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
     token = _loading.set(used)
     try:
         tree = ast.parse(source, str(path))
-        import sys
-
         sys.modules[module.__name__] = module  # dataclasses look their module up
         exec(compile(tree, str(path), "exec"), module.__dict__)
     except HarnessError:

@@ -15,9 +15,9 @@ from typing import Any
 from cffi import FFI
 
 from harness.build import NATIVE
-from harness.contract import Loaded, Operation
+from harness.contract import Loaded, Operation, parameters
 from harness.errors import HarnessError
-from harness.translate import layout, pack, parameters, unpack
+from harness.translate import layout, pack, unpack
 
 MAX_STATES = 4_000_000
 SECONDS = 20.0

@@ -14,6 +14,7 @@ from harness.explore import Explored, Slot, Step
 from harness.render import Rendered
 
 Verdict = Literal["pass", "fail", "unknown"]
+Group = Literal["conformance", "misuse", "claim", "crash"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Check:
     """One verdict. `trace` is a shortest witness, of the finding or of a "possible" claim."""
 
     id: str
-    group: Literal["conformance", "misuse", "claim", "crash"]
+    group: Group
     verdict: Verdict
     title: str
     quote: str = ""
@@ -127,8 +128,8 @@ def title_of(op: str, name: str) -> str:
     }.get(name, f"{op} leaves {name} as the model says")
 
 
-def _check(id: str, group: str, verdict: Verdict, title: str, slot: Slot, reason: str) -> Check:
-    return Check(id, group, verdict, title, trace=slot.trace, judged=slot.compared,  # type: ignore[arg-type]
+def _check(id: str, group: Group, verdict: Verdict, title: str, slot: Slot, reason: str) -> Check:
+    return Check(id, group, verdict, title, trace=slot.trace, judged=slot.compared,
                  failed=slot.failed, common=slot.common, reason=reason)  # fmt: skip
 
 
@@ -184,6 +185,8 @@ def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]
         detail = ""
         if claim.kind == "possible" and verdict == "fail":
             detail = "no reachable state shows it"
+        elif verdict == "fail" and claim.counts:
+            detail = f"{slot.trace[-1].observed.get('rmw')} atomic read-modify-writes in this call"
         yield replace(made, quote=claim.sentence, detail=detail)
 
 

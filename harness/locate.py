@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -43,7 +42,7 @@ def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, in
     if op is None:
         return None
     by_name = {item.name: item for item in piece.items}
-    names = [n for n in re.findall(r"\b(\w+)\s*\(", op.call) if n in by_name]
+    names = [n for n in op.called if n in by_name]
     if not names:
         return None
     item = by_name[names[-1]]
@@ -71,16 +70,16 @@ def address_lines(library: Path, pc: int, files: set[str]) -> Iterator[tuple[str
             yield found, int(number)
 
 
-def follow_conformance(checks: Sequence[Check], counted: frozenset[str]) -> tuple[Check, ...]:
-    """Claims take their line from the divergence with the same trace; not those in `counted`."""
+def follow_conformance(checks: Sequence[Check], loaded: Loaded) -> tuple[Check, ...]:
+    """Claims take their line from the divergence with the same trace, but for those that count."""
     known = {
         calls_of(c): (c.file, c.line)
         for c in reversed(checks)
         if c.group == "conformance" and c.trace and c.trace[-1].changed_pc
     }
-    return tuple(
-        replace(c, file=known[calls_of(c)][0], line=known[calls_of(c)][1])
-        if c.group == "claim" and c.verdict == "fail" and calls_of(c) in known and c.id not in counted
-        else c
-        for c in checks
-    )
+    follow = {f"claim/{claim.id}" for claim in loaded.contract.claims if not claim.counts}
+    placed: list[Check] = []
+    for check in checks:
+        spot = known.get(calls_of(check)) if check.id in follow and check.verdict == "fail" else None
+        placed.append(replace(check, file=spot[0], line=spot[1]) if spot else check)
+    return tuple(placed)

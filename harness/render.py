@@ -15,8 +15,8 @@ from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.records import merge_records
 from extractor.slice import Slice
-from harness.contract import Claim, Loaded, Operation
-from harness.translate import Translator, parameters
+from harness.contract import Claim, Loaded, Operation, parameters
+from harness.translate import Translator
 from kernel_snippets import INCLUDE
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"

@@ -133,8 +133,6 @@ def explanation(check: Check) -> str:
         return f"byte {last.elsewhere} of the world changed, which is not its own"
     if name in last.expected:
         return f"{name}: the model expects {last.expected[name]}, the code gives {last.observed.get(name)}"
-    if name == "one-atomic-rmw-per-update":
-        return f"{last.observed.get('rmw')} atomic read-modify-writes in this call"
     return f"broken after {check.failed:,} of {check.judged:,} calls that were judged"
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -361,8 +360,3 @@ class _Function:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
             return self.expr(node.args[0]), index
         raise self.refuse(node, "a generator runs over a tuple field or range(constant)")
-
-
-def parameters(function: Any) -> Iterator[str]:
-    """The parameter names of a contract function, in order."""
-    yield from function.__code__.co_varnames[: function.__code__.co_argcount]

@@ -187,7 +187,7 @@ static void guard_open(void)
 	setitimer(ITIMER_VIRTUAL, &every, NULL);
 }
 
-/* Runs one operation and observes; 0, or why it did not come back. */
+/* Runs one operation (none where `call` is NULL) and observes; 0, or why it did not come back. */
 static int apply(struct kc_run *run, const struct kc_call *call, int watched, kc_i64 *obs,
 		 kc_i64 *ret, struct kc_record *seen)
 {
@@ -207,7 +207,9 @@ static int apply(struct kc_run *run, const struct kc_call *call, int watched, kc
 	record->rmw = 0;
 	record->stop = on_stop;
 	guard.running = 1;
-	*ret = watched < 0 ? s->apply(call->op, call->args) : apply_watched(s, call, watched);
+	if (call)
+		*ret = watched < 0 ? s->apply(call->op, call->args)
+				   : apply_watched(s, call, watched);
 	*seen = *record;
 	s->observe(obs);
 	guard.running = 0;
@@ -612,19 +614,6 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 	if (first) {
 		memcpy(run->world, run->initial, run->words * 8);
 		memcpy(run->before, run->initial, run->words * 8);
-	}
-	if (!call) {
-		if (sigsetjmp(guard.env, 0)) {
-			guard.running = 0;
-			step->signal = guard.signal;
-			step->pc = guard.pc - run->base;
-			return step->why = guard.why;
-		}
-		guard.sequence++;
-		guard.running = 1;
-		run->s->observe(step->got);
-		guard.running = 0;
-		return 0;
 	}
 	memcpy(run->before, run->world, run->words * 8);
 	watch.changed = 0;
