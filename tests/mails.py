@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The bundled mail in the forms in which people have it."""
+"""The bundled mail in the forms in which people have it, and the next revision's."""
 
 from __future__ import annotations
 
 import html
 from email.message import EmailMessage
+from pathlib import Path
 
+from extractor.extract import extract_items
+from extractor.items import Item
+from extractor.mail import read_mails
+from extractor.patch import parse_patch
 from kernel_snippets import BUNDLED_PATCH
 
 V1 = BUNDLED_PATCH.read_text()
+# Not part of the checkout; the tests that need it say so where it is absent.
+V2 = Path(__file__).parents[2] / "shared/patches/mm-owner-tracking-v2-12of20.eml"
 SUBJECT = "[PATCH v1 08/17] mm/rmap: initial MM owner tracking for large folios (!hugetlb)"
 BODY = V1[V1.index("Let's track") : V1.index("-- \n2.46.0") + 10]
 
@@ -48,3 +55,7 @@ FORMS = {
     "format-patch": b"From 0123456789012345678901234567890123456789 Mon Sep 17 00:00:00 2001\n"
     + bytes(message("8bit")),
 }
+
+
+def items_of(path: Path) -> list[Item]:
+    return extract_items(parse_patch(read_mails([str(path)])[0]))

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import re
 
-from kernel_snippets import BUNDLED_PATCH
-
-V1 = BUNDLED_PATCH.read_text()
+from tests.mails import V1
 
 
 def plant(*edits: tuple[str, str]) -> str:

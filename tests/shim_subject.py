@@ -9,14 +9,12 @@ from typing import Any
 
 from cffi import FFI
 
+from harness.build import CODE, DIALECT, LINK
 from kernel_snippets import INCLUDE
 
-# The kernel's dialect, with more warnings than the kernel asks for: shims give none.
-FLAGS = (
-    "-std=gnu11 -O2 -fPIC -nostdinc -fms-extensions -fno-strict-aliasing -fno-strict-overflow "
-    "-funsigned-char -fno-delete-null-pointer-checks -fno-common -fvisibility=hidden -Wall -Wextra "
-    "-Wundef -Wno-unused-parameter -Wno-sign-compare -Werror -D__KERNEL__ -DCONFIG_64BIT=1"
-).split()
+# A subject's dialect and code, with more warnings than the kernel asks for: shims give none.
+FLAGS = [*DIALECT, *CODE, "-DCONFIG_64BIT=1", "-Wall", "-Wextra", "-Wundef", "-Wvla", "-Werror",
+         "-Wno-unused-parameter", "-Wno-sign-compare"]  # fmt: skip
 DEBUG_VM = ("-DCONFIG_DEBUG_VM=1",)
 RECORD = """
 struct kc_site { int kind; const char *macro, *condition, *file; int line; };
@@ -56,7 +54,7 @@ def gcc(source: str, *arguments: str | Path, flags: tuple[str, ...] = DEBUG_VM) 
 def load(folder: Path, declarations: str, source: str, flags: tuple[str, ...] = DEBUG_VM) -> tuple[FFI, Any]:
     """`source` compiled with nothing below it, and loaded; `declarations` are exported from it."""
     path = folder / "exerciser.so"
-    said = gcc(PREAMBLE + source, "-shared", "-nostdlib", "-Wl,-z,defs", "-o", path, flags=flags)
+    said = gcc(PREAMBLE + source, *LINK, "-o", path, flags=flags)
     assert not said, said
     undefined = subprocess.run(["nm", "-u", path], capture_output=True, text=True, check=True)
     assert undefined.stdout == ""

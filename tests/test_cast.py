@@ -7,6 +7,8 @@ import pytest
 
 from extractor.cast import facts
 from extractor.scan import scan_file
+from kernel_snippets import BUNDLED_PATCH
+from tests.mails import V2, items_of
 
 
 def names(text: str) -> tuple[set[str], bool]:
@@ -65,3 +67,25 @@ def test_what_other_items_refer_to(text: str, expected: set[str]) -> None:
 def test_unreadable_code_falls_back_to_its_tokens(body: str) -> None:
     (item, *_) = scan_file("a.h", f"int f(void)\n{{\n{body}\n}}", "tree")
     assert not facts(item).parsed
+
+
+def test_names_calls_and_lines_of_a_function() -> None:
+    text = (
+        "static inline int f(struct folio *folio, gfp_t flags)\n{\n\tpg_data_t *p = node(folio);\n"
+        "\tint n = p->count, m;\n\tm = n * SCALE;\n\tif (unlikely(m))\n\t\tgoto out;\n"
+        "\tVM_WARN_ON_ONCE(m); /* not_me() */\nout:\n\treturn folio->x[n] + (u8)m;\n}"
+    )
+    (item,) = scan_file("a.h", text, "added")
+    said = facts(item)
+    assert said.parsed
+    wanted = {"struct folio", "gfp_t", "pg_data_t", "node", "SCALE", "unlikely", "VM_WARN_ON_ONCE", "u8"}
+    assert said.names == wanted
+    assert said.calls == ("VM_WARN_ON_ONCE", "node", "unlikely")
+    assert said.lines["SCALE"] == 5
+    assert not facts(scan_file("a.h", "int g(void)\n{\n\tint $ @ broken(x);\n}", "added")[0]).parsed
+
+
+def test_every_function_of_the_real_mails_is_parsed() -> None:
+    for path in (BUNDLED_PATCH, V2):
+        whole = [i for i in items_of(path) if i.kind == "function" and i.completeness == "complete"]
+        assert whole and [i.name for i in whole if not facts(i).parsed] == []

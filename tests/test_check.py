@@ -9,7 +9,7 @@ import pytest
 
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import check, kconform
-from tests.mails import FORMS
+from tests.mails import FORMS, V2
 from tests.planted import DEFECTS, HARMLESS, REPAIR, V1, added, plant
 
 FOUND = {
@@ -104,9 +104,8 @@ def test_a_repair_loses_the_finding() -> None:
 
 
 def test_no_contract_fits_the_next_revision() -> None:
-    mail = Path(__file__).parents[2] / "shared/patches/mm-owner-tracking-v2-12of20.eml"
-    assert mail.is_file(), f"{mail} is needed: the v2 mail is not part of the checkout"
-    done = kconform("check", mail)
+    assert V2.is_file(), f"{V2} is needed: the v2 mail is not part of the checkout"
+    done = kconform("check", V2)
     assert done.status == 2 and "no contract fits" in done.err and done.err.count("\n") == 1
 
 

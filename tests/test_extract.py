@@ -3,35 +3,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from extractor.cast import facts
 from extractor.conditions import evaluate, holds
-from extractor.extract import extract_items
-from extractor.items import Item, SourceLine
-from extractor.mail import read_mails
-from extractor.patch import parse_patch
-from extractor.regions import Region
-from extractor.scan import Conditions, Scanner
+from extractor.items import Item
+from extractor.scan import scan_file
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform
-
-V2 = Path(__file__).parents[2] / "shared/patches/mm-owner-tracking-v2-12of20.eml"
-
-
-def items_of(path: Path) -> list[Item]:
-    return extract_items(parse_patch(read_mails([str(path)])[0]))
+from tests.mails import V2, items_of
 
 
 def names(items: list[Item], **wanted: str) -> list[str]:
     return [i.name for i in items if all(getattr(i, k) == v for k, v in wanted.items())]
 
 
-def scan(text: str, heading: str = "", hunk: int = -1) -> list[Item]:
-    lines = tuple(SourceLine(t, n, "added") for n, t in enumerate(text.split("\n"), 1))
-    return Scanner(Region("a.h", lines, heading, hunk), Conditions()).scan()
+def scan(text: str) -> list[Item]:
+    return scan_file("a.h", text, "added")
 
 
 def test_items_of_the_bundled_patch() -> None:
@@ -133,25 +120,3 @@ def test_hostile_text_is_scanned_in_time() -> None:
 def test_conditions(expression: str, expected: bool | None) -> None:
     assert evaluate(expression, {"CONFIG_A": True, "CONFIG_B": False, "CONFIG_N": True}) is expected
     assert holds((expression,), {"CONFIG_A": True, "CONFIG_N": True}) is expected
-
-
-def test_what_a_function_refers_to() -> None:
-    text = (
-        "static inline int f(struct folio *folio, gfp_t flags)\n{\n\tpg_data_t *p = node(folio);\n"
-        "\tint n = p->count, m;\n\tm = n * SCALE;\n\tif (unlikely(m))\n\t\tgoto out;\n"
-        "\tVM_WARN_ON_ONCE(m); /* not_me() */\nout:\n\treturn folio->x[n] + (u8)m;\n}"
-    )
-    (item,) = scan(text)
-    said = facts(item)
-    assert said.parsed
-    wanted = {"struct folio", "gfp_t", "pg_data_t", "node", "SCALE", "unlikely", "VM_WARN_ON_ONCE", "u8"}
-    assert said.names == wanted
-    assert said.calls == ("VM_WARN_ON_ONCE", "node", "unlikely")
-    assert said.lines["SCALE"] == 5
-    assert not facts(scan("int g(void)\n{\n\tint $ @ broken(x);\n}")[0]).parsed
-
-
-def test_every_function_of_the_real_mails_is_parsed() -> None:
-    for path in (BUNDLED_PATCH, V2):
-        whole = [i for i in items_of(path) if i.kind == "function" and i.completeness == "complete"]
-        assert whole and [i.name for i in whole if not facts(i).parsed] == []

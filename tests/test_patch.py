@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +10,7 @@ from hypothesis import strategies as st
 from extractor.errors import ExtractError
 from extractor.mail import Mail, read_mails
 from extractor.patch import Patch, parse_patch
-from tests.mails import SUBJECT, V1
+from tests.mails import SUBJECT, V1, V2
 
 LINES = V1.split("\n")
 DIFF = range(V1[: V1.index("diff --git")].count("\n"), V1[: V1.index("-- \n2.46.0")].count("\n"))
@@ -33,7 +31,7 @@ def refused(text: str) -> ExtractError:
 
 
 def test_the_v2_mail() -> None:
-    (mail,) = read_mails([str(Path(__file__).parents[2] / "shared/patches/mm-owner-tracking-v2-12of20.eml")])
+    (mail,) = read_mails([str(V2)])
     patch = parse_patch(mail)
     assert (patch.version, patch.number, patch.total, len(patch.files)) == (2, 12, 20, 8)
     assert patch.sender.startswith("David") and patch.message_id.startswith("<2025") and patch.notes == ()

@@ -22,17 +22,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from harness.build import CODE, DIALECT, LINK, WARNINGS, run_compiler
+from harness.build import DIALECT, WARNINGS, run_compiler
 from kernel_snippets import INCLUDE, ROOT
 from tests.shim_subject import DEBUG_VM, gcc, load
 
 SOURCE = """
-#define KC_RECORD_DEFINE
-#include <kconform/record.h>
 #include <linux/atomic.h>
 #include <linux/bit_spinlock.h>
 #include <linux/mm.h>
-#define EXPORT __attribute__((visibility("default")))
 EXPORT unsigned int warned(void) { return kc_record.warnings; }
 EXPORT unsigned int rmw(void) { unsigned int n = kc_record.rmw; kc_record.rmw = 0; return n; }
 EXPORT const char *text(void) { return kc_record.first->condition; }
@@ -92,22 +89,17 @@ BITOPS = [f"do_{n}" for n in (
     "__change_bit clear_bit_unlock __clear_bit_unlock").split()]  # fmt: skip
 
 
-def compiled(folder: Path, *flags: str) -> tuple[FFI, Any]:
-    (folder / "shims.c").write_text(SOURCE)
-    arguments = [*DIALECT, *WARNINGS, *CODE, "-Werror", "-DCONFIG_64BIT=1", *flags, "-I", INCLUDE]
-    status, output = run_compiler([*arguments, "shims.c", *LINK, "-o", "shims.so"], folder)
-    assert status == 0, output
-    ffi = FFI()
-    ffi.cdef("unsigned warned(void); unsigned rmw(void); const char *text(void); int line(void);"
-             "const char *file(void); void reset(void); int lock_held(void); int locks(unsigned long);"
-             "void unlock_free(void); int warn(int); int add(int, int, int *);"
-             + "".join(f"int {name}(long, unsigned long *);" for name in BITOPS))  # fmt: skip
-    return ffi, ffi.dlopen(str(folder / "shims.so"))
+DECLARATIONS = (
+    "unsigned warned(void); unsigned rmw(void); const char *text(void); int line(void);"
+    "const char *file(void); void reset(void); int lock_held(void); int locks(unsigned long);"
+    "void unlock_free(void); int warn(int); int add(int, int, int *);"
+    + "".join(f"int {name}(long, unsigned long *);" for name in BITOPS)
+)
 
 
 @pytest.fixture(scope="module")
 def shims(tmp_path_factory: pytest.TempPathFactory) -> tuple[FFI, Any]:
-    return compiled(tmp_path_factory.mktemp("shims"), "-DCONFIG_DEBUG_VM=1")
+    return load(tmp_path_factory.mktemp("shims"), DECLARATIONS, SOURCE)
 
 
 def test_bit_operations_on_every_bit(shims: tuple[FFI, Any]) -> None:
@@ -161,7 +153,7 @@ def test_warnings_record_text_and_line_of_the_patch(shims: tuple[FFI, Any], tmp_
     assert lib.warn(2) == 1 and lib.warn(3) == 1 and lib.warned() == 2
     assert ffi.string(lib.text()) == b"x > 1"
     assert (ffi.string(lib.file()), lib.line()) == (b"include/linux/x.h", 77)
-    _, quiet = compiled(tmp_path)
+    _, quiet = load(tmp_path, DECLARATIONS, SOURCE, flags=())
     assert quiet.warn(2) == 0 and quiet.warned() == 0
 
 
