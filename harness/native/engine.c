@@ -9,23 +9,18 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
-#include <ucontext.h>
 
 #include "engine.h"
+#include "guard.h"
 #include "kconform/record.h"
 #include "subject.h"
 
 #define MAX_LIVE 64
-#define MAX_SLOTS 32
 #define NONE 0xffffffffu
-#define TICKS 6		/* of 50 ms CPU time: what one operation may take */
 
 struct kc_run {
 	const struct kc_subject *s;
@@ -52,169 +47,6 @@ struct kc_run {
 	uintptr_t base;		/* where the subject is loaded */
 	int failed_memory;
 };
-
-/* One operation at a time runs, guarded: signals and stops come back here. */
-static struct {
-	sigjmp_buf env;
-	volatile sig_atomic_t running, why, signal, ticks;
-	volatile uint64_t sequence, seen;
-	volatile uintptr_t pc;
-} guard;
-
-static void on_fault(int signal, siginfo_t *info, void *context);
-
-static uintptr_t pc_of(void *context)
-{
-	ucontext_t *uc = context;
-#if defined(__x86_64__)
-	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-	return (uintptr_t)uc->uc_mcontext.pc;
-#else
-	return (void)uc, 0;
-#endif
-}
-
-/*
- * Which instruction changed an observation: the operation runs step by step, the
- * observation is taken after each. Only for a trace that is reported.
- */
-static struct {
-	const struct kc_subject *s;
-	int which;
-	kc_i64 value;
-	uintptr_t last, changed;
-} watch;
-
-static void on_trap(int signal, siginfo_t *info, void *context)
-{
-	struct kc_record record;
-	kc_i64 obs[MAX_SLOTS];
-
-	if (!watch.s) {
-		on_fault(signal, info, context);
-		return;
-	}
-	record = *watch.s->record;
-	watch.s->observe(obs);
-	*watch.s->record = record;
-	if (obs[watch.which] != watch.value) {
-		watch.value = obs[watch.which];
-		watch.changed = watch.last;
-	}
-	watch.last = pc_of(context);
-}
-
-static kc_i64 apply_watched(const struct kc_subject *s, const struct kc_call *call, int which)
-{
-	kc_i64 obs[MAX_SLOTS], ret;
-
-	s->observe(obs);
-	watch.which = which;
-	watch.value = obs[which];
-	watch.last = watch.changed = 0;
-	watch.s = s;
-#ifdef __x86_64__
-	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
-#endif
-	ret = s->apply(call->op, call->args);
-#ifdef __x86_64__
-	__asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
-#endif
-	watch.s = NULL;
-	return ret;
-}
-
-static void on_fault(int signal, siginfo_t *info, void *context)
-{
-	(void)info;
-	if (!guard.running) {
-		struct sigaction normal = { .sa_handler = SIG_DFL };
-
-		sigaction(signal, &normal, NULL);
-		raise(signal);
-		return;
-	}
-	guard.why = KC_SIGNAL;
-	guard.signal = signal;
-	guard.pc = pc_of(context);
-	siglongjmp(guard.env, 1);
-}
-
-static void on_tick(int signal, siginfo_t *info, void *context)
-{
-	(void)info;
-	if (!guard.running || guard.seen != guard.sequence) {
-		guard.seen = guard.sequence;
-		guard.ticks = 0;
-		return;
-	}
-	if (++guard.ticks < TICKS)
-		return;
-	guard.why = KC_ENDLESS;
-	guard.signal = signal;
-	guard.pc = pc_of(context);
-	siglongjmp(guard.env, 1);
-}
-
-static void on_stop(int why, const struct kc_site *site)
-{
-	(void)site;
-	guard.why = why == KC_STOP_DEADLOCK ? KC_DEADLOCK : KC_BUG_STOP;
-	guard.signal = 0;
-	guard.pc = (uintptr_t)__builtin_return_address(0);
-	siglongjmp(guard.env, 1);
-}
-
-static void guard_open(void)
-{
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	static char stack[64 * 1024];
-	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
-	struct sigaction fault = { .sa_sigaction = on_fault,
-				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-	struct sigaction tick = { .sa_sigaction = on_tick,
-				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART };
-	struct sigaction trap = { .sa_sigaction = on_trap,
-				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-	struct itimerval every = { { 0, 50000 }, { 0, 50000 } };
-
-	sigaltstack(&alternate, NULL);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
-		sigaction(faults[i], &fault, NULL);
-	sigaction(SIGTRAP, &trap, NULL);
-	sigaction(SIGVTALRM, &tick, NULL);
-	setitimer(ITIMER_VIRTUAL, &every, NULL);
-}
-
-/* Runs one operation (none where `call` is NULL) and observes; 0, or why it did not come back. */
-static int apply(struct kc_run *run, const struct kc_call *call, int watched, kc_i64 *obs,
-		 kc_i64 *ret, struct kc_record *seen)
-{
-	const struct kc_subject *s = run->s;
-	struct kc_record *record = s->record;
-
-	guard.why = 0;
-	guard.sequence++;
-	if (sigsetjmp(guard.env, 0)) {
-		guard.running = 0;
-		watch.s = NULL;
-		*seen = *record;
-		return guard.why;
-	}
-	record->warnings = 0;
-	record->first = record->last = NULL;
-	record->rmw = 0;
-	record->stop = on_stop;
-	guard.running = 1;
-	if (call)
-		*ret = watched < 0 ? s->apply(call->op, call->args)
-				   : apply_watched(s, call, watched);
-	*seen = *record;
-	s->observe(obs);
-	guard.running = 0;
-	return 0;
-}
 
 static uint64_t hash(const uint64_t *row, int n)
 {
@@ -402,15 +234,15 @@ static int changed_elsewhere(const struct kc_run *run)
 	return -1;
 }
 
-static void crashed(struct kc_run *run, struct kc_slot *slot, uint32_t state, unsigned int call,
+static void crashed(struct kc_slot *slot, uint32_t state, unsigned int call,
 		    unsigned long long features)
 {
 	if (!slot->failed) {
-		slot->why = guard.why;
-		slot->signal = guard.signal;
-		slot->pc = guard.pc;
+		slot->why = guard_end.why;
+		slot->signal = guard_end.signal;
+		slot->pc = guard_end.pc;
 	}
-	judge(slot, 0, state, call, guard.why, 0, features);
+	judge(slot, 0, state, call, guard_end.why, 0, features);
 }
 
 static void judge_claims(struct kc_run *run, unsigned long long bits, int first, int count,
@@ -439,8 +271,8 @@ static void transition(struct kc_run *run, uint32_t from, unsigned int index, co
 	run->flight->call = index;
 	run->flight->running = 1;
 	run->transitions++;
-	if (apply(run, call, -1, got, &ret, &seen)) {
-		crashed(run, &extra[KC_CRASH], from, index, features);
+	if (guard_apply(s, call, -1, got, &ret, &seen)) {
+		crashed(&extra[KC_CRASH], from, index, features);
 		run->flight->running = 0;
 		return;
 	}
@@ -538,8 +370,7 @@ struct kc_run *kc_open(const void *subject, const struct kc_call *calls, unsigne
 	memcpy(run->owned, s->owned, s->world_size);
 	blank(run->checks, s->ops * run->per_op);
 	blank(run->claims, s->always + s->possible);
-	guard_open();
-	s->record->stop = on_stop;
+	guard_open(s->record);
 	s->init();
 	memcpy(run->initial, run->world, run->words * 8);
 	memcpy(run->before, run->initial, run->words * 8);
@@ -616,12 +447,11 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 		memcpy(run->before, run->initial, run->words * 8);
 	}
 	memcpy(run->before, run->world, run->words * 8);
-	watch.changed = 0;
-	step->why = apply(run, call, watched, step->got, &ret, &seen);
-	if (watched >= 0 && watch.changed)
-		step->changed_pc = watch.changed - run->base;
-	step->signal = step->why ? guard.signal : 0;
-	step->pc = step->why ? guard.pc - run->base : 0;
+	step->why = guard_apply(run->s, call, watched, step->got, &ret, &seen);
+	if (watched >= 0 && guard_end.changed)
+		step->changed_pc = guard_end.changed - run->base;
+	step->signal = step->why ? guard_end.signal : 0;
+	step->pc = step->why ? guard_end.pc - run->base : 0;
 	step->ret = ret;
 	step->warnings = seen.warnings;
 	step->rmw = seen.rmw;

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One operation at a time runs, guarded: its faults, its endless loops and its
+ * stops come back to guard_apply() as a value.
+ */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/time.h>
+#include <ucontext.h>
+
+#include "guard.h"
+
+#define TICKS 6		/* of 50 ms CPU time: what one operation may take */
+
+struct guard_end guard_end;
+
+static struct {
+	sigjmp_buf env;
+	volatile sig_atomic_t running, ticks;
+	volatile uint64_t sequence, seen;
+} guard;
+
+static void on_fault(int signal, siginfo_t *info, void *context);
+
+static uintptr_t pc_of(void *context)
+{
+	ucontext_t *uc = context;
+#if defined(__x86_64__)
+	return (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+	return (uintptr_t)uc->uc_mcontext.pc;
+#else
+	return (void)uc, 0;
+#endif
+}
+
+/*
+ * Which instruction changed an observation: the operation runs step by step, the
+ * observation is taken after each. Only for a trace that is reported.
+ */
+static struct {
+	const struct kc_subject *s;
+	int which;
+	kc_i64 value;
+	uintptr_t last;
+} watch;
+
+static void on_trap(int signal, siginfo_t *info, void *context)
+{
+	struct kc_record record;
+	kc_i64 obs[MAX_SLOTS];
+
+	if (!watch.s) {
+		on_fault(signal, info, context);
+		return;
+	}
+	record = *watch.s->record;
+	watch.s->observe(obs);
+	*watch.s->record = record;
+	if (obs[watch.which] != watch.value) {
+		watch.value = obs[watch.which];
+		guard_end.changed = watch.last;
+	}
+	watch.last = pc_of(context);
+}
+
+static kc_i64 apply_watched(const struct kc_subject *s, const struct kc_call *call, int which)
+{
+	kc_i64 obs[MAX_SLOTS], ret;
+
+	s->observe(obs);
+	watch.which = which;
+	watch.value = obs[which];
+	watch.last = 0;
+	watch.s = s;
+#ifdef __x86_64__
+	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+#endif
+	ret = s->apply(call->op, call->args);
+#ifdef __x86_64__
+	__asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+#endif
+	watch.s = NULL;
+	return ret;
+}
+
+static void on_fault(int signal, siginfo_t *info, void *context)
+{
+	(void)info;
+	if (!guard.running) {
+		struct sigaction normal = { .sa_handler = SIG_DFL };
+
+		sigaction(signal, &normal, NULL);
+		raise(signal);
+		return;
+	}
+	guard_end.why = KC_SIGNAL;
+	guard_end.signal = signal;
+	guard_end.pc = pc_of(context);
+	siglongjmp(guard.env, 1);
+}
+
+static void on_tick(int signal, siginfo_t *info, void *context)
+{
+	(void)info;
+	if (!guard.running || guard.seen != guard.sequence) {
+		guard.seen = guard.sequence;
+		guard.ticks = 0;
+		return;
+	}
+	if (++guard.ticks < TICKS)
+		return;
+	guard_end.why = KC_ENDLESS;
+	guard_end.signal = signal;
+	guard_end.pc = pc_of(context);
+	siglongjmp(guard.env, 1);
+}
+
+static void on_stop(int why, const struct kc_site *site)
+{
+	(void)site;
+	guard_end.why = why == KC_STOP_DEADLOCK ? KC_DEADLOCK : KC_BUG_STOP;
+	guard_end.signal = 0;
+	guard_end.pc = (uintptr_t)__builtin_return_address(0);
+	siglongjmp(guard.env, 1);
+}
+
+void guard_open(struct kc_record *record)
+{
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	static char stack[64 * 1024];
+	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction fault = { .sa_sigaction = on_fault,
+				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	struct sigaction tick = { .sa_sigaction = on_tick,
+				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART };
+	struct sigaction trap = { .sa_sigaction = on_trap,
+				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
+	struct itimerval every = { { 0, 50000 }, { 0, 50000 } };
+
+	record->stop = on_stop;
+	sigaltstack(&alternate, NULL);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
+		sigaction(faults[i], &fault, NULL);
+	sigaction(SIGTRAP, &trap, NULL);
+	sigaction(SIGVTALRM, &tick, NULL);
+	setitimer(ITIMER_VIRTUAL, &every, NULL);
+}
+
+int guard_apply(const struct kc_subject *s, const struct kc_call *call, int watched, kc_i64 *obs,
+		kc_i64 *ret, struct kc_record *seen)
+{
+	struct kc_record *record = s->record;
+
+	guard_end.why = 0;
+	guard_end.changed = 0;
+	guard.sequence++;
+	if (sigsetjmp(guard.env, 0)) {
+		guard.running = 0;
+		watch.s = NULL;
+		*seen = *record;
+		return guard_end.why;
+	}
+	record->warnings = 0;
+	record->first = record->last = NULL;
+	record->rmw = 0;
+	record->stop = on_stop;
+	guard.running = 1;
+	if (call)
+		*ret = watched < 0 ? s->apply(call->op, call->args)
+				   : apply_watched(s, call, watched);
+	*seen = *record;
+	s->observe(obs);
+	guard.running = 0;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef KCONFORM_GUARD_H
+#define KCONFORM_GUARD_H
+
+#include <stdint.h>
+
+#include "engine.h"
+#include "kconform/record.h"
+#include "subject.h"
+
+#define MAX_SLOTS 32	/* observations, or ghost values, of a contract */
+
+/* How the last operation ended; all but `changed` only where it did not come back. */
+extern struct guard_end {
+	volatile int why, signal;
+	volatile uintptr_t pc;
+	uintptr_t changed;	/* the instruction that changed the watched observation last, or 0 */
+} guard_end;
+
+/* From here on faults and ticks come here, and what `record` says can never go on. */
+void guard_open(struct kc_record *record);
+
+/*
+ * Runs one operation (none where `call` is NULL) and observes; 0, or why it did not
+ * come back. `watched`: the observation whose changes are looked for, or -1.
+ */
+int guard_apply(const struct kc_subject *s, const struct kc_call *call, int watched, kc_i64 *obs,
+		kc_i64 *ret, struct kc_record *seen);
+
+#endif
