@@ -10,6 +10,7 @@ import resource
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -50,13 +51,27 @@ WARNINGS = [
     "-Wno-unused-value",
     "-Wno-address-of-packed-member",
 ]
-CODE = ["-O2", "-fPIC", "-fvisibility=hidden", "-g1", "-pipe"]
+CODE = ["-fPIC", "-fvisibility=hidden", "-g1", "-pipe"]
 LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--build-id=none"]
 ENGINE = ["-std=gnu11", "-O2", "-fPIC", "-shared", "-pipe"]
+ENGINE_SOURCES = ("explore", "judge", "store", "symmetry", "trace", "walk", "bare", "guard", "sandbox")
 COMPILER_SECONDS, COMPILER_BYTES, FILE_BYTES = 20, 2 << 30, 64 << 20
 DIAGNOSTIC = re.compile(
     r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?P<kind>(?:fatal )?error|warning): (?P<text>.*)$", re.M
 )
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One way to compile a subject: flags of its code and of the link, and native C beside it."""
+
+    name: str
+    code: tuple[str, ...]
+    link: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+PLAIN = Flavour("plain", ("-O2",))
 
 
 @dataclass(frozen=True)
@@ -125,24 +140,39 @@ def _limits() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def run_compiler(arguments: Sequence[str | Path], folder: Path) -> tuple[int, str]:
-    """Exit status and messages of the compiler, run in `folder` under limits."""
-    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TMPDIR": str(folder)}
-    try:
-        done = subprocess.run(
+class Compiling:
+    """A compiler that runs in `folder` under limits, beside us."""
+
+    def __init__(self, arguments: Sequence[str | Path], folder: Path) -> None:
+        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TMPDIR": str(folder)}
+        self.deadline = time.monotonic() + COMPILER_SECONDS * 2
+        self.said = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by finish)
+        self.process = subprocess.Popen(
             [compiler(), *map(str, arguments)],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=self.said,
             stderr=subprocess.STDOUT,
             preexec_fn=_limits,
-            timeout=COMPILER_SECONDS * 2,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        return 1, f"the compiler took more than {COMPILER_SECONDS * 2} s"
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+
+    def finish(self) -> tuple[int, str]:
+        """Exit status and messages, when it is done."""
+        try:
+            status = self.process.wait(max(self.deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return 1, f"the compiler took more than {COMPILER_SECONDS * 2} s"
+        with self.said:
+            self.said.seek(0)
+            return status, self.said.read().decode("utf-8", "replace")
+
+
+def run_compiler(arguments: Sequence[str | Path], folder: Path) -> tuple[int, str]:
+    """Exit status and messages of the compiler, run in `folder` under limits."""
+    return Compiling(arguments, folder).finish()
 
 
 def diagnostics(output: str) -> tuple[Diagnostic, ...]:
@@ -158,22 +188,43 @@ def config_flags(config: dict[str, bool]) -> list[str]:
     return [f"-D{name}=1" for name, value in sorted(config.items()) if value]
 
 
-def engine_library() -> Path:
-    """The engine as a shared object, compiled on first use."""
-    sources = [NATIVE / name for name in ("engine.c", "guard.c", "sandbox.c")]
-    inputs = [*sources, *sorted(NATIVE.glob("*.h")), INCLUDE / "kconform/record.h"]
-    key = digest([compiler_version(), *ENGINE, *(p.read_text() for p in inputs)])
-    library = cache_folder() / f"engine-{key}.so"
-    if not library.exists():
-        with tempfile.TemporaryDirectory(dir=cache_folder()) as name:
-            made = Path(name) / "engine.so"
-            status, output = run_compiler(
-                [*ENGINE, "-I", NATIVE, "-idirafter", INCLUDE, *sources, "-o", made], Path(name)
-            )
+class Cached:
+    """An object of our own, compiled on first use and kept by what it was made from."""
+
+    def __init__(self, name: str, sources: Sequence[Path], arguments: Sequence[str | Path],
+                 inputs: Sequence[str], folder: Path) -> None:  # fmt: skip
+        key = digest([compiler_version(), *map(str, arguments), *inputs])
+        self.path = cache_folder() / f"{name}-{key}.so"
+        self.made = folder / f"{name}-{key}.so"
+        self.compiling = None
+        if not self.path.exists():
+            self.compiling = Compiling([*arguments, *sources, "-o", self.made], folder)
+
+    def finish(self) -> Path:
+        """The shared object, when it is compiled."""
+        if self.compiling:
+            status, output = self.compiling.finish()
             if status:
-                raise HarnessError(f"the engine does not compile: {output.strip()[:300]}")
-            made.replace(library)
-    return library
+                raise HarnessError(f"{self.path.name} does not compile: {output.strip()[:300]}")
+            self.made.replace(self.path)
+            self.compiling = None
+        return self.path
+
+
+def engine_library(folder: Path) -> Cached:
+    """The engine."""
+    sources = [NATIVE / f"{name}.c" for name in ENGINE_SOURCES]
+    inputs = [*sources, *sorted(NATIVE.glob("*.h")), INCLUDE / "kconform/record.h"]
+    arguments: list[str | Path] = [*ENGINE, "-I", NATIVE, "-idirafter", INCLUDE]
+    return Cached("engine", sources, arguments, [p.read_text() for p in inputs], folder)
+
+
+def contract_library(text: str, folder: Path) -> Cached:
+    """A translated contract, whose C is `text`."""
+    source = folder / f"contract-{digest([text])}.c"
+    source.write_text(text)
+    inputs = [text, (NATIVE / "subject.h").read_text()]
+    return Cached("contract", [source], [*ENGINE, "-fvisibility=hidden", "-I", NATIVE], inputs, folder)
 
 
 def digest(parts: Sequence[str]) -> str:
@@ -190,22 +241,56 @@ def write_sources(rendered: Rendered, folder: Path) -> None:
     (folder / "subject.c").write_text(rendered.subject)
 
 
-def build(rendered: Rendered, config: dict[str, bool], folder: Path) -> Built:
-    """Compiles `rendered` in `folder`; CompileError with the patch's lines where gcc refuses it."""
-    write_sources(rendered, folder)
-    prefixes = [f"-ffile-prefix-map={INCLUDE}=kernel_snippets/include", f"-ffile-prefix-map={folder}/="]
-    includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE, "-I", NATIVE]
-    flags: list[str | Path] = [*DIALECT, *WARNINGS, *CODE, *config_flags(config), *prefixes]
-    status, output = run_compiler([*flags, *includes, "-E", "subject.c", "-o", "subject.i"], folder)
-    if not status:
-        refuse_unsafe_text((folder / "subject.i").read_text(errors="replace"))
-        status, output = run_compiler(
-            [*flags, "-fpreprocessed", "subject.i", *LINK, "-o", "subject.so"], folder
+class Building:
+    """A subject that is being compiled in `folder`, beside us."""
+
+    def __init__(self, folder: Path, name: str, config: dict[str, bool], flavour: Flavour) -> None:
+        self.folder = folder
+        self.library = folder / f"{name}.so"
+        prefixes = [
+            f"-ffile-prefix-map={INCLUDE}=kernel_snippets/include",
+            f"-ffile-prefix-map={folder}/=",
+        ]
+        includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE, "-I", NATIVE]
+        flags: list[str | Path] = [
+            *DIALECT, *WARNINGS, *CODE, *flavour.code, *config_flags(config), *prefixes,
+        ]  # fmt: skip
+        status, output = run_compiler([*flags, *includes, "-E", f"{name}.c", "-o", f"{name}.i"], folder)
+        if status:
+            raise CompileError(diagnostics(output), output)
+        refuse_unsafe_text((folder / f"{name}.i").read_text(errors="replace"))
+        objects = [native_object(source, folder) for source in flavour.sources]
+        self.compiling = Compiling(
+            [*flags, "-fpreprocessed", f"{name}.i", *objects, *LINK, *flavour.link, "-o", self.library],
+            folder,
         )
-    said = diagnostics(output)
+
+    def finish(self) -> Built:
+        """The compiled subject; CompileError with the patch's lines where gcc refuses it."""
+        status, output = self.compiling.finish()
+        said = diagnostics(output)
+        if status:
+            raise CompileError(said, output)
+        return Built(self.library, self.folder, tuple(d for d in said if not d.error))
+
+
+def native_object(source: str, folder: Path) -> Path:
+    """A native C file of a flavour, compiled as it is: nothing of the flavour's flags is for it."""
+    made = folder / f"{source}.o"
+    arguments: list[str | Path] = [
+        *(flag for flag in ENGINE if flag != "-shared"), "-fvisibility=hidden",
+        "-I", NATIVE, "-idirafter", INCLUDE, "-c", NATIVE / source, "-o", made,
+    ]  # fmt: skip
+    status, output = run_compiler(arguments, folder)
     if status:
-        raise CompileError(said, output)
-    return Built(folder / "subject.so", folder, tuple(d for d in said if not d.error))
+        raise HarnessError(f"{source} does not compile: {output.strip()[:300]}")
+    return made
+
+
+def build(rendered: Rendered, config: dict[str, bool], folder: Path, flavour: Flavour = PLAIN) -> Building:
+    """Begins to compile `rendered` in `folder`; what `-E` refuses is a CompileError at once."""
+    write_sources(rendered, folder)
+    return Building(folder, "subject", config, flavour)
 
 
 def refuse_unsafe_text(preprocessed: str) -> None:

@@ -19,6 +19,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
+    from harness.driver import Limits
 
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
@@ -42,6 +43,12 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
     check.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
     check.add_argument("--bound", action="append", default=[], metavar="NAME=N")
+    check.add_argument("--walk", type=count, default=300_000, metavar="N", help="calls of random walks")
+    check.add_argument("--seed", type=count, default=1, metavar="N", help="of the walks")
+    check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto")
+    check.add_argument("--time", type=amount, default=20.0, metavar="SECONDS", help="for exploration")
+    check.add_argument("--memory", type=count, default=1024, metavar="MB", help="for its states")
+    check.add_argument("--no-sanitizers", action="store_true")
     check.add_argument("--format", choices=("text", "json"), default="text")
     check.add_argument("-o", "--output", metavar="FILE", help="write the report there")
     check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
@@ -49,6 +56,24 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     check.set_defaults(run=run_check)
     return top
+
+
+def count(text: str) -> int:
+    """A whole number that is not negative, for argparse."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is not a number")
+    return int(text)
+
+
+def amount(text: str) -> float:
+    """A number above 0, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,19 +156,40 @@ def bounds_of(words: Sequence[str]) -> dict[str, int]:
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     from harness import check as checking
+    from harness.progress import progress
+    from harness.subjects import describe
 
     config, bounds = config_of(options.config), bounds_of(options.bound)
     patches = read_patches(options.patch)
     items = all_items(patches)
     loaded = checking.choose_contract(options.contract, items, bounds, config)
-    keep = Path(options.keep) if options.keep else None
-    result = checking.check(patches, items, loaded, config, keep)
+    request = checking.Request(
+        tuple(patches),
+        tuple(items),
+        loaded,
+        config,
+        limits_of(options),
+        options.symmetry,
+        options.walk,
+        options.seed,
+        not options.no_sanitizers,
+        keep=Path(options.keep) if options.keep else None,
+    )
+    with progress() as poll:
+        result = checking.check(request, poll)
     for lost in result.unresolved:
-        print(checking.describe(lost), file=sys.stderr)
+        print(describe(lost), file=sys.stderr)
     emit(options, result)
     bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
     # What did not compile was not checked, so "all passed" would be untrue.
     return 1 if bad else 2 if result.unresolved else 0
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """What an exploration may take."""
+    from harness.driver import Limits
+
+    return Limits(megabytes=options.memory, seconds=options.time)
 
 
 def emit(options: argparse.Namespace, result: Result) -> None:

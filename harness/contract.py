@@ -21,6 +21,10 @@ from typing import Any, Literal
 from harness.errors import HarnessError
 
 CONTRACTS = Path(__file__).resolve().parent / "contracts"
+# What is checked of each operation beside its observations, in the engine's order.
+EXTRA = ("return", "warnings", "elsewhere", "crash", "sanitizer")
+
+GOES_ON = ("operation", "setup")  # the kinds of operations whose successors are explored
 
 
 @dataclass
@@ -56,18 +60,22 @@ def parameters(function: Any) -> Iterator[str]:
 class Operation:
     """One call of the code under test.
 
-    `call` is C over the world `w` and the arguments; `args` gives each argument's domain. `when`
-    says where the call is legal. `model` predicts the next State; `returns` the return value;
-    `warns` whether a warning is due (never, where there is none). `ghost` moves the ground truth.
+    `call` is C over the world `w` and the arguments; `args` gives each argument's domain, `wide` the
+    domains of random walks where they are others (an empty domain in `args`: walks only). `when`
+    says where the call is legal. `model` predicts the next State (without one, what it leaves is
+    judged by the claims alone); `returns` the return value; `warns` whether a warning is due (never,
+    where there is none). `ghost` moves the ground truth.
 
     kind "operation": legal, compared with the model, and explored further. "probe": compared, but
-    its successor is not explored. "misuse": only whether it warns is compared.
+    its successor is not explored. "misuse": only whether it warns is compared. "setup": the
+    contract's own C that prepares the world; explored further, and not judged.
     """
 
     name: str
     call: str
     args: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    kind: Literal["operation", "probe", "misuse"] = "operation"
+    wide: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    kind: Literal["operation", "probe", "misuse", "setup"] = "operation"
     title: str = ""
     through: str = ""  # the operation that this one calls with fixed arguments
     when: Callable[..., bool] | None = None
@@ -80,6 +88,16 @@ class Operation:
     def called(self) -> list[str]:
         """The functions and macros that its C calls, in order."""
         return re.findall(r"\b(\w+)\s*\(", self.call)
+
+    @property
+    def uses_ghost(self) -> bool:
+        """Whether it is legal, what is due of it, or what follows depends on the ghost."""
+        said = [function for function in (self.when, self.warns, self.ghost) if function]
+        return any("g" in parameters(function) for function in said)
+
+    def domain(self, name: str, *, wide: bool) -> tuple[int, ...]:
+        """The values of argument `name`, in exploration or in walks."""
+        return self.wide.get(name, self.args[name]) if wide else self.args[name]
 
 
 @dataclass(frozen=True)
@@ -104,6 +122,11 @@ class Claim:
         """It judges how an operation worked, not what it left: no write in the patch breaks it."""
         return "rmw" in parameters(self.holds)
 
+    @property
+    def of_state(self) -> bool:
+        """It is a property of a state, however that was reached: judged once a state."""
+        return self.kind == "possible" or (not self.on and set(parameters(self.holds)) <= {"g", "t"})
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -111,6 +134,21 @@ class Feature:
 
     title: str
     holds: Callable[..., bool]
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """Which states differ only by which member (MM, CPU, …) is which.
+
+    `values` is the ID of each member in turn; `ids` are the State fields that hold one; `tuples` are
+    the Ghost fields with an element for each member; `arguments` are the operations' arguments that
+    are a member's number.
+    """
+
+    values: tuple[int, ...]
+    ids: tuple[str, ...]
+    tuples: tuple[str, ...]
+    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -131,6 +169,8 @@ class Contract:
     operations: tuple[Operation, ...]
     claims: tuple[Claim, ...]
     features: tuple[Feature, ...] = ()
+    symmetry: Symmetry | None = None
+    walk: Mapping[str, int] = field(default_factory=dict)  # bounds of random walks
     # States outside are judged when they are reached, but not explored from: counters that a defect
     # lets run away would never end.
     within: Callable[..., bool] | None = None

@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness import explore
 from harness.contract import Loaded, Operation
-from harness.explore import Explored, Slot, Step
+from harness.driver import COMPLETE
+from harness.explore import ENDS, Explored, Slot
 from harness.render import Rendered
+from harness.trace import Step
 
 Verdict = Literal["pass", "fail", "unknown"]
-Group = Literal["conformance", "misuse", "claim", "crash"]
+Group = Literal["conformance", "misuse", "claim", "crash", "sanitizer"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Check:
     reason: str = ""  # of unknown
     merge: str = ""  # findings with the same key are one defect seen twice
     detail: str = ""
+    wide: bool = False  # found, or only judged, by a random walk
 
 
 @dataclass(frozen=True)
@@ -43,30 +45,31 @@ class Death:
 
     trace: tuple[Step, ...]
     how: str
+    wide: bool = False  # in a random walk
 
 
-def judge(
-    loaded: Loaded,
-    explored: Explored,
-    rendered: Rendered,
-    deaths: Sequence[Death],
-    config: Mapping[str, bool],
-) -> Iterator[Check]:
+@dataclass(frozen=True)
+class Runs:
+    """What was run of one subject: exploration, a random walk, and exploration under sanitizers.
+
+    The last two are None where they were not asked for; each has the traces after which its worker died.
+    """
+
+    explored: Explored
+    deaths: tuple[Death, ...]
+    walked: tuple[Explored, tuple[Death, ...]] | None = None
+    watched: tuple[Explored, tuple[Death, ...]] | None = None
+
+
+def judge(loaded: Loaded, runs: Runs, rendered: Rendered, config: Mapping[str, bool]) -> Iterator[Check]:
     """All verdicts, in the contract's order."""
-    if explored.blind:
-        how = signal_name(explored.blind.signal) if explored.blind.signal else explored.blind.why
-        yield Check(
-            "crash/observe",
-            "crash",
-            "fail",
-            "the functions by which the contract observes come back",
-            trace=(explored.blind,),
-            judged=1,
-            failed=1,
-            detail=f"reading the initial world did not come back: {how}; nothing else was run",
-        )
+    if runs.explored.blind:
+        yield blind(runs.explored.blind)
         return
-    died = {death.trace[-1].op: death for death in deaths}
+    explored = with_walk(runs)
+    died = {death.trace[-1].op: death for death in runs.deaths}
+    for death in runs.walked[1] if runs.walked else ():
+        died.setdefault(death.trace[-1].op, replace(death, wide=True))
     undriven = dict(rendered.unavailable) | {op: f"{op} killed its worker" for op in died}
     for op in loaded.contract.operations:
         crash = explored.checks[op.name, "crash"]
@@ -76,7 +79,42 @@ def judge(
         reason = undriven.get(op.name, "")
         yield from judge_operation(op, explored, reason, config)
     yield from judge_crashes(loaded, explored, undriven, died)
+    if runs.watched:
+        yield from judge_sanitizers(loaded, *runs.watched, rendered.unavailable)
     yield from judge_claims(loaded, explored, undriven)
+
+
+def blind(step: Step) -> Check:
+    """The one check of code of which not even the initial world can be read."""
+    how = signal_name(step.signal) if step.signal else step.why
+    return Check(
+        "crash/observe",
+        "crash",
+        "fail",
+        "the functions by which the contract observes come back",
+        trace=(step,),
+        judged=1,
+        failed=1,
+        detail=f"reading the initial world did not come back: {how}; nothing else was run",
+    )
+
+
+def with_walk(runs: Runs) -> Explored:
+    """The exploration, and what only the walk found or reached."""
+    if not runs.walked or not runs.walked[0].checks:
+        return runs.explored
+    near, far = runs.explored, runs.walked[0]
+    return replace(
+        near,
+        checks={key: wider(slot, far.checks[key]) for key, slot in near.checks.items()},
+        claims={key: wider(slot, far.claims[key]) for key, slot in near.claims.items()},
+    )
+
+
+def wider(near: Slot, far: Slot) -> Slot:
+    """The slot of the walk where it says more than that of the exploration."""
+    more = not near.failed and (far.trace or (not near.compared and far.compared))
+    return replace(far, wide=True) if more else near
 
 
 def settle(slot: Slot, explored: Explored, reason: str) -> tuple[Verdict, str]:
@@ -85,15 +123,23 @@ def settle(slot: Slot, explored: Explored, reason: str) -> tuple[Verdict, str]:
         return "fail", ""
     if reason or not slot.compared:
         return "unknown", reason or "no call of it came back within the bounds"
-    if explored.end != explore.COMPLETE:
-        return "unknown", f"{explore.ENDS[explored.end]} after {explored.states:,} states"
+    if explored.end != COMPLETE and not slot.wide:
+        return "unknown", incomplete(explored)
     return "pass", ""
+
+
+def incomplete(explored: Explored) -> str:
+    """Why an exploration ended before its bounds, and what it did complete."""
+    calls = f"{explored.depth} call{'s' * (explored.depth != 1)}"
+    return f"{ENDS[explored.end]}; complete is every trace of up to {calls}"
 
 
 def judge_operation(
     op: Operation, explored: Explored, reason: str, config: Mapping[str, bool]
 ) -> Iterator[Check]:
     """conformance/<operation>/<observation>, or the one check of a misuse."""
+    if op.kind == "setup":
+        return
     if op.kind == "misuse":
         slot = explored.checks[op.name, "warnings"]
         if not config.get("CONFIG_DEBUG_VM", True):
@@ -101,9 +147,11 @@ def judge_operation(
         verdict, why = settle(slot, explored, reason)
         yield _check(f"misuse/{op.name}", "misuse", verdict, f"{op.title}: warns", slot, why)
         return
-    names = [name for (of, name) in explored.checks if of == op.name and name != "crash"]
+    names = [name for (of, name) in explored.checks if of == op.name]
+    unjudged = {"crash", "sanitizer"} | (set() if op.returns else {"return"})
+    observed = set(names) - {"warnings", "elsewhere", "return"}
     for name in names:
-        if name == "return" and not op.returns:
+        if name in unjudged or (name in observed and not op.model):
             continue
         slot = explored.checks[op.name, name]
         verdict, why = settle(slot, explored, reason)
@@ -130,7 +178,7 @@ def title_of(op: str, name: str) -> str:
 
 def _check(id: str, group: Group, verdict: Verdict, title: str, slot: Slot, reason: str) -> Check:
     return Check(id, group, verdict, title, trace=slot.trace, judged=slot.compared,
-                 failed=slot.failed, common=slot.common, reason=reason)  # fmt: skip
+                 failed=slot.failed, common=slot.common, reason=reason, wide=slot.wide)  # fmt: skip
 
 
 def judge_crashes(
@@ -141,10 +189,12 @@ def judge_crashes(
     for op in loaded.contract.operations:
         slot = explored.checks[op.name, "crash"]
         title = f"{op.name} comes back"
+        if op.kind == "setup" and not slot.failed:
+            continue
         if op.name in died:
             death = died[op.name]
             yield Check(f"crash/{op.name}", "crash", "fail", title, trace=death.trace, failed=1,
-                        judged=1, detail=f"the worker died: {death.how}")  # fmt: skip
+                        judged=1, detail=f"the worker died: {death.how}", wide=death.wide)  # fmt: skip
             continue
         if slot.failed and slot.trace[-1].why == "deadlock":
             stuck.append(slot)
@@ -161,6 +211,29 @@ def judge_crashes(
     made = _check("crash/deadlock", "crash", verdict, "no lock is left held for ever", shortest, why)
     detail = "it waits for a lock that nobody will release" if stuck else ""
     yield replace(made, detail=detail, failed=sum(s.failed for s in stuck), judged=explored.transitions)
+
+
+def judge_sanitizers(
+    loaded: Loaded, watched: Explored, deaths: Sequence[Death], unavailable: Mapping[str, str]
+) -> Iterator[Check]:
+    """sanitizer/<operation>: no undefined behaviour, no access out of bounds."""
+    died = {death.trace[-1].op: death for death in deaths}
+    for op in loaded.contract.operations:
+        if op.kind == "setup":
+            continue
+        title = f"{op.name} has no undefined behaviour and stays within its objects"
+        name = f"sanitizer/{op.name}"
+        if op.name in died:
+            yield Check(name, "sanitizer", "fail", title, trace=died[op.name].trace, failed=1, judged=1,
+                        detail=f"under the sanitizers the worker died: {died[op.name].how}")  # fmt: skip
+            continue
+        slot = watched.checks[op.name, "sanitizer"]
+        verdict, why = settle(slot, watched, unavailable.get(op.name, ""))
+        made = _check(name, "sanitizer", verdict, title, slot, why)
+        if verdict == "fail" and (report := slot.trace[-1].report):
+            where = f"{report['file']}:{report['line']}"
+            made = replace(made, detail=str(report["text"]), merge=f"sanitizer/{report['kind']}/{where}")
+        yield made
 
 
 def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]) -> Iterator[Check]:

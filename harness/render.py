@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.records import merge_records
 from extractor.slice import Slice
-from harness.contract import Claim, Loaded, Operation, parameters
-from harness.translate import Translator
+from harness.contract import EXTRA, Claim, Loaded, Operation, parameters
+from harness.translate import Translator, layout
 from kernel_snippets import INCLUDE
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-KINDS = {"operation": "KC_OPERATION", "probe": "KC_PROBE", "misuse": "KC_MISUSE"}
+KINDS = {"operation": "KC_OPERATION", "probe": "KC_PROBE", "misuse": "KC_MISUSE", "setup": "KC_SETUP"}
 
 
 def include_name(file: str) -> str:
@@ -73,66 +73,111 @@ def include_order(piece: Slice, headers: tuple[str, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The sources of one subject: include name -> text of each overlay, and subject.c."""
+    """The sources of one subject: include name -> text of each overlay, subject.c, and contract.c."""
 
     overlays: Mapping[str, str]
     subject: str
+    contract: str
     unavailable: Mapping[str, str]  # operation -> why it cannot be driven
 
 
 def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered:
     """The C of `loaded` over `piece`; `missing` gives names that cannot be called, with the reason."""
-    contract = loaded.contract
-    translator = Translator(loaded)
-    operations = [_operation(translator, op, missing) for op in contract.operations]
-    claims = {kind: [c for c in contract.claims if c.kind == kind] for kind in ("always", "possible")}
-    context = {
-        "contract": contract,
-        "contract_file": loaded.path.name,
-        "headers": include_order(piece, contract.headers),
-        "observe": [(name, contract.observe[name]) for name in translator.state.offsets],
-        "operations": operations,
-        "layouts": [translator.state, translator.ghost],
-        "ghost_initial": translator.ghost.initial,
-        "always": [_call(translator, c.holds, CLAIM) for c in claims["always"]],
-        "possible": [_call(translator, c.holds, CLAIM) for c in claims["possible"]],
-        "judged": [_judged(claims["always"], op) for op in contract.operations],
-        "within": _call(translator, contract.within, {"s": "s"}) if contract.within else "1",
-        "features": len(contract.features),
-    }
-    context["model"] = translator.text()  # last: it holds what the calls above asked for
-    environment = jinja2.Environment(
+    operations = [_subject_operation(op, missing) for op in loaded.contract.operations]
+    subject = _template("subject.c.j2").render(
+        contract=loaded.contract,
+        headers=include_order(piece, loaded.contract.headers),
+        world=declarations(loaded.contract.world),
+        observe=[(name, loaded.contract.observe[name]) for name in layout(loaded.contract.state).offsets],
+        operations=operations,
+    )
+    unavailable = {op["name"]: op["reason"] for op in operations if op["reason"]}
+    return Rendered(overlays(piece), subject, render_contract(loaded), unavailable)
+
+
+def _template(name: str) -> jinja2.Template:
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-    )
-    text = environment.get_template("subject.c.j2").render(context)
-    unavailable = {op["name"]: op["reason"] for op in operations if not op["available"]}
-    return Rendered(overlays(piece), text, unavailable)
+    ).get_template(name)
+
+
+def declarations(world: str) -> list[str]:
+    """The C declarations of a world, one an object."""
+    found: list[str] = []
+    depth = start = 0
+    for at, char in enumerate(world):
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        if char == ";" and not depth:
+            found.append(" ".join(world[start : at + 1].split()))
+            start = at + 1
+    return found
+
+
+def _subject_operation(op: Operation, missing: Mapping[str, str]) -> dict[str, Any]:
+    reason = next((missing[n] for n in re.findall(r"\b\w+", op.call) if n in missing), "")
+    return {
+        "name": op.name,
+        "args": list(op.args),
+        "call": op.call,
+        "returns": op.returns is not None,
+        "reason": reason,
+    }
+
+
+def render_contract(loaded: Loaded) -> str:
+    """The C of a contract's functions: nothing of a patch is in it, so it serves every patch."""
+    contract = loaded.contract
+    translator = Translator(loaded)
+    always = list(enumerate(c for c in contract.claims if c.kind == "always"))
+    possible = list(enumerate(c for c in contract.claims if c.kind == "possible"))
+    moves = [(bit, claim) for bit, claim in always if not claim.of_state]
+    context = {
+        "contract": contract,
+        "contract_file": loaded.path.name,
+        "state": translator.state,
+        "ghost": translator.ghost,
+        "operations": [_operation(translator, op, moves) for op in contract.operations],
+        "always": len(always),
+        "of_states": [(bit, _call(translator, c.holds, CLAIM)) for bit, c in always if c.of_state],
+        "of_states_mask": f"{sum(1 << bit for bit, c in always if c.of_state):#x}ull",
+        "possible": [(bit, _call(translator, c.holds, CLAIM)) for bit, c in possible],
+        "judged": [
+            f"{sum(1 << bit for bit, c in moves if judges(c, op)):#x}ull" for op in contract.operations
+        ],
+        "within": _call(translator, contract.within, {"s": "s"}) if contract.within else "1",
+        "features": len(contract.features),
+        "returned": EXTRA.index("return"),
+        "warned": EXTRA.index("warnings"),
+    }
+    context["model"] = translator.text()  # last: it holds what the calls above asked for
+    return _template("contract.c.j2").render(context)
 
 
 CLAIM = {"g": "g", "s": "s", "t": "t", "rmw": "rmw"}
 
 
-def _judged(claims: list[Claim], op: Operation) -> str:
-    bits = sum(1 << i for i, claim in enumerate(claims) if not claim.on or op.name in claim.on)
-    return f"{bits:#x}ull"
+def judges(claim: Claim, op: Operation) -> bool:
+    """Whether `claim` is judged after calls of `op`."""
+    return op.kind == "operation" and (not claim.on or op.name in claim.on)
 
 
-def _call(translator: Translator, function: Callable[..., Any], names: Mapping[str, str]) -> str:
+def _call(
+    translator: Translator, function: Callable[..., Any], names: Mapping[str, str], out: str = "out"
+) -> str:
     """C that calls a contract function, its parameters taken by name from `names`."""
     node = translator.function(function.__name__)
     arguments = [names[p] for p in parameters(function)]
     if translator.returns(node):
-        arguments.append("out")
+        arguments.append(out)
     return f"c_{node.name}({', '.join(arguments)})"
 
 
-def _operation(translator: Translator, op: Operation, missing: Mapping[str, str]) -> dict[str, Any]:
+def _operation(translator: Translator, op: Operation, moves: Sequence[tuple[int, Claim]]) -> dict[str, Any]:
     names = {"g": "g", "s": "s"} | {name: f"a[{i}]" for i, name in enumerate(op.args)}
-    reason = next((missing[n] for n in re.findall(r"\b\w+", op.call) if n in missing), "")
     features = [
         (bit, _call(translator, feature.holds, names))
         for bit, feature in enumerate(translator.loaded.contract.features)
@@ -142,13 +187,13 @@ def _operation(translator: Translator, op: Operation, missing: Mapping[str, str]
         key: _call(translator, function, names) if (function := getattr(op, key)) else None
         for key in ("when", "model", "returns", "warns", "ghost")
     }
+    moved = CLAIM | ({"g": "next"} if op.ghost else {})
     return {
         "name": op.name,
-        "args": list(op.args),
-        "call": op.call,
         "kind": KINDS[op.kind],
-        "available": not reason,
-        "reason": reason,
         "features": features,
+        "next_ghost": _call(translator, op.ghost, names, "next") if op.ghost else None,
+        "claims": [(bit, _call(translator, c.holds, moved)) for bit, c in moves if judges(c, op)],
+        "uses_ghost": op.uses_ghost,
         **said,
     }

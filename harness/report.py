@@ -6,12 +6,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from harness.check import Result, describe, tool_facts
-from harness.explore import COMPLETE, ENDS, Step
+from harness.check import Result, tool_facts
+from harness.contract import Contract, Loaded
+from harness.driver import COMPLETE
+from harness.explore import ENDS
 from harness.judge import Check, calls_of
+from harness.subjects import describe
+from harness.trace import Step
 from harness.translate import layout, unpack
 
 WIDTH = 100
+BESIDES = ("conformance", "misuse", "crash", "sanitizer")  # of the groups, all but claims
 
 
 def text_report(result: Result, *, verbose: bool = False, color: bool = False) -> str:
@@ -51,21 +56,49 @@ def head(result: Result, color: bool) -> list[str]:
     if failed and defects < failed:
         counts[0] += f" ({defects} separate finding{'s' * (defects != 1)})"
     counts += [f"{passed} passed"] + ([f"{unknown} unknown"] if unknown else [])
-    bounds = ", ".join(f"{name}={value}" for name, value in result.loaded.bounds.items())
-    end = "all" if result.end == COMPLETE else f"INCOMPLETE ({ENDS[result.end]}):"
     subjects = "; ".join(p.subject or p.source for p in result.patches)
     return [
         f"{word}: {', '.join(counts)}",
         textwrap.shorten(f"patch: {subjects}", WIDTH, placeholder=" …"),
-        f"against {result.loaded.contract.name}, bounds {bounds}: {end} {result.states:,} states, "
-        f"{result.transitions:,} calls",
+        *wrapped(f"against {result.loaded.contract.name}, {explored_text(result)}", ""),
+        *wrapped(walked_text(result), ""),
     ]
+
+
+def explored_text(result: Result) -> str:
+    """How far exploration went."""
+    explored, limits = result.runs.explored, result.request.limits
+    end = "all" if explored.end == COMPLETE else f"INCOMPLETE ({ENDS[explored.end]}):"
+    alike = f" ({explored.kept:,} up to which MM is which)" if explored.symmetric else ""
+    said = f"bounds {bounds_text(result.loaded)}: {end} {explored.states:,} states{alike}"
+    if explored.end != COMPLETE:
+        said += f", every trace of up to {explored.depth} calls, limits {limits.seconds:g} s and "
+        said += f"{limits.megabytes} MB"
+    return said + f", {explored.transitions:,} calls"
+
+
+def bounds_text(loaded: Loaded) -> str:
+    """A contract's bounds."""
+    return ", ".join(f"{name}={value}" for name, value in loaded.bounds.items())
+
+
+def walked_text(result: Result) -> str:
+    """What was run beside the exploration."""
+    runs = result.runs
+    said = ""
+    if runs.walked:
+        said = f"random walk of {runs.walked[0].transitions:,} calls, seed {result.request.seed}, "
+        said += f"bounds {bounds_text(result.wide)}"
+    if runs.watched:
+        under = f"{runs.watched[0].transitions:,} calls of the exploration under UBSan and ASan"
+        said += f"; {under}" if said else under
+    return said or "no random walk, no sanitizers"
 
 
 def merged(result: Result) -> Iterator[list[Check]]:
     """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
     blocks: list[tuple[set[object], list[Check]]] = []
-    order = {"claim": 0, "crash": 1, "conformance": 2, "misuse": 3}
+    order = {"claim": 0, "crash": 1, "sanitizer": 2, "conformance": 3, "misuse": 4}
     failing = [c for c in result.checks if c.verdict == "fail"]
     for check in sorted(failing, key=lambda c: order[c.group]):
         keys: set[object] = {check.merge} if check.merge else set()
@@ -86,14 +119,14 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     lines = [paint(f"FINDING {check.id}", "1;31", color) + where, *wrapped(check.title, "  ")]
     if check.quote and check.group == "claim":
         lines += wrapped(f'the patch says: "{check.quote}"', "  ")
-    lines += table(result, check.trace)
-    lines += wrapped(explanation(check), "  ")
+    lines += table(result, check.trace, wide=check.wide)
+    lines += wrapped(explanation(result, check), "  ")
     if text := source_line(result, check):
         lines.append(f"  {check.file}:{check.line}: {text}")
     if check.failed and check.group != "claim":
         lines += wrapped(spread(check), "  ")
     for other in block[1:]:
-        mismatch = explanation(other) if other.group != "claim" else ""
+        mismatch = explanation(result, other) if other.group != "claim" else ""
         lines += wrapped(f"also {other.id}: {mismatch or other.title}", "  ")
         if other.group != "claim" and other.failed and check.group == "claim":
             lines += wrapped(spread(other), "    ")
@@ -111,11 +144,13 @@ def source_line(result: Result, check: Check) -> str:
 
 def spread(check: Check) -> str:
     """How many calls show a divergence, and what they have in common."""
+    if check.wide:
+        return f"found by a random walk, beyond the bounds of exploration, in {check.failed:,} of its calls"
     common = f"; in all of these: {', '.join(check.common)}" if check.common else ""
     return f"in {check.failed:,} of {check.judged:,} such calls{common}"
 
 
-def explanation(check: Check) -> str:
+def explanation(result: Result, check: Check) -> str:
     """What was expected and what was seen at the last step."""
     if check.detail:
         return check.detail
@@ -133,16 +168,20 @@ def explanation(check: Check) -> str:
         return f"byte {last.elsewhere} of the world changed, which is not its own"
     if name in last.expected:
         return f"{name}: the model expects {last.expected[name]}, the code gives {last.observed.get(name)}"
+    of_state = any(c.of_state for c in result.loaded.contract.claims if check.id == f"claim/{c.id}")
+    if of_state:
+        return f"broken in {check.failed:,} of {check.judged:,} states"
     return f"broken after {check.failed:,} of {check.judged:,} calls that were judged"
 
 
-def table(result: Result, trace: Sequence[Step]) -> list[str]:
+def table(result: Result, trace: Sequence[Step], *, wide: bool = False) -> list[str]:
     """A trace, one line a step, in the contract's own columns."""
     if not trace or not any(step.observed for step in trace):
         return [f"    {call_text(step)}  {f'-> {step.why}' if step.why else ''}".rstrip() for step in trace]
-    rows = [["", "call", *shown(result, trace[0])]]
+    contract = (result.wide if wide else result.loaded).contract
+    rows = [["", "call", *shown(contract, trace[0])]]
     for number, step in enumerate(trace):
-        cells = list(shown(result, step).values()) if step.observed else [f"-> {step.why}"]
+        cells = list(shown(contract, step).values()) if step.observed else [f"-> {step.why}"]
         rows.append([str(number), call_text(step), *cells])
     widths = [max(len(r[i]) for r in rows if i < len(r)) for i in range(len(rows[0]))]
     return ["    " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)).rstrip() for r in rows]
@@ -155,9 +194,8 @@ def call_text(step: Step) -> str:
     return f"{step.op}({', '.join(f'{k}={v}' for k, v in step.args.items())})"
 
 
-def shown(result: Result, step: Step) -> dict[str, str]:
+def shown(contract: Contract, step: Step) -> dict[str, str]:
     """A step's observation in the contract's columns, and its warnings."""
-    contract = result.loaded.contract
     names = layout(contract.state).offsets
     if contract.show and step.observed:
         values = [step.observed[name] for name in names]
@@ -192,9 +230,9 @@ def passes(result: Result, verbose: bool) -> Iterator[str]:
             yield from wrapped(f"pass {check.id}: {check.title} ({check.judged:,} calls)", "")
             if check.group == "claim":
                 yield from wrapped(f'"{check.quote}"', "    ")
-                yield from table(result, check.trace)
+                yield from table(result, check.trace, wide=check.wide)
     else:
-        groups = [(g, sum(c.group == g for c in good)) for g in ("conformance", "misuse", "crash")]
+        groups = [(g, sum(c.group == g for c in good)) for g in BESIDES]
         yield from wrapped("passed claims: " + (", ".join(claims) or "none"), "")
         yield "passed besides: " + ", ".join(f"{n} of {g}" for g, n in groups)
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from extractor.items import Item
 from harness.check import Result, tool_facts
-from harness.explore import COMPLETE, ENDS
+from harness.driver import COMPLETE
+from harness.explore import ENDS
 from harness.judge import Check
 
 
 def check_json(result: Result) -> str:
     """The JSON of `kconform check`."""
     patches = result.patches
+    explored, watched = result.runs.explored, result.runs.watched
     said: dict[str, Any] = {
         "schema": 1,
         "patch": {
@@ -35,11 +37,17 @@ def check_json(result: Result) -> str:
         },
         "bounds": dict(result.loaded.bounds),
         "explored": {
-            "states": result.states,
-            "transitions": result.transitions,
-            "complete": result.end == COMPLETE,
-            "reason": ENDS.get(result.end, ""),
+            "states": explored.states,
+            "kept": explored.kept,
+            "symmetry": explored.symmetric,
+            "transitions": explored.transitions,
+            "depth": explored.depth,
+            "bytes_per_state": round(explored.bytes / max(explored.kept, 1), 1),
+            "complete": explored.end == COMPLETE,
+            "reason": ENDS.get(explored.end, ""),
         },
+        "walk": walk_json(result),
+        "sanitizers": {"transitions": watched[0].transitions} if watched else None,
         "checks": [one(check) for check in result.checks],
         "not_checked": [
             *result.loaded.contract.not_checked,
@@ -49,6 +57,15 @@ def check_json(result: Result) -> str:
         "tool": tool_facts(result.loaded),
     }
     return json.dumps(said, indent=1) + "\n"
+
+
+def walk_json(result: Result) -> dict[str, Any] | None:
+    """The random walk, for whoever repeats it."""
+    walked = result.runs.walked
+    if not walked:
+        return None
+    return {"seed": result.request.seed, "transitions": walked[0].transitions,
+            "bounds": dict(result.wide.bounds)}  # fmt: skip
 
 
 def one(check: Check) -> dict[str, Any]:
@@ -63,6 +80,7 @@ def one(check: Check) -> dict[str, Any]:
         "judged": check.judged,
         "failed": check.failed if check.verdict == "fail" else 0,
         "common": list(check.common) if check.verdict == "fail" else [],
+        "found": "walk" if check.wide else "exploration",
         "trace": [
             {
                 "op": step.op or "initial",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import resource
@@ -14,6 +15,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+POLL = 0.1  # seconds between two looks at the progress
 
 
 @dataclass(frozen=True)
@@ -36,26 +40,38 @@ class Outcome:
     error: str = ""
 
 
+class Running:
+    """A task in a forked child."""
+
+    def __init__(self, task: Callable[[], Any], limits: Limits) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.reader, writer = os.pipe()
+        self.deadline = time.monotonic() + limits.wall_seconds
+        parent = os.getpid()
+        self.child = os.fork()
+        if self.child == 0:
+            os.close(self.reader)
+            _child(task, limits, writer, parent)
+        os.close(writer)
+
+    def wait(self, poll: Callable[[], None] | None = None) -> Outcome:
+        """How it ended; `poll` is called now and then until it does."""
+        data, timed_out = _collect(self.reader, self.deadline, poll)
+        os.close(self.reader)
+        if timed_out:
+            os.kill(self.child, signal.SIGKILL)
+        _, status = os.waitpid(self.child, 0)
+        if timed_out:
+            return Outcome(timed_out=True)
+        if os.WIFSIGNALED(status):
+            return Outcome(killed_by=os.WTERMSIG(status))
+        return _outcome(data, os.waitstatus_to_exitcode(status))
+
+
 def run(task: Callable[[], Any], limits: Limits) -> Outcome:
     """The JSON-able result of `task`, run in a forked child."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        _child(task, limits, writer)
-    os.close(writer)
-    data, timed_out = _collect(reader, limits.wall_seconds)
-    os.close(reader)
-    if timed_out:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if timed_out:
-        return Outcome(timed_out=True)
-    if os.WIFSIGNALED(status):
-        return Outcome(killed_by=os.WTERMSIG(status))
-    return _outcome(data, os.waitstatus_to_exitcode(status))
+    return Running(task, limits).wait()
 
 
 def _outcome(data: bytes, status: int) -> Outcome:
@@ -66,10 +82,18 @@ def _outcome(data: bytes, status: int) -> Outcome:
     return Outcome(result=said.get("result"), error=str(said.get("error", "")))
 
 
-def _child(task: Callable[[], Any], limits: Limits, writer: int) -> None:
+def die_with(parent: int) -> None:
+    """From here on this process is killed when `parent` ends, however that ends."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _child(task: Callable[[], Any], limits: Limits, writer: int, parent: int) -> None:
     """Never returns; whatever happens, the parent's own handlers and buffers are not run."""
     status = 1
     with contextlib.suppress(BaseException):
+        die_with(parent)
         os.setsid()
         resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
         resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
@@ -86,15 +110,16 @@ def _child(task: Callable[[], Any], limits: Limits, writer: int) -> None:
     os._exit(status)
 
 
-def _collect(reader: int, seconds: float) -> tuple[bytes, bool]:
+def _collect(reader: int, deadline: float, poll: Callable[[], None] | None) -> tuple[bytes, bool]:
     """All that the child writes until it ends; True when it took too long."""
-    deadline = time.monotonic() + seconds
     parts: list[bytes] = []
     while True:
         left = deadline - time.monotonic()
         if left <= 0:
             return b"".join(parts), True
-        ready, _, _ = select.select([reader], [], [], left)
+        ready, _, _ = select.select([reader], [], [], min(left, POLL) if poll else left)
+        if poll:
+            poll()
         if not ready:
             continue
         part = os.read(reader, 1 << 16)

@@ -60,10 +60,12 @@ def test_a_translation_that_differs_from_python_ends_the_run(tmp_path: Path) -> 
 
 
 def test_the_cage_lets_nothing_be_opened() -> None:
-    from harness import explore
-    from harness.build import engine_library
+    from harness.build import cache_folder, engine_library
+    from harness.driver import loaded_library
+    from harness.scratch import scratch_folder
 
-    engine = explore.ffi().dlopen(str(engine_library()))
+    with scratch_folder(cache_folder()) as folder:
+        engine = loaded_library(engine_library(folder).finish())
 
     def task() -> list[str]:
         assert engine.kc_sandbox() == 0

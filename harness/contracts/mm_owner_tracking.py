@@ -16,15 +16,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.contract import Claim, Contract, Feature, Operation, bound, put
+from harness.contract import Claim, Contract, Feature, Operation, Symmetry, bound, put
 
-MMS = bound("mms", 3, least=1, most=8)
-PAGES = bound("pages", 4, least=1, most=512)
+MMS = bound("mms", 3, least=1, most=12)
+PAGES = bound("pages", 4, least=1, most=2**30)  # mappings of one MM
+MOST = 2**31 - 1  # mappings of a folio: the mapcount is an int that starts at -1
 
 # "We'll limit the IDs to 20bit / 1M for now"; 0 is the dummy of "init_mm and friends".
 ID_MAX = 2**20 - 1
 # Both ends of the range, then patterns whose bits differ in every position.
-IDS = (1, ID_MAX, 0x55555, 0xAAAAA, 2, ID_MAX - 1, 2**16, 2**19)[:MMS]
+IDS = (1, ID_MAX, 0x55555, 0xAAAAA, 2, ID_MAX - 1, 2**16, 2**16 - 1, 2**16 + 1, 2**19, 3, 2**8)[:MMS]
 BAD_IDS = (0, ID_MAX + 1, 2**32 - 1)  # worn by three further MMs
 
 
@@ -57,6 +58,10 @@ def mappers(g: Ghost) -> int:
 # Operations. Adding mappings never makes a folio exclusive, removing some never makes it shared.
 
 
+def is_fresh(g: Ghost) -> bool:
+    return g.fresh
+
+
 def set_when(g: Ghost, n: int) -> bool:
     return g.fresh and n <= PAGES
 
@@ -67,7 +72,7 @@ def set_model(s: State, mm: int, n: int) -> State:
 
 
 def add_when(g: Ghost, mm: int, diff: int) -> bool:
-    return g.maps[mm] + diff <= PAGES
+    return g.maps[mm] + diff <= PAGES and sum(g.maps) + diff <= MOST
 
 
 def add_model(s: State, mm: int, diff: int) -> State:
@@ -319,7 +324,7 @@ def others_map(g: Ghost, mm: int) -> bool:
 
 
 def within(s: State) -> bool:
-    most = MMS * PAGES
+    most = min(MMS * PAGES, MOST)
     return 0 <= s.mapcount <= most and 0 <= s.count0 <= most and 0 <= s.count1 <= most
 
 
@@ -344,7 +349,10 @@ def show(s: State) -> Mapping[str, str]:
 
 
 EACH_MM = tuple(range(MMS))
-COUNTS = tuple(range(1, PAGES + 1))
+COUNTS = tuple(range(1, min(PAGES, 512) + 1))
+# Single pages, whole folios of every order, the neighbours of powers of two, and near the limits.
+FAR_COUNTS = (1, 2, 3, *(2**k for k in range(2, 12)), *(2**k - 1 for k in range(3, 12)), 513,
+              2**15, 2**16 - 1, 2**16, 2**20, 2**24, 2**28, 2**29, 2**30)  # fmt: skip
 MM_AND_COUNT = {"mm": EACH_MM, "diff": COUNTS}
 SOME_IDS = (*IDS, 0)
 SMALL = "w->folio.flags &= ~(1UL << PG_head); "
@@ -435,6 +443,8 @@ w->folio._mm1_mapcount = -1;
 w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
 """,
     owns=("folio._large_mapcount", "folio._mm0_mapcount", "folio._mm1_mapcount", "folio._mm_ids"),
+    symmetry=Symmetry(IDS, ids=("id0", "id1"), tuples=("maps",), arguments=("mm",)),
+    walk={"mms": 12, "pages": 2**30},
     state=State,
     observe={
         "mapcount": "atomic_read(&w->folio._large_mapcount) + 1",
@@ -448,9 +458,18 @@ w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
     ghost=Ghost,
     operations=(
         Operation(
+            "order",
+            "w->folio._flags_1 = (w->folio._flags_1 & ~0xfful) | order; w->folio._nr_pages = 1u << order",
+            {"order": ()},
+            {"order": (9, *range(1, 9), 10, 11)},
+            kind="setup",
+            when=is_fresh,
+        ),
+        Operation(
             "set",
             SET,
             {"mm": EACH_MM, "n": COUNTS},
+            {"n": FAR_COUNTS},
             when=set_when,
             model=set_model,
             ghost=set_ghost,
@@ -459,12 +478,21 @@ w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
             "add",
             ADD,
             MM_AND_COUNT,
+            {"diff": FAR_COUNTS},
             when=add_when,
             model=add_model,
             warns=add_warns,
             ghost=maps_more,
         ),
-        Operation("sub", SUB, MM_AND_COUNT, when=sub_when, model=sub_model, ghost=maps_less),
+        Operation(
+            "sub",
+            SUB,
+            MM_AND_COUNT,
+            {"diff": FAR_COUNTS},
+            when=sub_when,
+            model=sub_model,
+            ghost=maps_less,
+        ),
         Operation(
             "inc",
             INC,

@@ -1,45 +1,72 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The engine's interface; read by the C compiler and, below the marker, by cffi. */
+/* The engine's interface; read by the C compiler and, between the markers, by cffi. */
 #ifndef KCONFORM_ENGINE_H
 #define KCONFORM_ENGINE_H
 /* cffi: from here */
-enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 64 };
+enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 4096, KC_MAX_IDS = 4, KC_MAX_TUPLES = 4 };
 /* checks of an operation beside its observations (which come first, in State's order) */
-enum { KC_RETURN, KC_WARNINGS, KC_ELSEWHERE, KC_CRASH, KC_EXTRA };
-enum { KC_SIGNAL = 1, KC_ENDLESS, KC_DEADLOCK, KC_BUG_STOP };
-enum { KC_COMPLETE, KC_STATES_LIMIT, KC_TIME_LIMIT, KC_NO_MEMORY };
+enum { KC_RETURN, KC_WARNINGS, KC_ELSEWHERE, KC_CRASH, KC_SANITIZER, KC_EXTRA };
+enum { KC_SIGNAL = 1, KC_ENDLESS, KC_DEADLOCK, KC_BUG_STOP, KC_BAD_ACCESS };
+enum { KC_COMPLETE, KC_STATES_LIMIT, KC_TIME_LIMIT, KC_NO_MEMORY, KC_STOPPED };
 
 struct kc_call { int op; long long args[4]; };
 
-struct kc_slot {		/* one check, all its transitions */
+struct kc_slot {		/* one check, all its transitions or states */
 	unsigned long long compared, failed;
-	unsigned int state, call;		/* the first failure */
-	long long got, want;
-	unsigned long long fail_all, fail_none;	/* features that all / none of the failures have */
-	unsigned long long pass_all, pass_none;	/* the same of the others */
+	unsigned int state, call;		/* the first failure; call NONE: the initial state */
+	unsigned long long fail_all, pass_all;	/* features that all failures, all others have */
 	int why, signal;			/* KC_CRASH only */
 	unsigned long long pc;
 };
 
-struct kc_flight {		/* in shared memory: what ran when a worker died */
+struct kc_flight {		/* in shared memory: what ran when a worker died, and how far it is */
+	volatile unsigned long long states, expanded, transitions;
+	volatile int depth;
+	volatile int running;
 	unsigned int length;
-	int running;
-	int path[64];			/* calls from the initial state */
-	int call;
+	struct kc_call path[4096];		/* calls from the initial state */
+	struct kc_call call;
 };
 
-struct kc_step { long long got[32]; long long ret; unsigned int warnings, rmw; int why, signal;
+/* Which states differ only by which MM (or the like) is which. */
+struct kc_symmetry {
+	int members;				/* how many there are; 0: no symmetry */
+	int ids, id[4];				/* observations that hold a member's ID */
+	long long value[32];			/* the ID of each member */
+	int tuples, tuple[4];			/* where the ghost has a value for each member */
+	unsigned int indices[64];		/* of each operation, the arguments that are members */
+};
+
+struct kc_options {
+	unsigned long long max_states, max_bytes;
+	double seconds;
+	int stop_at_first;		/* end as soon as a check fails that `known` does not name */
+	const unsigned char *known;	/* [op][state_size + KC_EXTRA], then the claims */
+	struct kc_symmetry symmetry;
+};
+
+struct kc_draw { int op; int args; const long long *values[4]; int n[4]; };
+
+struct kc_step { long long got[32]; long long ret; unsigned int warnings, rmw, reports; int why, signal;
 	unsigned long long pc, changed_pc; const char *macro, *condition, *file; int line; int elsewhere; };
 
 struct kc_run;
-struct kc_run *kc_open(const void *subject, const struct kc_call *calls, unsigned int ncalls,
-		       struct kc_flight *flight, unsigned long long max_states, double seconds);
+struct kc_run *kc_open(const void *subject, const void *contract, const struct kc_call *calls,
+		       unsigned int ncalls, struct kc_flight *flight, const struct kc_options *options);
+void kc_close(struct kc_run *run);
 int kc_explore(struct kc_run *run);
-unsigned long long kc_states(struct kc_run *run);
+unsigned long long kc_states(struct kc_run *run);	/* all; with symmetry, all that they stand for */
+unsigned long long kc_kept(struct kc_run *run);		/* states in memory */
+unsigned long long kc_bytes(struct kc_run *run);	/* the most memory that they took */
 unsigned long long kc_transitions(struct kc_run *run);
+double kc_seconds(struct kc_run *run);		/* that the exploration took */
+int kc_depth(struct kc_run *run);		/* every trace of so many calls was explored */
+int kc_symmetric(struct kc_run *run);
+unsigned long long kc_digest(struct kc_run *run);	/* of all that was observed */
 struct kc_slot *kc_checks(struct kc_run *run);	/* [op][state_size + KC_EXTRA] */
 struct kc_slot *kc_claims(struct kc_run *run);	/* always, then possible */
-int kc_path(struct kc_run *run, unsigned int state, int *path);	/* length, or -1: too long */
+/* the calls up to and with the first failure of a slot; their number, or -1 */
+int kc_trace(struct kc_run *run, int slot, struct kc_call *out);
 int kc_state(struct kc_run *run, unsigned int state, long long *obs, long long *ghost);
 /* `watch`: an observation whose last change is to be found in the code (x86-64), or -1 */
 int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch,
@@ -47,6 +74,13 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 void kc_judge(struct kc_run *run, const struct kc_call *call, const long long *ghost,
 	      const long long *before, const long long *after, long long rmw, long long *next,
 	      long long *next_ghost, long long *out);
+/* random walks: `steps` calls in traces of at most `length`, from `seed` */
+int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigned long long seed,
+	    unsigned long long steps, int length);
+/* does this trace end in a failure of `slot`? the calls that it takes, or 0 */
+int kc_try(struct kc_run *run, const struct kc_call *calls, int n, int slot);
+/* the same calls from the same states with nothing checked; calls a second */
+double kc_bare(struct kc_run *run, unsigned int states, unsigned long long calls);
 int kc_sandbox(void);
 /* cffi: to here */
 #endif

@@ -14,12 +14,7 @@
 #define TICKS 6		/* of 50 ms CPU time: what one operation may take */
 
 struct guard_end guard_end;
-
-static struct {
-	sigjmp_buf env;
-	volatile sig_atomic_t running, ticks;
-	volatile uint64_t sequence, seen;
-} guard;
+struct guard guard;
 
 static void on_fault(int signal, siginfo_t *info, void *context);
 
@@ -120,7 +115,10 @@ static void on_tick(int signal, siginfo_t *info, void *context)
 static void on_stop(int why, const struct kc_site *site)
 {
 	(void)site;
-	guard_end.why = why == KC_STOP_DEADLOCK ? KC_DEADLOCK : KC_BUG_STOP;
+	if (!guard.running)
+		return;
+	guard_end.why = why == KC_STOP_DEADLOCK ? KC_DEADLOCK :
+			why == KC_STOP_SANITIZER ? KC_BAD_ACCESS : KC_BUG_STOP;
 	guard_end.signal = 0;
 	guard_end.pc = (uintptr_t)__builtin_return_address(0);
 	siglongjmp(guard.env, 1);
@@ -156,8 +154,7 @@ int guard_apply(const struct kc_subject *s, const struct kc_call *call, int watc
 	guard_end.why = 0;
 	guard_end.changed = 0;
 	guard.sequence++;
-	if (sigsetjmp(guard.env, 0)) {
-		guard.running = 0;
+	if (guard_enter()) {
 		watch.s = NULL;
 		*seen = *record;
 		return guard_end.why;
@@ -165,13 +162,12 @@ int guard_apply(const struct kc_subject *s, const struct kc_call *call, int watc
 	record->warnings = 0;
 	record->first = record->last = NULL;
 	record->rmw = 0;
-	record->stop = on_stop;
-	guard.running = 1;
+	record->reports = 0;
 	if (call)
 		*ret = watched < 0 ? s->apply(call->op, call->args)
 				   : apply_watched(s, call, watched);
 	*seen = *record;
 	s->observe(obs);
-	guard.running = 0;
+	guard_leave();
 	return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef KCONFORM_GUARD_H
 #define KCONFORM_GUARD_H
 
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 
 #include "engine.h"
@@ -9,6 +11,22 @@
 #include "subject.h"
 
 #define MAX_SLOTS 32	/* observations, or ghost values, of a contract */
+
+/*
+ * Between guard_enter() and guard_leave() a fault, an endless loop or a stop comes
+ * back to guard_enter() as a value that is not 0; `guard_end` tells more. Whoever
+ * runs several operations in between counts `sequence`, by which loops are told.
+ */
+struct guard {
+	sigjmp_buf env;
+	volatile sig_atomic_t running, ticks;
+	volatile uint64_t sequence, seen;
+};
+extern struct guard guard;
+
+#define guard_enter() (sigsetjmp(guard.env, 0) ? (guard.running = 0, guard_end.why) \
+					       : (guard.running = 1, 0))
+#define guard_leave() ((void)(guard.running = 0))
 
 /* How the last operation ended; all but `changed` only where it did not come back. */
 extern struct guard_end {

@@ -7,7 +7,7 @@
 #define KCONFORM_RECORD_H
 
 enum kc_warn_kind { KC_WARN, KC_VM_WARN, KC_BUG, KC_VM_BUG };
-enum kc_stop { KC_STOP_DEADLOCK = 1, KC_STOP_BUG = 2 };
+enum kc_stop { KC_STOP_DEADLOCK = 1, KC_STOP_BUG = 2, KC_STOP_SANITIZER = 3 };
 
 /* One place that may warn; file and line are the patch's, by its #line. */
 struct kc_site {
@@ -20,6 +20,7 @@ struct kc_record {
 	unsigned int warnings;			/* fired since the operation began */
 	const struct kc_site *first, *last;	/* NULL when none fired */
 	unsigned int rmw;			/* atomic read-modify-writes */
+	unsigned int reports;			/* of the sanitizers, where they are compiled in */
 	void (*stop)(int why, const struct kc_site *site);	/* set by the engine */
 };
 

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One subject and one contract in the native engine, within a worker process."""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cffi import FFI
+
+from harness.build import NATIVE
+from harness.contract import EXTRA, Loaded, Operation
+from harness.errors import HarnessError
+from harness.translate import layout, unpack
+
+MOST_CALLS = 4096  # of a trace; KC_MAX_PATH
+COMPLETE, STATES_LIMIT, TIME_LIMIT, NO_MEMORY, STOPPED = range(5)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation with its arguments."""
+
+    op: int
+    args: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Libraries:
+    """The compiled objects of one run."""
+
+    subject: Path
+    contract: Path
+    engine: Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one exploration may take, and whether members are told apart in it."""
+
+    states: int = (1 << 27) - 2
+    megabytes: int = 1024
+    seconds: float = 20.0
+    symmetry: bool = False
+
+
+@cache
+def ffi() -> FFI:
+    """The engine's interface, read from its header."""
+    made = FFI()
+    header = (NATIVE / "engine.h").read_text()
+    made.cdef(header.partition("/* cffi: from here */")[2].partition("/* cffi: to here */")[0])
+    made.cdef("const void *kc_entry(void); const void *kc_contract_entry(void);")
+    return made
+
+
+@cache
+def loaded_library(path: Path) -> Any:
+    """A shared object; it stays loaded, since the engine's timer calls into it to the end."""
+    return ffi().dlopen(str(path))
+
+
+def calls_of(loaded: Loaded, skip: frozenset[str] = frozenset()) -> list[Call]:
+    """Every call of the contract's operations within the bounds, but for the operations in `skip`."""
+    return [
+        Call(number, args)
+        for number, op in enumerate(loaded.contract.operations)
+        if op.name not in skip
+        for args in itertools.product(*op.args.values())
+    ]
+
+
+class Flight:
+    """The flight recorder: what was running and how far, in memory that outlives a worker."""
+
+    def __init__(self) -> None:
+        size = ffi().sizeof("struct kc_flight")
+        self.memory = mmap.mmap(-1, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
+        self.pointer = ffi().cast("struct kc_flight *", ffi().from_buffer(self.memory))
+
+    def calls(self, loaded: Loaded) -> list[Call]:
+        """The calls from the initial state up to the one that was running; empty when none was."""
+        if not self.pointer.running:
+            return []
+        path = [self.pointer.path[i] for i in range(min(self.pointer.length, MOST_CALLS))]
+        return [call_from(c_call, loaded) for c_call in (*path, self.pointer.call)]
+
+    def progress(self) -> tuple[int, int, int, int]:
+        """States found, states explored from, calls made, and length of the traces done."""
+        said = self.pointer
+        return int(said.states), int(said.expanded), int(said.transitions), int(said.depth)
+
+
+def call_from(c_call: Any, loaded: Loaded) -> Call:
+    """A C call as Python's."""
+    op = int(c_call.op)
+    count = len(loaded.contract.operations[op].args)
+    return Call(op, tuple(int(c_call.args[i]) for i in range(count)))
+
+
+class Driver:
+    """A run of the engine: opened once, then explored or walked, and asked for traces."""
+
+    def __init__(
+        self, libraries: Libraries, loaded: Loaded, flight: Flight, skip: frozenset[str] = frozenset()
+    ) -> None:
+        calls = calls_of(loaded, skip)
+        self.loaded = loaded
+        self.contract = loaded.contract
+        self.operations: tuple[Operation, ...] = loaded.contract.operations
+        self.calls = calls
+        self.skip = skip
+        self.flight = flight
+        self.ffi = ffi()
+        self.engine = loaded_library(libraries.engine)
+        self.subject = loaded_library(libraries.subject)
+        self.judge = loaded_library(libraries.contract)
+        self.state = layout(self.contract.state)
+        self.ghost = layout(self.contract.ghost)
+        self.c_calls = self.c_array(calls)
+        self.run: Any = None
+
+    def c_array(self, calls: Sequence[Call]) -> Any:
+        """`calls` as a C array."""
+        made = self.ffi.new("struct kc_call[]", max(len(calls), 1))
+        for c_call, call in zip(made, calls, strict=False):
+            c_call.op = call.op
+            for i, arg in enumerate(call.args):
+                c_call.args[i] = arg
+        return made
+
+    def entry(self) -> Any:
+        """The subject that is driven."""
+        return self.subject.kc_entry()
+
+    def cage(self) -> None:
+        """From here on this process can open nothing."""
+        status = self.engine.kc_sandbox()
+        if status:
+            raise HarnessError(f"no sandbox on this machine (error {-status}); nothing was run")
+
+    def open(self, limits: Limits, known: bytes | None = None) -> None:
+        """Makes the initial world; with `known`, ends at the first failure that it does not name."""
+        options = self.ffi.new("struct kc_options *")
+        options.max_states = limits.states
+        options.max_bytes = limits.megabytes << 20
+        options.seconds = limits.seconds
+        if known is not None:
+            self.known = self.ffi.new("unsigned char[]", known)
+            options.known, options.stop_at_first = self.known, 1
+        if limits.symmetry and self.contract.symmetry:
+            self.fill_symmetry(options.symmetry)
+        self.run = self.engine.kc_open(
+            self.entry(),
+            self.judge.kc_contract_entry(),
+            self.c_calls,
+            len(self.calls),
+            self.flight.pointer,
+            options,
+        )
+        if self.run == self.ffi.NULL:
+            raise HarnessError("the engine could not start: memory, or too many observations or calls")
+
+    def fill_symmetry(self, c: Any) -> None:
+        """The contract's symmetry, for the engine."""
+        symmetry = self.contract.symmetry
+        assert symmetry
+        c.members, c.ids, c.tuples = len(symmetry.values), len(symmetry.ids), len(symmetry.tuples)
+        for i, value in enumerate(symmetry.values):
+            c.value[i] = value
+        for i, name in enumerate(symmetry.ids):
+            c.id[i] = self.state.offsets[name]
+        for i, name in enumerate(symmetry.tuples):
+            c.tuple[i] = self.ghost.offsets[name]
+        for number, op in enumerate(self.operations):
+            c.indices[number] = sum(1 << i for i, a in enumerate(op.args) if a in symmetry.arguments)
+
+    # Slots: one for each check of an operation, then one for each claim.
+
+    @property
+    def check_names(self) -> list[str]:
+        """What is checked of each operation, in the engine's order."""
+        return [*self.state.offsets, *EXTRA]
+
+    def check_slot(self, op: int, name: str) -> int:
+        """The engine's number of one check."""
+        return op * len(self.check_names) + self.check_names.index(name)
+
+    @property
+    def claim_ids(self) -> list[str]:
+        """The claims in the engine's order."""
+        return [c.id for c in sorted(self.contract.claims, key=lambda c: c.kind != "always")]
+
+    def claim_slot(self, claim: str) -> int:
+        """The engine's number of one claim."""
+        return len(self.operations) * len(self.check_names) + self.claim_ids.index(claim)
+
+    def slots(self) -> Iterator[tuple[int, str, str, Any]]:
+        """Number, operation (empty: a claim), name and C slot of each check and claim."""
+        checks, claims = self.engine.kc_checks(self.run), self.engine.kc_claims(self.run)
+        for number, op in enumerate(self.operations):
+            for name in self.check_names:
+                slot = self.check_slot(number, name)
+                yield slot, op.name, name, checks[slot]
+        for i, claim in enumerate(self.claim_ids):
+            yield self.claim_slot(claim), "", claim, claims[i]
+
+    def first_trace(self, slot: int) -> list[Call] | None:
+        """The calls that first failed a slot; None where they are too many."""
+        calls = self.ffi.new("struct kc_call[]", MOST_CALLS)
+        length = self.engine.kc_trace(self.run, slot, calls)
+        return None if length < 0 else [call_from(calls[i], self.loaded) for i in range(length)]
+
+    def fails_after(self, calls: Sequence[Call], slot: int) -> int:
+        """How many of `calls`, from the initial world, it takes to fail `slot`; 0: they do not."""
+        return int(self.engine.kc_try(self.run, self.c_array(calls), len(calls), slot))
+
+    def step(self, call: Call | None, watch: int = -1) -> Any:
+        """One C step of a trace; without a call, back to the initial world."""
+        step = self.ffi.new("struct kc_step *")
+        c_call = self.c_array([call]) if call else self.ffi.NULL
+        self.engine.kc_step(self.run, call is None, c_call, watch, step)
+        return step
+
+    def text(self, pointer: Any) -> str:
+        """A C string."""
+        if pointer == self.ffi.NULL:
+            return ""
+        return bytes(self.ffi.string(pointer)).decode("utf-8", "replace")
+
+    def observed(self, step: Any) -> Any:
+        """The State that a C step saw."""
+        return self.as_state(step.got)
+
+    def as_state(self, numbers: Any) -> Any:
+        """A State from the engine's numbers."""
+        return unpack([int(numbers[i]) for i in range(self.state.size)], self.contract.state, self.state)
+
+    def as_ghost(self, numbers: Any) -> Any:
+        """A Ghost from the engine's numbers."""
+        return unpack([int(numbers[i]) for i in range(self.ghost.size)], self.contract.ghost, self.ghost)
+
+    def named(self, state: Any) -> dict[str, int]:
+        """A State's fields as ints."""
+        return {name: int(getattr(state, name)) for name in self.state.offsets}
+
+
+def arguments_of(op: Operation, call: Call) -> Mapping[str, int]:
+    """A call's arguments by name."""
+    return dict(zip(op.args, call.args, strict=True))

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Exhaustive exploration of a subject: breadth-first over the world's own bytes
+ * together with the ghost, each transition judged by the translated contract.
+ *
+ * Probes and misuse that do not look at the ghost do the same in every state with the
+ * same world: they are called in the first of these.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "run.h"
+
+double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
+}
+
+/* Puts state i into the world, `before` and the ghost; the observation is the caller's. */
+void enter_state(struct kc_run *run, uint64_t i, kc_i64 *ghost)
+{
+	const uint32_t *row = store_row(&run->store, i);
+
+	memcpy(run->before, run->initial, run->words * 4);
+	for (int k = 0; k < run->nlive; k++)
+		run->before[run->live[k]] = row[k];
+	restore_all(run);
+	store_unpack_ghost(&run->store, row + run->nlive, ghost);
+}
+
+/* The first byte outside of what the contract owns that the operation changed, or -1. */
+int stray_byte(struct kc_run *run)
+{
+	const unsigned char *is = (void *)run->world, *was = (void *)run->before;
+
+	for (int b = 0; b < run->words * 4; b++)
+		if (is[b] != was[b])
+			return b;
+	return -1;
+}
+
+static void flush(struct kc_run *run, uint32_t from)
+{
+	sig_atomic_t running = guard.running;
+
+	guard.running = 0;	/* a table that grows takes its time, and is no endless loop */
+	for (int i = 0; i < run->npending; i++)
+		store_prefetch_row(&run->store, run->pending[i].hash);
+	for (int i = 0; i < run->npending; i++) {
+		struct pending *p = &run->pending[i];
+		uint64_t weight;
+		int fresh;
+
+		if (store_put(run, p->row, p->hash, from, p->call, &fresh) == NONE) {
+			run->failed_memory = 1;
+			break;
+		}
+		if (!fresh)
+			continue;
+		weight = run->symmetric ? symmetry_weight(run, p->ghost, p->obs) : 1;
+		run->states += weight;
+		judge_state(run, from, p->call, p->ghost, p->obs, weight);
+	}
+	run->npending = 0;
+	guard.running = running;
+}
+
+/* Words that changed beside the live ones are state from now on. */
+static void adopt_strays(struct kc_run *run, uint32_t from, uint32_t *post)
+{
+	flush(run, from);
+	for (int w = 0; w < run->words; w++) {
+		if (run->world[w] == run->before[w] || run->is_live[w])
+			continue;
+		if (store_add_live(run, w)) {
+			run->failed_memory = 1;
+			return;
+		}
+		post[run->nlive - 1] = run->world[w];
+	}
+}
+
+/* Queues the successor whose world is `post`. */
+static void follow(struct kc_run *run, uint32_t from, unsigned int index, const uint32_t *post,
+		   const kc_i64 *ghost, const kc_i64 *obs)
+{
+	unsigned char perm[32];
+	struct pending *p;
+
+	if (run->npending == PENDING || !store_fits(&run->store, ghost))
+		flush(run, from);
+	p = &run->pending[run->npending];
+	memcpy(p->row, post, run->nlive * 4);
+	if (store_pack_ghost(run, ghost, p->row + run->nlive)) {
+		run->failed_memory = 1;
+		return;
+	}
+	memcpy(p->ghost, ghost, run->c->ghost_size * sizeof(*ghost));
+	memcpy(p->obs, obs, run->c->state_size * sizeof(*obs));
+	p->call = index;
+	if (run->symmetric && symmetry_canonical(run, ghost, obs, perm)) {
+		kc_i64 renamed[MAX_SLOTS];
+
+		memcpy(renamed, ghost, run->c->ghost_size * sizeof(*ghost));
+		symmetry_apply(run, perm, p->row, renamed, obs);
+		store_pack_ghost(run, renamed, p->row + run->nlive);
+	}
+	p->hash = store_hash(p->row, run->store.width);
+	store_prefetch(&run->store, p->hash);
+	run->npending++;
+}
+
+static void digest(struct kc_run *run, unsigned int index, const struct outcome *out)
+{
+	uint64_t h = run->digest ^ index;
+
+	for (int k = 0; k < run->c->state_size; k++)
+		h = (h ^ (uint64_t)out->obs[k]) * 0xff51afd7ed558ccdu;
+	h = (h ^ (uint64_t)out->ret) * 0xff51afd7ed558ccdu;
+	h = (h ^ ((uint64_t)out->warnings << 32 | out->rmw)) * 0xff51afd7ed558ccdu;
+	run->digest = h ^ h >> 29 ^ (uint64_t)(out->stray + 1);
+}
+
+static int skipped(struct kc_run *run, const struct kc_call *call, const struct kc_op *op)
+{
+	const struct kc_slot *crash = &run->checks[slot_of(run, call->op, run->per_op - KC_EXTRA + KC_CRASH)];
+
+	if (!goes_on(op) && !op->uses_ghost && !run->world_is_new)
+		return 1;
+	/* An endless loop costs its whole time slice; one witness of an operation is enough. */
+	return crash->failed && crash->why == KC_ENDLESS;
+}
+
+/* One call from state `from`, whose world, ghost and observation stand ready. */
+static void transition(struct kc_run *run, uint32_t from, unsigned int index, const kc_i64 *ghost,
+		       const kc_i64 *obs)
+{
+	const struct kc_call *call = &run->calls[index];
+	const struct kc_op *op = op_of(run, call);
+	uint64_t weight = goes_on(op) || op->uses_ghost ? run->weight
+								     : run->world_weight;
+	struct outcome out;
+	kc_i64 after[MAX_SLOTS];
+	uint32_t post[MAX_LIVE];
+
+	run->flight->call = *call;
+	run->transitions++;
+	run_call(run, call, &out, post);
+	if (run->digesting)
+		digest(run, index, &out);
+	judge_call(run, from, index, call, ghost, obs, &out, after, weight);
+	if (__builtin_expect(out.stray >= 0, 0)) {
+		if (goes_on(op))
+			adopt_strays(run, from, post);
+		restore_all(run);
+	}
+	if (goes_on(op))
+		follow(run, from, index, post, op->has_ghost ? after : ghost, out.obs);
+}
+
+static void record_path(struct kc_run *run, uint32_t state)
+{
+	uint32_t parent;
+	unsigned int call, length = 0;
+	uint32_t at;
+
+	for (at = state; (parent = store_parent(&run->store, at, &call)) != NONE; at = parent)
+		length++;
+	if (length > KC_MAX_PATH)
+		length = 0;
+	run->flight->length = length;
+	for (at = state; length && (parent = store_parent(&run->store, at, &call)) != NONE; at = parent)
+		run->flight->path[--length] = run->calls[call];
+}
+
+static void expand(struct kc_run *run, uint32_t from)
+{
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+
+	enter_state(run, from, ghost);
+	run->s->observe(obs);
+	if (!run->c->within(obs))
+		return;
+	record_path(run, from);
+	run->world_is_new = store_world_is_new(run, from);
+	run->weight = run->symmetric ? symmetry_weight(run, ghost, obs) : 1;
+	run->world_weight = run->symmetric ? symmetry_weight(run, NULL, obs) : 1;
+	run->at = 0;
+	if (guard_enter()) {
+		judge_crash(run, from, run->at, &run->calls[run->at], ghost, obs, run->weight);
+		if (run->digesting)
+			run->digest = (run->digest ^ guard_end.why) * 0xff51afd7ed558ccdu + run->at;
+		restore_all(run);
+		run->at++;
+		guard.running = 1;
+	}
+	run->flight->running = 1;
+	for (; run->at < run->ncalls && !run->stopped; run->at++) {
+		const struct kc_call *call = &run->calls[run->at];
+
+		if (!skipped(run, call, op_of(run, call)) &&
+		    run->c->when(call->op, ghost, obs, call->args))
+			transition(run, from, run->at, ghost, obs);
+	}
+	guard_leave();
+	run->flight->running = 0;
+	flush(run, from);
+}
+
+static void report_progress(struct kc_run *run, uint64_t expanded)
+{
+	run->flight->states = run->store.n;
+	run->flight->expanded = expanded;
+	run->flight->transitions = run->transitions;
+	run->flight->depth = run->depth;
+}
+
+static int explore(struct kc_run *run)
+{
+	run->level_end = run->store.n;
+	for (uint64_t i = 0; i < run->store.n; i++) {
+		if (i == run->level_end) {
+			run->depth++;
+			run->level_end = run->store.n;
+		}
+		if (!(i & 255)) {
+			report_progress(run, i);
+			if (now() > run->deadline)
+				return KC_TIME_LIMIT;
+		}
+		expand(run, i);
+		if (run->failed_memory)
+			return run->store.n >= run->options.max_states ? KC_STATES_LIMIT
+								       : KC_NO_MEMORY;
+		if (run->stopped)
+			return KC_STOPPED;
+	}
+	run->depth++;
+	return KC_COMPLETE;
+}
+
+int kc_explore(struct kc_run *run)
+{
+	double start = now();
+
+	run->end = explore(run);
+	run->seconds = now() - start;
+	report_progress(run, run->store.n);
+	return run->end;
+}
+
+static int open_world(struct kc_run *run)
+{
+	const struct kc_subject *s = run->s;
+
+	run->words = (s->world_size + 7) / 8 * 2;
+	run->world = s->world;
+	run->initial = calloc(run->words, 4);
+	run->before = calloc(run->words, 4);
+	run->is_live = calloc(run->words, 1);
+	if (!run->initial || !run->before || !run->is_live)
+		return -1;
+	guard_open(s->record);
+	s->init();
+	memcpy(run->initial, run->world, run->words * 4);
+	memcpy(run->before, run->world, run->words * 4);
+	for (int b = 0; b < s->world_size; b++)
+		if (s->owned[b] && !run->is_live[b / 4]) {
+			if (run->nlive == MAX_LIVE)
+				return -1;
+			run->is_live[b / 4] = 1;
+			run->live[run->nlive++] = b / 4;
+		}
+	return 0;
+}
+
+static int open_verdicts(struct kc_run *run)
+{
+	int ops = run->s->ops;
+
+	run->per_op = run->c->state_size + KC_EXTRA;
+	run->nslots = ops * run->per_op + run->c->always + run->c->possible;
+	run->checks = calloc(run->nslots + 1, sizeof(*run->checks));
+	run->saved = calloc(run->nslots + 1, sizeof(*run->saved));
+	run->called = calloc(ops + 1, sizeof(*run->called));
+	run->lost = calloc(ops + 1, sizeof(*run->lost));
+	run->looked = calloc(ops + 1, sizeof(*run->looked));
+	run->in_common = malloc((ops + 1) * sizeof(*run->in_common));
+	if (!run->checks || !run->saved || !run->called || !run->lost || !run->looked ||
+	    !run->in_common)
+		return -1;
+	memset(run->in_common, 0xff, (ops + 1) * sizeof(*run->in_common));
+	run->claims = run->checks + ops * run->per_op;
+	for (int i = 0; i < run->nslots; i++)
+		run->checks[i].fail_all = run->checks[i].pass_all = ~0ull;
+	run->open_possible = run->c->possible ? ~0ull >> (64 - run->c->possible) : 0;
+	return 0;
+}
+
+/* The initial state is the first of the store, and judged like every other. */
+static int open_states(struct kc_run *run)
+{
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+	uint32_t row[MAX_ROW];
+	int fresh;
+
+	if (store_open(run))
+		return -1;
+	for (int k = 0; k < run->nlive; k++)
+		row[k] = run->initial[run->live[k]];
+	run->c->ghost_init(ghost);
+	if (store_pack_ghost(run, ghost, row + run->nlive) ||
+	    store_put(run, row, store_hash(row, run->store.width), NONE, 0, &fresh) == NONE)
+		return -1;
+	run->states = 1;
+	if (guard_enter())
+		return 0;	/* the first step of any trace says so */
+	run->s->observe(obs);
+	if (run->options.symmetry.members)
+		symmetry_find(run);
+	guard_leave();
+	judge_state(run, 0, INITIAL, ghost, obs, 1);
+	return 0;
+}
+
+struct kc_run *kc_open(const void *subject, const void *contract, const struct kc_call *calls,
+		       unsigned int ncalls, struct kc_flight *flight, const struct kc_options *options)
+{
+	struct kc_run *run = calloc(1, sizeof(*run));
+	Dl_info where;
+
+	if (!run)
+		return NULL;
+	run->s = subject;
+	run->c = contract;
+	if (run->s->state_size > MAX_SLOTS || run->c->ghost_size > MAX_SLOTS ||
+	    ncalls > UINT16_MAX || run->c->possible > 63 || run->c->always > 63)
+		return NULL;
+	run->record = run->s->record;
+	if (dladdr((void *)run->s->init, &where))
+		run->base = (uintptr_t)where.dli_fbase;
+	run->calls = calls;
+	run->ncalls = ncalls;
+	run->flight = flight;
+	run->options = *options;
+	run->digesting = options->stop_at_first;
+	run->deadline = now() + options->seconds;
+	if (open_world(run) || open_verdicts(run) || open_states(run))
+		return NULL;
+	return run;
+}
+
+void kc_close(struct kc_run *run)
+{
+	store_close(&run->store);
+	for (int i = 0; i < run->nslots; i++)
+		free(run->saved[i].calls);
+	free(run->saved);
+	free(run->checks);
+	free(run->called);
+	free(run->lost);
+	free(run->looked);
+	free(run->in_common);
+	free(run->initial);
+	free(run->before);
+	free(run->is_live);
+	free(run);
+}

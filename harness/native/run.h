@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the engine's parts share: one run of one subject against one contract. */
+#ifndef KCONFORM_RUN_H
+#define KCONFORM_RUN_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "engine.h"
+#include "guard.h"
+#include "kconform/record.h"
+#include "subject.h"
+
+#define MAX_LIVE 96		/* words of 4 bytes that operations change */
+#define MAX_ROW (MAX_LIVE + MAX_SLOTS)
+#define NONE 0xffffffffu
+#define INITIAL 0xffffffffu	/* a slot's call: the initial state itself fails */
+
+/*
+ * States. A row holds the live words of the world (those that may change, 4 bytes
+ * each), then the ghost in 1 or 2 bytes a value. Rows stand in chunks, which never
+ * move; a table of indices finds them.
+ */
+struct chunk {
+	uint32_t *rows, *parent;
+	uint16_t *call;
+};
+
+struct table {			/* an entry: 5 bits of the hash above 27 bits of index */
+	uint32_t *entry;
+	uint64_t size, used;
+};
+
+struct store {
+	struct chunk *chunks;
+	unsigned int nchunks, chunk_room;
+	uint64_t n;
+	int live, ghost_size, ghost_bytes, width;	/* in words, values, bytes a value, words */
+	struct table states, worlds;
+	uint64_t bytes, most_bytes;
+};
+
+/* A successor on its way into the store. */
+struct pending {
+	uint32_t row[MAX_ROW];
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+	uint64_t hash;
+	unsigned int call;
+};
+
+#define PENDING 32
+
+struct saved {			/* the trace of a walk that first failed a check */
+	struct kc_call *calls;
+	int n;
+};
+
+struct kc_run {
+	const struct kc_subject *s;
+	const struct kc_contract *c;
+	struct kc_record *record;
+	const struct kc_call *calls;
+	unsigned int ncalls;
+	struct kc_flight *flight;
+	struct kc_options options;
+	double deadline, seconds;
+	/* the world */
+	int words;			/* of 4 bytes */
+	uint32_t *world, *initial, *before;
+	int nlive, live[MAX_LIVE];
+	unsigned char *is_live;
+	/* exploration */
+	struct store store;
+	struct pending pending[PENDING];
+	int npending;
+	int world_is_new;		/* of the state being expanded */
+	uint64_t weight, world_weight;	/* states that it stands for */
+	volatile unsigned int at;	/* the call that runs, for after a crash */
+	uint64_t states, transitions, level_end;
+	int depth, digesting;
+	uint64_t digest;
+	unsigned long long open_possible;
+	/* verdicts */
+	struct kc_slot *checks, *claims;
+	int per_op, nslots, stopped, end;
+	/* by operation: calls, those that did not come back, those whose features were looked at */
+	uint64_t *called, *lost, *looked;
+	unsigned long long *in_common;	/* features of the calls that passed every check */
+	/* symmetry */
+	int symmetric;
+	/* where each bit of an ID stands: live word, bit */
+	unsigned char id_bit[KC_MAX_IDS][64][2];
+	uint64_t id_bits[KC_MAX_IDS];	/* the bits of an ID that have a place */
+	/* walks */
+	struct saved *saved;
+	struct kc_call *history;
+	int nhistory;
+	uintptr_t base;			/* where the subject is loaded */
+	int failed_memory;
+};
+
+/* One call's outcome, beside the words that it left (run_call's `post`). */
+struct outcome {
+	kc_i64 obs[MAX_SLOTS], ret;
+	unsigned int warnings, rmw, reports;
+	int stray;			/* the first byte changed that is not its own, or -1 */
+};
+
+/* store.c */
+int store_open(struct kc_run *run);
+void store_close(struct store *store);
+uint32_t *store_row(const struct store *store, uint64_t i);
+uint64_t store_hash(const uint32_t *row, int n);
+void store_prefetch(const struct store *store, uint64_t hash);
+void store_prefetch_row(const struct store *store, uint64_t hash);
+/* the index of the row, `*fresh` where it is new; NONE where memory ran out */
+uint32_t store_put(struct kc_run *run, const uint32_t *row, uint64_t hash, uint32_t parent,
+		   unsigned int call, int *fresh);
+/* true where no state before has the same world as state i */
+int store_world_is_new(struct kc_run *run, uint64_t i);
+int store_add_live(struct kc_run *run, int word);
+/* false where packing this ghost changes the width of every row */
+int store_fits(const struct store *store, const kc_i64 *ghost);
+int store_pack_ghost(struct kc_run *run, const kc_i64 *ghost, uint32_t *words);
+void store_unpack_ghost(const struct store *store, const uint32_t *words, kc_i64 *ghost);
+uint32_t store_parent(const struct store *store, uint32_t i, unsigned int *call);
+
+/* explore.c */
+void enter_state(struct kc_run *run, uint64_t i, kc_i64 *ghost);
+double now(void);
+
+/* judge.c */
+void fail_slot(struct kc_run *run, int slot, uint32_t state, unsigned int call,
+	       unsigned long long features, uint64_t weight);
+void judge_call(struct kc_run *run, uint32_t from, unsigned int index, const struct kc_call *call,
+		const kc_i64 *ghost, const kc_i64 *obs, const struct outcome *out, kc_i64 *after,
+		uint64_t weight);
+void judge_crash(struct kc_run *run, uint32_t from, unsigned int index, const struct kc_call *call,
+		 const kc_i64 *ghost, const kc_i64 *obs, uint64_t weight);
+void judge_state(struct kc_run *run, uint32_t from, unsigned int index, const kc_i64 *ghost,
+		 const kc_i64 *obs, uint64_t weight);
+
+/* trace.c */
+void begin_trace(struct kc_run *run, kc_i64 *ghost);
+void commit(struct kc_run *run, const uint32_t *post);
+
+/* symmetry.c */
+void symmetry_find(struct kc_run *run);
+/* `perm[m]` is the new place of member m; false where every member keeps its own */
+int symmetry_canonical(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs,
+		       unsigned char *perm);
+void symmetry_apply(const struct kc_run *run, const unsigned char *perm, uint32_t *row,
+		    kc_i64 *ghost, const kc_i64 *obs);
+/* how many states this one stands for; without `ghost`, how many worlds */
+uint64_t symmetry_weight(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs);
+
+static inline const struct kc_op *op_of(const struct kc_run *run, const struct kc_call *call)
+{
+	return &run->c->op[call->op];
+}
+
+/* Its successors are explored. */
+static inline int goes_on(const struct kc_op *op)
+{
+	return op->kind <= KC_SETUP;
+}
+
+/* What it leaves in the world is judged. */
+static inline int judges_world(const struct kc_op *op)
+{
+	return op->kind == KC_OPERATION || op->kind == KC_PROBE;
+}
+
+static inline int slot_of(const struct kc_run *run, int op, int check)
+{
+	return op * run->per_op + check;
+}
+
+/* Puts back what the last call changed, where that was its own. */
+static inline void restore_live(struct kc_run *run)
+{
+	for (int k = 0; k < run->nlive; k++)
+		run->world[run->live[k]] = run->before[run->live[k]];
+}
+
+static inline void restore_all(struct kc_run *run)
+{
+	memcpy(run->world, run->before, run->words * 4);
+}
+
+/* Runs and observes one call; the world is as before then, what it left is in `post` and `out`. */
+int stray_byte(struct kc_run *run);
+
+static inline void run_call(struct kc_run *run, const struct kc_call *call, struct outcome *out,
+			    uint32_t *post)
+{
+	struct kc_record *record = run->record;
+
+	guard.sequence++;
+	record->warnings = 0;
+	record->rmw = 0;
+	record->reports = 0;
+	out->ret = run->s->apply(call->op, call->args);
+	out->warnings = record->warnings;
+	out->rmw = record->rmw;
+	out->reports = record->reports;
+	run->s->observe(out->obs);
+	for (int k = 0; k < run->nlive; k++)
+		post[k] = run->world[run->live[k]];
+	restore_live(run);
+	out->stray = -1;
+	if (__builtin_expect(memcmp(run->world, run->before, run->words * 4), 0))
+		out->stray = stray_byte(run);
+}
+
+#endif

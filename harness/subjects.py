@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""From a slice to compiled subjects; what the compiler refuses is left out, by name and line."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from extractor.items import Item
+from extractor.patch import Patch
+from extractor.slice import Slice, Unresolved
+from harness.build import PLAIN, Building, Built, CompileError, Flavour, build
+from harness.contract import Loaded
+from harness.errors import HarnessError
+from harness.render import Rendered, render
+
+ROUNDS = 4  # of compiling without what the compiler refused
+
+
+def entry_names(loaded: Loaded) -> list[str]:
+    """The identifiers in the contract's C, in order."""
+    contract = loaded.contract
+    said = [*(op.call for op in contract.operations), contract.init, *contract.observe.values()]
+    return list(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", " ".join(said))))
+
+
+def describe(lost: Unresolved) -> str:
+    """One unresolved name as `file:line: error: …`."""
+    return f"{lost.file}:{lost.line}: error: {lost.user}: {lost.reason}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A slice as it could be compiled: `lost` is what could not, `missing` what cannot be called."""
+
+    piece: Slice
+    rendered: Rendered
+    built: Built
+    lost: tuple[Unresolved, ...]
+    missing: Mapping[str, str]
+
+    @property
+    def skip(self) -> frozenset[str]:
+        """The operations that cannot be driven."""
+        return frozenset(self.rendered.unavailable)
+
+
+class Attempt:
+    """The first try at a subject, under way beside us: nothing is known yet of what the compiler refuses."""
+
+    def __init__(
+        self, loaded: Loaded, piece: Slice, config: dict[str, bool], folder: Path, flavour: Flavour = PLAIN
+    ) -> None:
+        self.loaded, self.piece, self.config, self.folder, self.flavour = (
+            loaded, piece, config, folder, flavour,
+        )  # fmt: skip
+        folder.mkdir(exist_ok=True)
+        self.building: Building | None = None
+        rendered = self.render(piece.unresolved)[2]
+        with contextlib.suppress(CompileError):  # said when it is finished
+            self.building = build(rendered, config, folder, flavour)
+
+    def render(self, lost: Sequence[Unresolved]) -> tuple[dict[str, str], Slice, Rendered]:
+        """Names that cannot be called, what is left of the slice, and its C."""
+        missing = missing_names(self.loaded, self.piece, lost)
+        left = replace(self.piece, items=tuple(i for i in self.piece.items if i.name not in missing))
+        return missing, left, render(self.loaded, left, missing)
+
+    def finish(self, lost: Sequence[Unresolved]) -> Built:
+        """The subject without what is `lost`; CompileError where the compiler refuses more than that."""
+        if self.building and tuple(lost) == self.piece.unresolved:
+            return self.building.finish()
+        return build(self.render(lost)[2], self.config, self.folder, self.flavour).finish()
+
+    def settle(self) -> Subject:
+        """The subject without what the compiler refuses, found out in a few rounds."""
+        lost: list[Unresolved] = list(self.piece.unresolved)
+        error: CompileError | None = None
+        for _ in range(ROUNDS):
+            missing, left, rendered = self.render(lost)
+            try:
+                return Subject(left, rendered, self.finish(lost), tuple(lost), missing)
+            except CompileError as err:
+                error = err
+                fresh = list(blame(err, left))
+                if not fresh:
+                    raise
+                lost += fresh
+        assert error
+        raise error
+
+
+def missing_names(loaded: Loaded, piece: Slice, lost: Sequence[Unresolved]) -> dict[str, str]:
+    """What cannot be called, with the reason; HarnessError where nothing can be observed without it."""
+    missing = {
+        name: f"the patch does not define {name}"
+        for op in loaded.contract.operations
+        for name in op.called
+        if name not in piece.needs
+    }
+    missing |= {
+        name: next(f"{u.user}: {u.reason}" for u in lost) for name in piece.dependents(u.user for u in lost)
+    }
+    needed = " ".join([loaded.contract.init, *loaded.contract.observe.values()])
+    blind = [n for n in re.findall(r"\w+", needed) if n in missing]
+    if blind:
+        raise HarnessError(describe(lost[0]) if lost else missing[blind[0]])
+    return missing
+
+
+def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
+    """The items of the patch that the compiler's errors are in."""
+    for said in err.diagnostics:
+        if not said.error:
+            continue
+        item = next((i for i in piece.items if holds_line(i, said.file, said.line)), None)
+        if item:
+            name = re.search(r"declaration of function '(\w+)'", said.text)
+            reason = f"calls {name[1]}(), for which there is no shim" if name else said.text
+            yield Unresolved(name[1] if name else "", item.name, said.file, said.line, reason)
+
+
+def holds_line(item: Item, file: str, line: int) -> bool:
+    """Whether that line of the patch is the item's."""
+    return item.file == file and item.lines[0].number <= line <= item.lines[-1].number
+
+
+def keep_sources(built: Built, keep: Path, loaded: Loaded, patches: Sequence[Patch]) -> None:
+    """Leaves a copy of the subject's sources and objects below `keep`, one folder a subject."""
+    title = re.sub(r"^\[[^\]]*\]\s*", "", patches[0].subject) or Path(patches[0].source).stem
+    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:48].strip("-")
+    target = keep / f"{slug}.{loaded.contract.name}"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(built.folder, target)

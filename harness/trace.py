@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A trace step by step: what the code did, and what the Python model expects of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.contract import Claim, Operation, parameters
+from harness.driver import Call, Driver, arguments_of
+
+WHY = {1: "signal", 2: "endless loop", 3: "deadlock", 4: "BUG", 5: "bad access"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one call of a trace did: observations by name, and what the model expects of them."""
+
+    op: str
+    args: Mapping[str, int]
+    observed: Mapping[str, int]
+    expected: Mapping[str, int]
+    why: str = ""  # signal, endless loop, deadlock: the call did not come back
+    signal: int = 0
+    pc: int = 0
+    changed_pc: int = 0  # the instruction that changed the observation in question last
+    warning: Mapping[str, Any] | None = None
+    report: Mapping[str, Any] | None = None  # of a sanitizer
+    elsewhere: int = -1
+    broken: tuple[str, ...] = ()  # "always" claims that do not hold after it
+    witnessed: tuple[str, ...] = ()  # "possible" claims that it shows
+
+
+def apply(function: Any, given: Mapping[str, Any]) -> Any:
+    """`function` of those of `given` that it takes."""
+    return function(**{name: given[name] for name in parameters(function)})
+
+
+def legal(op: Operation, given: Mapping[str, Any]) -> bool:
+    """Whether the contract lets `op` be called there."""
+    return not op.when or bool(apply(op.when, given))
+
+
+def replay(driver: Driver, calls: Sequence[Call], watch: int = -1) -> Iterator[Step]:
+    """The steps of a trace from the initial world, each held against the Python model.
+
+    `watch` is an observation whose last change in the last step is to be found in the code. The
+    trace ends early where a call does not come back.
+    """
+    start = driver.step(None)
+    before, ghost = driver.observed(start), driver.contract.ghost()
+    view = {"g": ghost, "t": before}
+    yield Step("", {}, driver.named(before), {}, broken=broken(driver, "", view),
+               witnessed=witnessed(driver, view))  # fmt: skip
+    for number, call in enumerate(calls, 1):
+        op = driver.operations[call.op]
+        c_step = driver.step(call, watch if number == len(calls) else -1)
+        given = {"g": ghost, "s": before} | dict(arguments_of(op, call))
+        if op.ghost:
+            ghost = apply(op.ghost, given)
+        yield one_step(driver, op, call, c_step, given, ghost)
+        if c_step.why:
+            return
+        before = driver.observed(c_step)
+
+
+def one_step(driver: Driver, op: Operation, call: Call, c: Any, given: Mapping[str, Any], ghost: Any) -> Step:
+    """What one C step did, named."""
+    after = driver.observed(c)
+    observed = {} if c.why else driver.named(after)
+    if not c.why:
+        observed |= {"warnings": int(c.warnings), "rmw": int(c.rmw)}
+        if op.returns:
+            observed["return"] = int(c.ret)
+    view = dict(given) | {"g": ghost, "t": after, "rmw": int(c.rmw)}
+    judged = not c.why and op.kind == "operation"
+    return Step(
+        op.name,
+        arguments_of(op, call),
+        observed,
+        expected(driver, op, given),
+        WHY.get(c.why, ""),
+        int(c.signal),
+        int(c.pc),
+        int(c.changed_pc),
+        warning_of(driver, c),
+        report_of(driver, c),
+        int(c.elsewhere),
+        broken(driver, op.name, view) if judged else (),
+        witnessed(driver, view) if judged else (),
+    )
+
+
+def warning_of(driver: Driver, c: Any) -> dict[str, Any] | None:
+    """The first warning of a C step."""
+    if not c.warnings or c.condition == driver.ffi.NULL:
+        return None
+    said: dict[str, Any] = {key: driver.text(getattr(c, key)) for key in ("macro", "condition", "file")}
+    return said | {"line": int(c.line)}
+
+
+def report_of(driver: Driver, c: Any) -> dict[str, Any] | None:
+    """The first sanitizer report of a C step."""
+    return {} if c.reports else None
+
+
+def expected(driver: Driver, op: Operation, given: Mapping[str, Any]) -> dict[str, int]:
+    """What the Python model predicts."""
+    due = {"warnings": int(bool(op.warns and apply(op.warns, given)))}
+    if op.kind == "misuse":
+        return due
+    said = driver.named(apply(op.model, given)) if op.model else {}
+    if op.returns:
+        said["return"] = int(apply(op.returns, given))
+    return said | due
+
+
+def holds(claim: Claim, view: Mapping[str, Any]) -> bool:
+    """Whether a claim holds in `view`."""
+    return bool(apply(claim.holds, view))
+
+
+def broken(driver: Driver, op: str, view: Mapping[str, Any]) -> tuple[str, ...]:
+    """The "always" claims that do not hold after `op` (empty: in the initial state)."""
+    return tuple(
+        claim.id
+        for claim in driver.contract.claims
+        if claim.kind == "always"
+        and (claim.of_state or (op and (not claim.on or op in claim.on)))
+        and not holds(claim, view)
+    )
+
+
+def witnessed(driver: Driver, view: Mapping[str, Any]) -> tuple[str, ...]:
+    """The "possible" claims that hold there."""
+    return tuple(c.id for c in driver.contract.claims if c.kind == "possible" and holds(c, view))
