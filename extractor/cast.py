@@ -46,6 +46,7 @@ TOKEN = re.compile(
 # The last argument of these names a field.
 FIELD_MACRO = re.compile(r"container_of\w*|offsetof\w*|(?:list|hlist|llist|rb|plist)_\w*entry\w*")
 NOT_ITERATORS = frozenset(["if", "while", "for", "switch", "sizeof", "typeof", "return"])
+FIRST_LINE = 2  # of the parser's text on which words stand: declared types are before
 # What pycparser throws at hostile text, beside its own error.
 UNREADABLE = (c_parser.ParseError, RecursionError, AssertionError, AttributeError, IndexError, ValueError,
               KeyError, TypeError)  # fmt: skip
@@ -87,13 +88,17 @@ def facts(item: Item) -> Facts:
 
 
 def strip_comments(text: str) -> str:
-    """`text` with each comment as a blank and its newlines; strings stay."""
+    """`text` with each comment as blanks of the same length; strings stay."""
 
-    def blank(match: re.Match[str]) -> str:
-        found = match.group()
-        return found if found[0] in "\"'" else " " + "\n" * found.count("\n")
+    def strip(match: re.Match[str]) -> str:
+        return match.group() if match.group()[0] in "\"'" else blank(match)
 
-    return SKIPPED.sub(blank, text)
+    return SKIPPED.sub(strip, text)
+
+
+def blank(match: re.Match[str]) -> str:
+    """What `match` found as blanks: newlines stay, so that all else keeps its offset and line."""
+    return re.sub(r"[^\n]", " ", match.group())
 
 
 def tokens(text: str) -> Iterator[tuple[str, int]]:
@@ -165,19 +170,18 @@ def macro_block_names(text: str) -> tuple[set[str], set[str]] | None:
     return (found[0] - parameters, found[1] - parameters) if found else None
 
 
-def normalise(text: str) -> str:
-    """`text` without directives and what pycparser cannot read."""
-    text = re.sub(r"^[ \t]*#(?:\\\n|[^\n])*", "", text, flags=re.M)
-    text = ANNOTATIONS.sub(" ", text)
+def blanked(text: str) -> str:
+    """`text` with directives and what pycparser cannot read as blanks: what stays keeps its offset."""
+    text = re.sub(r"^[ \t]*#(?:\\\n|[^\n])*", blank, text, flags=re.M)
+    text = ANNOTATIONS.sub(blank, text)
     text = drop_calls(text, ATTRIBUTES)
     text = drop_calls(text, "typeof|__typeof__|__typeof", "int")
-    text = re.sub(r"\?\s*:", "? 0 :", text)
-    text = re.sub(r"(\bcase\b(?:(?!\bcase\b)[^:;{}?\n])*?)\.\.\.[^:;{}.\n]*:", r"\1:", text)
-    return macro_shapes(text)
+    ranges = r"(?<=\bcase\b)(?:(?!\bcase\b)[^:;{}?\n])*?(\.\.\.[^:;{}.\n]*):"
+    return re.sub(ranges, lambda m: m.group().replace(m[1], " " * len(m[1])), text)
 
 
 def drop_calls(text: str, name: str, instead: str = "") -> str:
-    """`text` with each `name ( … )` replaced, parentheses matched."""
+    """`text` with `instead` and blanks for each `name ( … )`, parentheses matched."""
     parts: list[str] = []
     at = 0
     for match in re.finditer(rf"\b(?:{name})\s*\(", text):
@@ -187,19 +191,24 @@ def drop_calls(text: str, name: str, instead: str = "") -> str:
         while end < len(text) and depth:
             depth += {"(": 1, ")": -1}.get(text[end], 0)
             end += 1
-        parts += [text[at : match.start()], instead]
+        gap = re.sub(r"[^\n]", " ", text[match.start() + len(instead) : end])
+        parts += [text[at : match.start()], instead, gap]
         at = end
     return "".join([*parts, text[at:]])
 
 
-def macro_shapes(text: str) -> str:
-    """`text` with iterator macros as loops, and types that are macro arguments as sizeof."""
-    words = [word for word, _ in tokens(text)]
+def shaped(words: Sequence[str]) -> list[str]:
+    """Each of `words` as the parser wants it, in its place.
+
+    Iterator macros become loops, types that are macro arguments sizeof, `a ?: b` gets its middle.
+    """
     body = words.index("{") if "{" in words else len(words)
     closes = matching(words)
     opening: dict[int, str] = {}
     closing: dict[int, str] = {}
     for i in range(body + 1, len(words) - 1):
+        if words[i] == "?" and words[i + 1] == ":":
+            closing[i] = " 0"
         end = closes.get(i + 1, len(words)) if words[i + 1] == "(" else len(words)
         if end + 1 >= len(words) or not re.match(r"[A-Za-z_]", words[i]):
             continue
@@ -210,7 +219,7 @@ def macro_shapes(text: str) -> str:
             for first, last in arguments(words, i + 1, end, closes):
                 if words[first] in ("struct", "union", "enum", "unsigned", "int", "long", "void", "char"):
                     opening[first], closing[last] = "sizeof(", ")" + closing.get(last, "")
-    return " ".join(opening.get(i, "") + word + closing.get(i, "") for i, word in enumerate(words))
+    return [opening.get(i, "") + word + closing.get(i, "") for i, word in enumerate(words)]
 
 
 def matching(words: Sequence[str]) -> dict[int, int]:
@@ -286,7 +295,7 @@ def function_names(text: str) -> tuple[set[str], set[str]] | None:
 
 
 def one_branch(text: str, first: bool) -> str:
-    """`text` with only the first, or only the last, branch of each `#if … #else … #endif`."""
+    """`text` with the first, or the last, branch of each `#if … #else … #endif`; the rest is blank."""
     kept: list[str] = []
     taken: list[bool] = []
     for line in text.split("\n"):
@@ -297,31 +306,43 @@ def one_branch(text: str, first: bool) -> str:
             taken[-1] = not first
         elif match and match[1] == "endif" and taken:
             taken.pop()
-        kept.append(line if not match and all(taken) else "")
+        kept.append(line if not match and all(taken) else " " * len(line))
     return "\n".join(kept)
 
 
 def parsed_names(text: str) -> tuple[set[str], set[str]] | None:
     """As function_names, of a text whose directives do not matter; may raise any of UNREADABLE."""
-    body = normalise(text)
-    head, brace, _ = body.partition("{")
-    parameter_types = set(re.findall(r"[(,]\s*(?:const\s+)?([A-Za-z_]\w*)\b\s*\**\s*\w+\s*(?=[,)])", head))
-    types = (guess_types(body) | parameter_types | KNOWN_TYPES) - C_KEYWORDS
-    declared = "".join(f"typedef int {name};" for name in sorted(types))
-    try:
-        tree = c_parser.CParser().parse(declared + body)
-    except c_parser.ParseError:
+    read = definition(shaped([word for word, _ in tokens(blanked(text))]))
+    if not read:
         return None
-    definitions = [node for node in tree.ext if isinstance(node, c_ast.FuncDef)]
-    if len(definitions) != 1 or not brace:
-        return None
+    tree, types = read
     walker = _Names()
-    walker.visit(definitions[0])
+    walker.visit(tree)
     # typeof is dropped for the parser, but a record that it names counts.
     for inside in re.findall(r"\b(?:__)?typeof(?:__)?\s*\(([^;{}]*)", text):
         walker.names.update(" ".join(m) for m in re.findall(r"\b(struct|union|enum)\s+(\w+)", inside))
     used_types = {n for n in walker.types if n in types}
     return walker.names | used_types, walker.calls
+
+
+def definition(words: Sequence[str]) -> tuple[Any, set[str]] | None:
+    """The FuncDef that shaped `words` make, and the types declared for it; may raise any of UNREADABLE.
+
+    Each word stands on a line of its own: a node's coord.line is FIRST_LINE and its word's index.
+    """
+    body = "\n".join(word.replace("\n", " ") for word in words)
+    head, brace, _ = body.partition("{")
+    parameter_types = set(re.findall(r"[(,]\s*(?:const\s+)?([A-Za-z_]\w*)\b\s*\**\s*\w+\s*(?=[,)])", head))
+    types = (guess_types(body) | parameter_types | KNOWN_TYPES) - C_KEYWORDS
+    declared = "".join(f"typedef int {name};" for name in sorted(types))
+    try:
+        tree = c_parser.CParser().parse(f"{declared}\n{body}")
+    except c_parser.ParseError:
+        return None
+    definitions = [node for node in tree.ext if isinstance(node, c_ast.FuncDef)]
+    if len(definitions) != 1 or not brace:
+        return None
+    return definitions[0], types
 
 
 class _Names(c_ast.NodeVisitor):  # type: ignore[misc]
