@@ -60,6 +60,22 @@ DIAGNOSTIC = re.compile(
 
 
 @dataclass(frozen=True)
+class Flavour:
+    """One way to compile a subject: gcc flags, linker flags, and the native C files linked into it.
+
+    `sources` are names below harness/native; they are compiled as the engine's C is, without `code`.
+    """
+
+    name: str
+    code: tuple[str, ...]
+    link: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+PLAIN = Flavour("plain", tuple(CODE))
+
+
+@dataclass(frozen=True)
 class Diagnostic:
     """One message of the compiler; file and line are the patch's where the text is."""
 
@@ -190,22 +206,34 @@ def write_sources(rendered: Rendered, folder: Path) -> None:
     (folder / "subject.c").write_text(rendered.subject)
 
 
-def build(rendered: Rendered, config: dict[str, bool], folder: Path) -> Built:
+def build(rendered: Rendered, config: dict[str, bool], folder: Path, flavour: Flavour = PLAIN) -> Built:
     """Compiles `rendered` in `folder`; CompileError with the patch's lines where gcc refuses it."""
     write_sources(rendered, folder)
     prefixes = [f"-ffile-prefix-map={INCLUDE}=kernel_snippets/include", f"-ffile-prefix-map={folder}/="]
     includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE, "-I", NATIVE]
-    flags: list[str | Path] = [*DIALECT, *WARNINGS, *CODE, *config_flags(config), *prefixes]
+    flags: list[str | Path] = [*DIALECT, *WARNINGS, *flavour.code, *config_flags(config), *prefixes]
     status, output = run_compiler([*flags, *includes, "-E", "subject.c", "-o", "subject.i"], folder)
     if not status:
         refuse_unsafe_text((folder / "subject.i").read_text(errors="replace"))
+        objects = [native_object(source, folder) for source in flavour.sources]
         status, output = run_compiler(
-            [*flags, "-fpreprocessed", "subject.i", *LINK, "-o", "subject.so"], folder
+            [*flags, "-fpreprocessed", "subject.i", *objects, *LINK, "-o", "subject.so", *flavour.link],
+            folder,
         )
     said = diagnostics(output)
     if status:
         raise CompileError(said, output)
     return Built(folder / "subject.so", folder, tuple(d for d in said if not d.error))
+
+
+def native_object(source: str, folder: Path) -> Path:
+    """One of the native C files as an object in `folder`, to be linked into a subject."""
+    made = folder / f"{Path(source).stem}.o"
+    includes: list[str | Path] = ["-I", NATIVE, "-I", INCLUDE]
+    status, output = run_compiler([*DIALECT, *CODE, *includes, "-c", NATIVE / source, "-o", made], folder)
+    if status:
+        raise HarnessError(f"{source} does not compile: {output.strip()[:300]}")
+    return made
 
 
 def refuse_unsafe_text(preprocessed: str) -> None:
