@@ -133,7 +133,7 @@ def cache_folder() -> Path:
     return folder
 
 
-def _limits() -> None:
+def limits() -> None:
     """Runs in the compiler's process: a stranger's C may ask for anything."""
     resource.setrlimit(resource.RLIMIT_CPU, (COMPILER_SECONDS, COMPILER_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (COMPILER_BYTES, COMPILER_BYTES))
@@ -152,7 +152,7 @@ def run_compiler(arguments: Sequence[str | Path], folder: Path) -> tuple[int, st
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            preexec_fn=_limits,
+            preexec_fn=limits,
             timeout=COMPILER_SECONDS * 2,
             check=False,
         )
