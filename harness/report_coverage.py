@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from harness.coverage import FunctionCoverage, LineCoverage, Missed, PatchCoverage, Share
@@ -19,15 +20,16 @@ def coverage_summary(coverage: PatchCoverage) -> str:
     for function in coverage.functions:
         if not function.called:
             lines += wrapped(f"never called: {function.name}")
-    for missed in coverage.missed:
-        lines += described(missed)
+    for _, missed in itertools.groupby(coverage.missed, key=lambda m: (m.file, m.line)):
+        lines += described(list(missed))
     return "\n".join(lines) + "\n"
 
 
-def described(missed: Missed) -> list[str]:
-    """One thing that is not covered: where and what, then the line's text."""
-    text = textwrap.shorten(missed.text, WIDTH - 6, placeholder=" ...")
-    return [*wrapped(f"{missed.file}:{missed.line}: {missed.words}"), f"      {text}"]
+def described(missed: Sequence[Missed]) -> list[str]:
+    """What one line lacks: where and what, then the line's text."""
+    first, words = missed[0], "; ".join(m.words for m in missed)
+    text = textwrap.shorten(first.text, WIDTH - 6, placeholder=" ...")
+    return [*wrapped(f"{first.file}:{first.line}: {words}"), f"      {text}"]
 
 
 def wrapped(text: str) -> list[str]:
@@ -40,7 +42,7 @@ def coverage_listing(coverage: PatchCoverage) -> str:
 
     `#####` is a line that never ran, `-` one without code.
     """
-    lines = ["    count: line: taken:source"]
+    lines = ["     count: line: taken:source"]
     for function in coverage.functions:
         lines += ["", *listed(function)]
     return "\n".join(lines) + "\n"
@@ -53,7 +55,7 @@ def listed(function: FunctionCoverage) -> Iterator[str]:
     for line in function.source:
         said = function.ran.get(line.number)
         # 24 columns: the source's tabs stand as in the file
-        yield f"{mark(said):>9}:{line.number:>5}:{taken(said):>7}:{line.text}"
+        yield f"{mark(said):>10}:{line.number:>5}:{taken(said):>6}:{line.text}"
 
 
 def mark(said: LineCoverage | None) -> str:
