@@ -63,7 +63,10 @@ DIAGNOSTIC = re.compile(
 
 @dataclass(frozen=True)
 class Flavour:
-    """One way to compile a subject: flags of its code and of the link, and native C beside it."""
+    """One way to compile a subject: gcc flags, linker flags, and the native C files linked into it.
+
+    `sources` are names below harness/native; they are compiled as the engine's C is, without `code`.
+    """
 
     name: str
     code: tuple[str, ...]
@@ -132,7 +135,7 @@ def cache_folder() -> Path:
     return folder
 
 
-def _limits() -> None:
+def limits() -> None:
     """Runs in the compiler's process: a stranger's C may ask for anything."""
     resource.setrlimit(resource.RLIMIT_CPU, (COMPILER_SECONDS, COMPILER_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (COMPILER_BYTES, COMPILER_BYTES))
@@ -146,7 +149,7 @@ class Compiling:
     def __init__(self, arguments: Sequence[str | Path], folder: Path) -> None:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TMPDIR": str(folder)}
         self.deadline = time.monotonic() + COMPILER_SECONDS * 2
-        self.said = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by finish)
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by finish)
         self.process = subprocess.Popen(
             [compiler(), *map(str, arguments)],
             cwd=folder,
@@ -154,7 +157,7 @@ class Compiling:
             stdin=subprocess.DEVNULL,
             stdout=self.said,
             stderr=subprocess.STDOUT,
-            preexec_fn=_limits,
+            preexec_fn=limits,
         )
 
     def finish(self) -> tuple[int, str]:
@@ -192,16 +195,16 @@ class Cached:
     """An object of our own, compiled on first use and kept by what it was made from."""
 
     def __init__(self, name: str, sources: Sequence[Path], arguments: Sequence[str | Path],
-                 inputs: Sequence[str], folder: Path) -> None:  # fmt: skip
+                 inputs: Sequence[str], folder: Path, suffix: str = "so") -> None:  # fmt: skip
         key = digest([compiler_version(), *map(str, arguments), *inputs])
-        self.path = cache_folder() / f"{name}-{key}.so"
-        self.made = folder / f"{name}-{key}.so"
+        self.path = cache_folder() / f"{name}-{key}.{suffix}"
+        self.made = folder / self.path.name
         self.compiling = None
         if not self.path.exists():
             self.compiling = Compiling([*arguments, *sources, "-o", self.made], folder)
 
     def finish(self) -> Path:
-        """The shared object, when it is compiled."""
+        """The object, when it is compiled."""
         if self.compiling:
             status, output = self.compiling.finish()
             if status:
@@ -259,7 +262,7 @@ class Building:
         if status:
             raise CompileError(diagnostics(output), output)
         refuse_unsafe_text((folder / f"{name}.i").read_text(errors="replace"))
-        objects = [native_object(source, folder) for source in flavour.sources]
+        objects = [native_object(source, folder).finish() for source in flavour.sources]
         self.compiling = Compiling(
             [*flags, "-fpreprocessed", f"{name}.i", *objects, *LINK, *flavour.link, "-o", self.library],
             folder,
@@ -274,17 +277,12 @@ class Building:
         return Built(self.library, self.folder, tuple(d for d in said if not d.error))
 
 
-def native_object(source: str, folder: Path) -> Path:
+def native_object(source: str, folder: Path) -> Cached:
     """A native C file of a flavour, compiled as it is: nothing of the flavour's flags is for it."""
-    made = folder / f"{source}.o"
-    arguments: list[str | Path] = [
-        *(flag for flag in ENGINE if flag != "-shared"), "-fvisibility=hidden",
-        "-I", NATIVE, "-idirafter", INCLUDE, "-c", NATIVE / source, "-o", made,
-    ]  # fmt: skip
-    status, output = run_compiler(arguments, folder)
-    if status:
-        raise HarnessError(f"{source} does not compile: {output.strip()[:300]}")
-    return made
+    arguments: list[str | Path] = [*DIALECT, *CODE, "-O2", "-I", NATIVE, "-I", INCLUDE, "-c"]
+    inputs = [NATIVE / source, *sorted(NATIVE.glob("*.h")), INCLUDE / "kconform/record.h"]
+    texts = [path.read_text() for path in inputs]
+    return Cached(Path(source).stem, [NATIVE / source], arguments, texts, folder, "o")
 
 
 def build(rendered: Rendered, config: dict[str, bool], folder: Path, flavour: Flavour = PLAIN) -> Building:

@@ -14,13 +14,25 @@ from extractor.patch import Patch
 from extractor.slice import Slice, Unresolved, cut, definitions
 from harness import explore
 from harness.build import (
+    PLAIN,
+    Built,
+    Cached,
     Diagnostic,
+    Flavour,
     cache_folder,
     compiler_version,
     contract_library,
     engine_library,
 )
 from harness.contract import Loaded, contract_path, load, shipped
+from harness.coverage import (
+    Counters,
+    PatchCoverage,
+    coverage_flavour,
+    decode_counters,
+    measure,
+    read_coverage,
+)
 from harness.driver import Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.explore import Explored
@@ -50,6 +62,7 @@ class Request:
     walk: int = 300_000  # calls
     seed: int = 1
     sanitize: bool = True
+    coverage: bool = False
     keep: Path | None = None
 
 
@@ -66,6 +79,7 @@ class Result:
     runs: Runs
     checks: tuple[Check, ...]
     unused: tuple[Item, ...]  # items that the patch adds and no operation reaches
+    coverage: PatchCoverage | None = None
 
     @property
     def patches(self) -> tuple[Patch, ...]:
@@ -106,7 +120,7 @@ def check(request: Request, poll: Poll | None = None) -> Result:
     config = dict(loaded.contract.config) | dict(request.config)
     piece = cut(request.items, entry_names(loaded), config)
     with scratch_folder(cache_folder()) as folder:
-        subject, wide, runs = drive(request, config, piece, folder, poll)
+        subject, wide, runs, covered = drive(request, config, piece, folder, poll)
         if request.keep:
             keep_sources(subject.built, request.keep, loaded, request.patches)
         checks = list(judge(loaded, runs, subject.rendered, config))
@@ -116,7 +130,8 @@ def check(request: Request, poll: Poll | None = None) -> Result:
     if not explored.transitions and not runs.deaths and not explored.blind:
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, subject.lost)))
     unused = tuple(unused_items(request.items, piece))
-    return Result(request, config, wide, piece, subject.lost, subject.built.warnings, runs, placed, unused)
+    warnings = subject.built.warnings
+    return Result(request, config, wide, piece, subject.lost, warnings, runs, placed, unused, covered)
 
 
 def unused_items(items: Sequence[Item], piece: Slice) -> Iterator[Item]:
@@ -130,34 +145,86 @@ def unused_items(items: Sequence[Item], piece: Slice) -> Iterator[Item]:
 # Compilers and workers run beside each other.
 
 
+class Drive:
+    """One revision on its way through compilers and workers."""
+
+    def __init__(self, request: Request, config: dict[str, bool], piece: Slice, folder: Path) -> None:
+        self.request, self.config, self.piece, self.folder = request, config, piece, folder
+        self.engine = engine_library(folder)
+        self.contract = self.contract_of(request.loaded)
+        self.plain = self.attempt(request.loaded, PLAIN)
+
+    def contract_of(self, loaded: Loaded) -> Cached:
+        """The contract's library, under way."""
+        return contract_library(render_contract(loaded), self.folder)
+
+    def attempt(self, loaded: Loaded, flavour: Flavour, name: str = "") -> Attempt:
+        """A subject, under way."""
+        folder = self.folder / (name or flavour.name)
+        return Attempt(loaded, self.piece, self.config, folder, flavour)
+
+    def settle(self) -> None:
+        """The subject is known; from here on workers can begin."""
+        self.subject = self.plain.settle()
+
+    def begin(self, built: Built, contract: Cached, loaded: Loaded, task: Task) -> Explorer:
+        """A worker, under way."""
+        libraries = Libraries(built.library, contract.finish(), self.engine.finish())
+        limits = self.request.limits
+        return Explorer(Job(libraries, loaded, task, self.subject.skip, limits.seconds, limits.megabytes))
+
+    def explore(self, built: Built, count: bool = False) -> Explorer:
+        """The exploration of one build."""
+        request = self.request
+
+        def task(driver: Driver) -> Explored:
+            driver.counters = Counters(built.library) if count else None
+            return explore.explore(driver, request.limits, request.symmetry)
+
+        return self.begin(built, self.contract, request.loaded, task)
+
+    def walk(self, built: Built, contract: Cached, wide: Loaded) -> Explorer:
+        """The random walk."""
+        request = self.request
+
+        def task(driver: Driver) -> Explored:
+            return explore.walk(driver, request.seed, request.walk, request.limits.seconds)
+
+        return self.begin(built, contract, wide, task)
+
+
 def drive(
     request: Request, config: dict[str, bool], piece: Slice, folder: Path, poll: Poll | None
-) -> tuple[Subject, Loaded, Runs]:
+) -> tuple[Subject, Loaded, Runs, PatchCoverage | None]:
     """Everything that is compiled and run of one revision."""
     loaded = request.loaded
-    wide = load(loaded.path, loaded.contract.walk) if request.walk and loaded.contract.walk else loaded
-    engine = engine_library(folder)
-    contract, wide_contract = (contract_library(render_contract(c), folder) for c in (loaded, wide))
-    plain = Attempt(loaded, piece, config, folder / "plain")
-    sanitized = Attempt(loaded, piece, config, folder / "sanitized", SANITIZED)
-    walked = Attempt(wide, piece, config, folder / "wide")
-    subject = plain.settle()
-
-    def job(library: Path, contract: Path, of: Loaded, task: Task) -> Job:
-        libraries = Libraries(library, contract, engine.finish())
-        return Job(libraries, of, task, subject.skip, request.limits.seconds, request.limits.megabytes)
-
-    def exploration(driver: Driver) -> Explored:
-        return explore.explore(driver, request.limits, request.symmetry)
-
-    def walk(driver: Driver) -> Explored:
-        return explore.walk(driver, request.seed, request.walk, request.limits.seconds)
-
-    exploring = Explorer(job(subject.built.library, contract.finish(), loaded, exploration))
-    walking = Explorer(job(walked.finish(subject.lost).library, wide_contract.finish(), wide, walk))
-    watched = Explorer(job(sanitized.finish(subject.lost).library, contract.finish(), loaded, exploration))
+    wide = load(loaded.path, loaded.contract.walk) if loaded.contract.walk else loaded
+    under = Drive(request, config, piece, folder)
+    sanitized = under.attempt(loaded, SANITIZED) if request.sanitize else None
+    walker = under.attempt(wide, PLAIN, "wide") if request.walk else None
+    wide_contract = under.contract_of(wide) if request.walk else None
+    counting = under.attempt(loaded, coverage_flavour()) if request.coverage else None
+    under.settle()
+    lost = under.subject.lost
+    exploring = under.explore(under.subject.built)
+    walking = under.walk(walker.finish(lost), wide_contract, wide) if walker and wide_contract else None
+    watched = under.explore(sanitized.finish(lost)) if sanitized else None
+    counted = under.explore(counting.finish(lost), count=True) if counting else None
     explored, deaths = exploring.finish(poll)
-    return subject, wide, Runs(explored, deaths, walking.finish(), watched.finish())
+    runs = Runs(
+        explored,
+        deaths,
+        walking.finish() if walking else None,
+        watched.finish() if watched else None,
+    )
+    covered = covered_by(counted.finish()[0], folder / "coverage", piece) if counted else None
+    return under.subject, wide, runs, covered
+
+
+def covered_by(explored: Explored, folder: Path, piece: Slice) -> PatchCoverage:
+    """The coverage of the patch's own lines by an exploration."""
+    files = {item.file for item in piece.items}
+    return measure(read_coverage(folder, decode_counters(explored.counters), files), piece.items)
 
 
 def tool_facts(loaded: Loaded) -> dict[str, str]:

@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--time", type=amount, default=20.0, metavar="SECONDS", help="for exploration")
     check.add_argument("--memory", type=count, default=1024, metavar="MB", help="for its states")
     check.add_argument("--no-sanitizers", action="store_true")
+    check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
     check.add_argument("--format", choices=("text", "json"), default="text")
     check.add_argument("-o", "--output", metavar="FILE", help="write the report there")
     check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
@@ -173,6 +174,7 @@ def run_check(options: argparse.Namespace) -> int:
         options.walk,
         options.seed,
         not options.no_sanitizers,
+        options.coverage,
         keep=Path(options.keep) if options.keep else None,
     )
     with progress() as poll:

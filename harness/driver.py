@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cffi import FFI
 
@@ -28,6 +28,14 @@ class Call:
 
     op: int
     args: tuple[int, ...]
+
+
+class Counters(Protocol):
+    """What counts while the subject runs."""
+
+    def read(self) -> str:
+        """The counters so far."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,7 @@ class Driver:
         self.ghost = layout(self.contract.ghost)
         self.c_calls = self.c_array(calls)
         self.run: Any = None
+        self.counters: Counters | None = None
 
     def c_array(self, calls: Sequence[Call]) -> Any:
         """`calls` as a C array."""

@@ -51,6 +51,7 @@ class Explored:
     bytes: int = 0
     symmetric: bool = False
     seconds: float = 0.0
+    counters: str = ""  # of coverage, where they were compiled in
     errors: tuple[str, ...] = ()
     blind: Step | None = None  # the initial world cannot even be observed
 
@@ -95,6 +96,7 @@ def results(driver: Driver, end: int) -> Explored:
     engine, run = driver.engine, driver.run
     checks: dict[tuple[str, str], Slot] = {}
     claims: dict[str, Slot] = {}
+    counters = driver.counters.read() if driver.counters else ""
     errors = tuple(audit.audit_states(driver))
     for number, op, name, c_slot in driver.slots():
         found = slot_result(driver, number, op, name, c_slot)
@@ -113,6 +115,7 @@ def results(driver: Driver, end: int) -> Explored:
         int(engine.kc_bytes(run)),
         bool(engine.kc_symmetric(run)),
         float(engine.kc_seconds(run)),
+        counters,
         errors,
     )
 
@@ -252,7 +255,7 @@ def encode(explored: Explored) -> dict[str, Any]:
     }
 
 
-PLAIN_FIELDS = ("end", "states", "transitions", "kept", "depth", "bytes", "symmetric", "seconds")
+PLAIN_FIELDS = ("end", "states", "transitions", "kept", "depth", "bytes", "symmetric", "seconds", "counters")
 
 
 def decode(data: Mapping[str, Any]) -> Explored:

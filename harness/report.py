@@ -11,6 +11,7 @@ from harness.contract import Contract, Loaded
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check, calls_of
+from harness.report_coverage import coverage_listing, coverage_summary
 from harness.subjects import describe
 from harness.trace import Step
 from harness.translate import layout, unpack
@@ -30,7 +31,11 @@ def text_report(result: Result, *, verbose: bool = False, color: bool = False) -
         lines += wrapped(f"compiler: {warning.file}:{warning.line}: {warning.text}", "  ")
     lines += list(unknowns(result))
     lines += list(passes(result, verbose))
+    if result.coverage:
+        lines += coverage_summary(result.coverage).splitlines()
     lines += list(not_checked(result, verbose))
+    if result.coverage:
+        lines += ["", *coverage_listing(result.coverage).splitlines()]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -12,6 +12,7 @@ from harness.check import Result, tool_facts
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check
+from harness.report_coverage import coverage_json
 
 
 def check_json(result: Result) -> str:
@@ -48,6 +49,7 @@ def check_json(result: Result) -> str:
         },
         "walk": walk_json(result),
         "sanitizers": {"transitions": watched[0].transitions} if watched else None,
+        "coverage": coverage_json(result.coverage) if result.coverage else None,
         "checks": [one(check) for check in result.checks],
         "not_checked": [
             *result.loaded.contract.not_checked,

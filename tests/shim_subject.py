@@ -9,16 +9,16 @@ from typing import Any
 
 from cffi import FFI
 
-from harness.build import CODE, DIALECT, LINK
+from harness.build import CODE, DIALECT, LINK, PLAIN
 from kernel_snippets import INCLUDE
 
 # A subject's dialect and code, with more warnings than the kernel asks for: shims give none.
-FLAGS = [*DIALECT, *CODE, "-DCONFIG_64BIT=1", "-Wall", "-Wextra", "-Wundef", "-Wvla", "-Werror",
+FLAGS = [*DIALECT, *CODE, *PLAIN.code, "-DCONFIG_64BIT=1", "-Wall", "-Wextra", "-Wundef", "-Wvla", "-Werror",
          "-Wno-unused-parameter", "-Wno-sign-compare"]  # fmt: skip
 DEBUG_VM = ("-DCONFIG_DEBUG_VM=1",)
 RECORD = """
 struct kc_site { int kind; const char *macro, *condition, *file; int line; };
-struct kc_record { unsigned int warnings; const struct kc_site *first, *last; unsigned int rmw;
+struct kc_record { unsigned int warnings; const struct kc_site *first, *last; unsigned int rmw, reports;
                    void (*stop)(int, const struct kc_site *); };
 struct kc_record *record(void);
 """

@@ -45,14 +45,43 @@ static inline void kc_say(int ignored, ...)
 	(void)ignored;
 }
 
-#define KC_WARN_IF(kind_, macro_, text_, condition_, ...) ({			\
-	static const struct kc_site kc_site_ = {				\
-		kind_, macro_, text_, __FILE__, __LINE__ };			\
-	_Bool kc_due_ = !!(condition_);						\
+/*
+ * Under KC_COVERAGE the same in other words: the condition has exactly the branches
+ * that the patch wrote, on the patch's line, and the shim's own test has none there.
+ * A function with its own test is called for that, which is not instrumented.
+ */
+#ifdef KC_COVERAGE
+#define KC_DECIDE(condition_)							\
+	_Bool kc_due_;								\
+	if ((condition_))							\
+		kc_due_ = 1;							\
+	else									\
+		kc_due_ = 0;
+#define KC_IF_DUE(...)								\
+	auto void kc_if_due_(void);						\
+	__attribute__((__no_profile_instrument_function__))			\
+	void kc_if_due_(void)							\
+	{									\
+		if (kc_due_) {							\
+			kc_warned(&kc_site_);					\
+			kc_say(0, ##__VA_ARGS__);				\
+		}								\
+	}									\
+	kc_if_due_();
+#else
+#define KC_DECIDE(condition_) _Bool kc_due_ = !!(condition_);
+#define KC_IF_DUE(...)								\
 	if (__builtin_expect(kc_due_, 0)) {					\
 		kc_warned(&kc_site_);						\
 		kc_say(0, ##__VA_ARGS__);					\
-	}									\
+	}
+#endif
+
+#define KC_WARN_IF(kind_, macro_, text_, condition_, ...) ({			\
+	static const struct kc_site kc_site_ = {				\
+		kind_, macro_, text_, __FILE__, __LINE__ };			\
+	KC_DECIDE(condition_)							\
+	KC_IF_DUE(__VA_ARGS__)							\
 	__builtin_expect(kc_due_, 0);						\
 })
 

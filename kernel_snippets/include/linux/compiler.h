@@ -56,7 +56,11 @@
 /* exact: inlining and branch hints as the kernel's */
 #define noinline __attribute__((__noinline__))
 #define noinline_for_stack noinline
+#ifdef KC_COVERAGE	/* one copy of a function's branches, not one a caller */
+#define __always_inline inline
+#else
 #define __always_inline inline __attribute__((__always_inline__))
+#endif
 #define __flatten __attribute__((__flatten__))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
