@@ -53,10 +53,25 @@ WARNINGS = [
 CODE = ["-O2", "-fPIC", "-fvisibility=hidden", "-g1", "-pipe"]
 LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--build-id=none"]
 ENGINE = ["-std=gnu11", "-O2", "-fPIC", "-shared", "-pipe"]
+# Native C below a slice: no libc there either, and never instrumented.
+BELOW = ["-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-stack-protector", "-pipe"]
 COMPILER_SECONDS, COMPILER_BYTES, FILE_BYTES = 20, 2 << 30, 64 << 20
 DIAGNOSTIC = re.compile(
     r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?P<kind>(?:fatal )?error|warning): (?P<text>.*)$", re.M
 )
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One way to build a subject: flags for its code and its linking, native C linked in as it is."""
+
+    name: str
+    code: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+PLAIN = Flavour("plain")
 
 
 @dataclass(frozen=True)
@@ -190,18 +205,41 @@ def write_sources(rendered: Rendered, folder: Path) -> None:
     (folder / "subject.c").write_text(rendered.subject)
 
 
-def build(rendered: Rendered, config: dict[str, bool], folder: Path) -> Built:
+def below(flavour: Flavour) -> list[Path]:
+    """The native objects that a flavour links in, compiled on first use."""
+    return [_below(name) for name in flavour.sources]
+
+
+def _below(name: str) -> Path:
+    inputs = [NATIVE / name, *sorted(NATIVE.glob("*.h")), INCLUDE / "kconform/record.h"]
+    key = digest([compiler_version(), *BELOW, *(p.read_text() for p in inputs)])
+    made = cache_folder() / f"{Path(name).stem}-{key}.o"
+    if not made.exists():
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
+            new = Path(folder) / "below.o"
+            status, output = run_compiler(
+                [*BELOW, "-I", NATIVE, "-idirafter", INCLUDE, "-c", NATIVE / name, "-o", new], Path(folder)
+            )
+            if status:
+                raise HarnessError(f"{name} does not compile: {output.strip()[:300]}")
+            new.replace(made)
+    return made
+
+
+def build(rendered: Rendered, config: dict[str, bool], folder: Path, flavour: Flavour = PLAIN) -> Built:
     """Compiles `rendered` in `folder`; CompileError with the patch's lines where gcc refuses it."""
     write_sources(rendered, folder)
     prefixes = [f"-ffile-prefix-map={INCLUDE}=kernel_snippets/include", f"-ffile-prefix-map={folder}/="]
     includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE, "-I", NATIVE]
-    flags: list[str | Path] = [*DIALECT, *WARNINGS, *CODE, *config_flags(config), *prefixes]
+    flags: list[str | Path] = [*DIALECT, *WARNINGS, *CODE, *flavour.code, *config_flags(config), *prefixes]
     status, output = run_compiler([*flags, *includes, "-E", "subject.c", "-o", "subject.i"], folder)
     if not status:
         refuse_unsafe_text((folder / "subject.i").read_text(errors="replace"))
         status, output = run_compiler(
-            [*flags, "-fpreprocessed", "subject.i", *LINK, "-o", "subject.so"], folder
-        )
+            [*flags, "-fpreprocessed", "subject.i", "-x", "none", *below(flavour), *LINK, *flavour.link,
+             "-o", "subject.so"],
+            folder,
+        )  # fmt: skip
     said = diagnostics(output)
     if status:
         raise CompileError(said, output)
