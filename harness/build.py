@@ -175,7 +175,7 @@ def config_flags(config: dict[str, bool]) -> list[str]:
 
 def engine_library() -> Path:
     """The engine as a shared object, compiled on first use."""
-    sources = [NATIVE / name for name in ("engine.c", "guard.c", "sandbox.c")]
+    sources = [NATIVE / name for name in ("engine.c", "guard.c", "sandbox.c", "shadow.c")]
     inputs = [*sources, *sorted(NATIVE.glob("*.h")), INCLUDE / "kconform/record.h"]
     key = digest([compiler_version(), *ENGINE, *(p.read_text() for p in inputs)])
     library = cache_folder() / f"engine-{key}.so"
