@@ -202,7 +202,12 @@ static const struct range *shadowed(unsigned long address, unsigned long size)
 static void fill(unsigned long start, unsigned long end, int value)
 {
 	signed char *at = shadow(start), *last = shadow(end);
+	unsigned long words = (value & 0xff) * 0x0101010101010101ul;
 
+	while (at < last && (unsigned long)at % sizeof(words))
+		*at++ = value;
+	for (; last - at >= (long)sizeof(words); at += sizeof(words))
+		*(unsigned long *)at = words;	/* a whole stack's, after every stop */
 	while (at < last)
 		*at++ = value;
 }
