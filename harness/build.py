@@ -54,7 +54,20 @@ WARNINGS = [
 CODE = ["-fPIC", "-fvisibility=hidden", "-g1", "-pipe"]
 LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--build-id=none"]
 ENGINE = ["-std=gnu11", "-O2", "-fPIC", "-shared", "-pipe"]
-ENGINE_SOURCES = ("explore", "judge", "store", "symmetry", "trace", "walk", "bare", "guard", "sandbox")
+ENGINE_SOURCES = (
+    "explore",
+    "judge",
+    "store",
+    "symmetry",
+    "trace",
+    "walk",
+    "bare",
+    "guard",
+    "sandbox",
+    "shadow",
+)
+# Native C below a slice: no libc there either, and never instrumented.
+BELOW = ["-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-stack-protector", "-pipe"]
 COMPILER_SECONDS, COMPILER_BYTES, FILE_BYTES = 20, 2 << 30, 64 << 20
 DIAGNOSTIC = re.compile(
     r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?P<kind>(?:fatal )?error|warning): (?P<text>.*)$", re.M
@@ -264,7 +277,18 @@ class Building:
         refuse_unsafe_text((folder / f"{name}.i").read_text(errors="replace"))
         objects = [native_object(source, folder).finish() for source in flavour.sources]
         self.compiling = Compiling(
-            [*flags, "-fpreprocessed", f"{name}.i", *objects, *LINK, *flavour.link, "-o", self.library],
+            [
+                *flags,
+                "-fpreprocessed",
+                f"{name}.i",
+                "-x",
+                "none",
+                *objects,
+                *LINK,
+                *flavour.link,
+                "-o",
+                self.library,
+            ],
             folder,
         )
 
@@ -279,7 +303,7 @@ class Building:
 
 def native_object(source: str, folder: Path) -> Cached:
     """A native C file of a flavour, compiled as it is: nothing of the flavour's flags is for it."""
-    arguments: list[str | Path] = [*DIALECT, *CODE, "-O2", "-I", NATIVE, "-I", INCLUDE, "-c"]
+    arguments: list[str | Path] = [*BELOW, "-I", NATIVE, "-idirafter", INCLUDE, "-c"]
     inputs = [NATIVE / source, *sorted(NATIVE.glob("*.h")), INCLUDE / "kconform/record.h"]
     texts = [path.read_text() for path in inputs]
     return Cached(Path(source).stem, [NATIVE / source], arguments, texts, folder, "o")

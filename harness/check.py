@@ -124,8 +124,8 @@ def check(request: Request, poll: Poll | None = None) -> Result:
         if request.keep:
             keep_sources(subject.built, request.keep, loaded, request.patches)
         checks = list(judge(loaded, runs, subject.rendered, config))
-        library = subject.built.library
-        placed = follow_conformance([place(c, loaded, piece, library) for c in checks], loaded)
+        library, other = subject.built.library, folder / "sanitized/subject.so"
+        placed = follow_conformance([place(c, loaded, piece, library, other) for c in checks], loaded)
     explored = runs.explored
     if not explored.transitions and not runs.deaths and not explored.blind:
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, subject.lost)))

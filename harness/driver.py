@@ -149,6 +149,8 @@ class Driver:
 
     def cage(self) -> None:
         """From here on this process can open nothing."""
+        if self.engine.kc_prepare(self.entry()):
+            raise HarnessError("the sanitizers' shadow memory cannot be had; try --no-sanitizers")
         status = self.engine.kc_sandbox()
         if status:
             raise HarnessError(f"no sandbox on this machine (error {-status}); nothing was run")
@@ -218,6 +220,14 @@ class Driver:
                 yield slot, op.name, name, checks[slot]
         for i, claim in enumerate(self.claim_ids):
             yield self.claim_slot(claim), "", claim, claims[i]
+
+    def sites(self) -> Iterator[tuple[int, str, Any]]:
+        """Number, operation and C slot of each place that a sanitizer reported."""
+        checks = self.engine.kc_checks(self.run)
+        first = len(self.operations) * len(self.check_names) + len(self.claim_ids)
+        for i in range(self.engine.kc_sites(self.run)):
+            op = self.operations[self.engine.kc_site_op(self.run, i)].name
+            yield first + i, op, checks[first + i]
 
     def first_trace(self, slot: int) -> list[Call] | None:
         """The calls that first failed a slot; None where they are too many."""

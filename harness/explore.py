@@ -46,6 +46,7 @@ class Explored:
     transitions: int
     checks: Mapping[tuple[str, str], Slot]
     claims: Mapping[str, Slot]
+    sites: tuple[tuple[str, Slot], ...] = ()  # operation, and each place that a sanitizer reported in it
     kept: int = 0
     depth: int = 0
     bytes: int = 0
@@ -104,12 +105,14 @@ def results(driver: Driver, end: int) -> Explored:
             checks[op, name] = found
         else:
             claims[name] = found
+    sites = [(op, slot_result(driver, number, op, "", slot)) for number, op, slot in driver.sites()]
     return Explored(
         end,
         int(engine.kc_states(run)),
         int(engine.kc_transitions(run)),
         checks,
         claims,
+        tuple(sites),
         int(engine.kc_kept(run)),
         int(engine.kc_depth(run)),
         int(engine.kc_bytes(run)),
@@ -250,6 +253,7 @@ def encode(explored: Explored) -> dict[str, Any]:
         **{k: getattr(explored, k) for k in PLAIN_FIELDS},
         "checks": {"\t".join(k): asdict(v) for k, v in explored.checks.items()},
         "claims": {k: asdict(v) for k, v in explored.claims.items()},
+        "sites": [(op, asdict(slot)) for op, slot in explored.sites],
         "errors": list(explored.errors),
         "blind": asdict(explored.blind) if explored.blind else None,
     }
@@ -268,6 +272,7 @@ def decode(data: Mapping[str, Any]) -> Explored:
         **{k: data[k] for k in PLAIN_FIELDS},
         checks=checks,
         claims={k: decode_slot(v) for k, v in data["claims"].items()},
+        sites=tuple((op, decode_slot(slot)) for op, slot in data["sites"]),
         errors=tuple(data["errors"]),
         blind=Step(**data["blind"]) if data["blind"] else None,
     )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -228,12 +229,25 @@ def judge_sanitizers(
                         detail=f"under the sanitizers the worker died: {died[op.name].how}")  # fmt: skip
             continue
         slot = watched.checks[op.name, "sanitizer"]
+        sites = [site for of, site in watched.sites if of == op.name]
+        if sites:
+            yield from judge_sites(name, title, slot, sites)
+            continue
         verdict, why = settle(slot, watched, unavailable.get(op.name, ""))
-        made = _check(name, "sanitizer", verdict, title, slot, why)
-        if verdict == "fail" and (report := slot.trace[-1].report):
-            where = f"{report['file']}:{report['line']}"
-            made = replace(made, detail=str(report["text"]), merge=f"sanitizer/{report['kind']}/{where}")
-        yield made
+        yield _check(name, "sanitizer", verdict, title, slot, why)
+
+
+def judge_sites(name: str, title: str, whole: Slot, sites: Sequence[Slot]) -> Iterator[Check]:
+    """sanitizer/<operation>/<kind>: a check for each place that was reported."""
+    kinds: Counter[str] = Counter()
+    for site in sites:
+        report = site.trace[-1].report or {"kind": "bad access", "text": "it reached outside of every object"}
+        kind = str(report["kind"])
+        kinds[kind] += 1
+        number = f"-{kinds[kind]}" if kinds[kind] > 1 else ""
+        slot = replace(site, compared=whole.compared)
+        made = _check(f"{name}/{kind}{number}", "sanitizer", "fail", title, slot, "")
+        yield replace(made, detail=f"{kind}: {report['text']}")
 
 
 def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]) -> Iterator[Check]:

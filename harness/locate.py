@@ -5,23 +5,26 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from extractor.slice import Slice
 from harness.contract import Loaded
 from harness.judge import Check, calls_of
 
 
-def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
+def place(check: Check, loaded: Loaded, piece: Slice, library: Path, sanitized: Path | None = None) -> Check:
     """`check` with the patch's file and line: of the warning, of the crash, else of the function."""
     if check.verdict != "fail" or not check.trace:
         return check
     last = check.trace[-1]
     spot = None
     files = {item.file for item in piece.items}
-    if last.pc:
+    if check.group == "sanitizer":
+        spot = report_place(last.report, files, sanitized) if sanitized and last.report else None
+    elif last.pc:
         spot = next(address_lines(library, last.pc, files), None)
     elif last.changed_pc:
         # Of the chain of inlined calls, the outermost: the line of the operation's own function.
@@ -33,7 +36,18 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
     ):
         spot = str(last.warning["file"]), int(last.warning["line"])
     found = spot or function_line(last.op, loaded, piece)
-    return replace(check, file=found[0], line=found[1]) if found else check
+    if not found:
+        return check
+    # One faulty line that several operations reach is one finding.
+    merge = f"{check.id.split('/')[-1]} {found}" if check.group == "sanitizer" else check.merge
+    return replace(check, file=found[0], line=found[1], merge=merge)
+
+
+def report_place(report: Mapping[str, Any], files: set[str], library: Path) -> tuple[str, int] | None:
+    """The patch's line of a sanitizer's report, which may be in a shim that the patch called."""
+    if report["file"] in files:
+        return str(report["file"]), int(report["line"])
+    return next(address_lines(library, int(report["pc"]), files), None)
 
 
 def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, int] | None:

@@ -16,6 +16,7 @@ from extractor.items import Item
 from extractor.records import merge_records
 from extractor.slice import Slice
 from harness.contract import EXTRA, Claim, Loaded, Operation, parameters
+from harness.errors import HarnessError
 from harness.translate import Translator, layout
 from kernel_snippets import INCLUDE
 
@@ -105,14 +106,26 @@ def _template(name: str) -> jinja2.Template:
     ).get_template(name)
 
 
-def declarations(world: str) -> list[str]:
-    """The C declarations of a world, one an object."""
-    found: list[str] = []
+@dataclass(frozen=True)
+class Declaration:
+    """One object of a world: its C, and its name."""
+
+    text: str
+    name: str
+
+
+def declarations(world: str) -> list[Declaration]:
+    """The objects of a world, in order."""
+    found: list[Declaration] = []
     depth = start = 0
     for at, char in enumerate(world):
         depth += {"{": 1, "}": -1}.get(char, 0)
         if char == ";" and not depth:
-            found.append(" ".join(world[start : at + 1].split()))
+            text = " ".join(world[start : at + 1].split())
+            name = re.search(r"(\w+)\s*(\[[^\]]*\]\s*)*;$", text)
+            if not name:
+                raise HarnessError(f"the contract's world: {text}: declare one object, with a name")
+            found.append(Declaration(text, name[1]))
             start = at + 1
     return found
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -130,12 +131,17 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
         lines.append(f"  {check.file}:{check.line}: {text}")
     if check.failed and check.group != "claim":
         lines += wrapped(spread(check), "  ")
-    for other in block[1:]:
-        mismatch = explanation(result, other) if other.group != "claim" else ""
-        lines += wrapped(f"also {other.id}: {mismatch or other.title}", "  ")
-        if other.group != "claim" and other.failed and check.group == "claim":
-            lines += wrapped(spread(other), "    ")
+    for said, others in itertools.groupby(block[1:], key=lambda c: also(result, c, check)):
+        lines += wrapped(f"also {', '.join(other.id for other in others)}: {said[0]}", "  ")
+        lines += wrapped(said[1], "    ")
     return lines
+
+
+def also(result: Result, other: Check, first: Check) -> tuple[str, str]:
+    """What a further check of the same finding adds: its mismatch, and how far that goes."""
+    if other.group == "claim":
+        return other.title, ""
+    return explanation(result, other), spread(other) if other.failed and first.group == "claim" else ""
 
 
 def source_line(result: Result, check: Check) -> str:
@@ -175,7 +181,8 @@ def explanation(result: Result, check: Check) -> str:
         return f"{name}: the model expects {last.expected[name]}, the code gives {last.observed.get(name)}"
     of_state = any(c.of_state for c in result.loaded.contract.claims if check.id == f"claim/{c.id}")
     if of_state:
-        return f"broken in {check.failed:,} of {check.judged:,} states"
+        reached = " that a random walk reached" if check.wide else ""
+        return f"broken in {check.failed:,} of {check.judged:,} states{reached}"
     return f"broken after {check.failed:,} of {check.judged:,} calls that were judged"
 
 

@@ -102,7 +102,15 @@ def warning_of(driver: Driver, c: Any) -> dict[str, Any] | None:
 
 def report_of(driver: Driver, c: Any) -> dict[str, Any] | None:
     """The first sanitizer report of a C step."""
-    return {} if c.reports else None
+    if not c.reports or c.kind == driver.ffi.NULL:
+        return None
+    return {
+        "kind": driver.text(c.kind),
+        "text": driver.text(c.text),
+        "file": driver.text(c.report_file),
+        "line": int(c.report_line),
+        "pc": int(c.report_pc),
+    }
 
 
 def expected(driver: Driver, op: Operation, given: Mapping[str, Any]) -> dict[str, int]:

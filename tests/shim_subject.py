@@ -18,7 +18,7 @@ FLAGS = [*DIALECT, *CODE, *PLAIN.code, "-DCONFIG_64BIT=1", "-Wall", "-Wextra", "
 DEBUG_VM = ("-DCONFIG_DEBUG_VM=1",)
 RECORD = """
 struct kc_site { int kind; const char *macro, *condition, *file; int line; };
-struct kc_record { unsigned int warnings; const struct kc_site *first, *last; unsigned int rmw, reports;
+struct kc_record { unsigned int warnings; const struct kc_site *first, *last; unsigned int rmw;
                    void (*stop)(int, const struct kc_site *); };
 struct kc_record *record(void);
 """

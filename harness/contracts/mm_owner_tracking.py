@@ -277,7 +277,7 @@ def at_most_one_rmw(rmw: int) -> bool:
     return rmw <= 1
 
 
-# What states of one divergence may have in common.
+# What states of one divergence may have in common. Misuse has MMs beyond MMS, which nothing tracks.
 
 
 def is_unmapped(s: State) -> bool:
@@ -297,27 +297,27 @@ def flag_clear(s: State) -> bool:
 
 
 def in_slot0(s: State, mm: int) -> bool:
-    return s.id0 == IDS[mm]
+    return mm < MMS and s.id0 == IDS[mm]
 
 
 def in_slot1(s: State, mm: int) -> bool:
-    return s.id1 == IDS[mm]
+    return mm < MMS and s.id1 == IDS[mm]
 
 
 def untracked(s: State, mm: int) -> bool:
-    return s.id0 != IDS[mm] and s.id1 != IDS[mm]
+    return not in_slot0(s, mm) and not in_slot1(s, mm)
 
 
 def mm_maps(g: Ghost, mm: int) -> bool:
-    return g.maps[mm] > 0
+    return mm < MMS and g.maps[mm] > 0
 
 
 def mm_maps_not(g: Ghost, mm: int) -> bool:
-    return g.maps[mm] == 0
+    return not mm_maps(g, mm)
 
 
 def others_map(g: Ghost, mm: int) -> bool:
-    return mappers(g) > 1 or (mappers(g) == 1 and g.maps[mm] == 0)
+    return mappers(g) > 1 or (mappers(g) == 1 and not mm_maps(g, mm))
 
 
 # Where counters run away there is nothing more to learn.

@@ -3,7 +3,7 @@
 #ifndef KCONFORM_ENGINE_H
 #define KCONFORM_ENGINE_H
 /* cffi: from here */
-enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 4096, KC_MAX_IDS = 4, KC_MAX_TUPLES = 4 };
+enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 4096, KC_MAX_IDS = 4, KC_MAX_TUPLES = 4, KC_MAX_SITES = 64 };
 /* checks of an operation beside its observations (which come first, in State's order) */
 enum { KC_RETURN, KC_WARNINGS, KC_ELSEWHERE, KC_CRASH, KC_SANITIZER, KC_EXTRA };
 enum { KC_SIGNAL = 1, KC_ENDLESS, KC_DEADLOCK, KC_BUG_STOP, KC_BAD_ACCESS };
@@ -48,7 +48,9 @@ struct kc_options {
 struct kc_draw { int op; int args; const long long *values[4]; int n[4]; };
 
 struct kc_step { long long got[32]; long long ret; unsigned int warnings, rmw, reports; int why, signal;
-	unsigned long long pc, changed_pc; const char *macro, *condition, *file; int line; int elsewhere; };
+	unsigned long long pc, changed_pc; const char *macro, *condition, *file; int line; int elsewhere;
+	/* the first report of a sanitizer */
+	const char *kind, *report_file; char text[160]; int report_line; unsigned long long report_pc; };
 
 struct kc_run;
 struct kc_run *kc_open(const void *subject, const void *contract, const struct kc_call *calls,
@@ -65,6 +67,9 @@ int kc_symmetric(struct kc_run *run);
 unsigned long long kc_digest(struct kc_run *run);	/* of all that was observed */
 struct kc_slot *kc_checks(struct kc_run *run);	/* [op][state_size + KC_EXTRA] */
 struct kc_slot *kc_claims(struct kc_run *run);	/* always, then possible */
+int kc_sites(struct kc_run *run);		/* places that a sanitizer reported, slots behind the claims */
+int kc_site_op(struct kc_run *run, int site);
+int kc_prepare(const void *subject);		/* before the cage; 0, or the sanitizer cannot be opened */
 /* the calls up to and with the first failure of a slot; their number, or -1 */
 int kc_trace(struct kc_run *run, int slot, struct kc_call *out);
 int kc_state(struct kc_run *run, unsigned int state, long long *obs, long long *ghost);

@@ -265,7 +265,7 @@ static int open_world(struct kc_run *run)
 	run->is_live = calloc(run->words, 1);
 	if (!run->initial || !run->before || !run->is_live)
 		return -1;
-	guard_open(s->record);
+	guard_open(s);
 	s->init();
 	memcpy(run->initial, run->world, run->words * 4);
 	memcpy(run->before, run->world, run->words * 4);
@@ -285,8 +285,8 @@ static int open_verdicts(struct kc_run *run)
 
 	run->per_op = run->c->state_size + KC_EXTRA;
 	run->nslots = ops * run->per_op + run->c->always + run->c->possible;
-	run->checks = calloc(run->nslots + 1, sizeof(*run->checks));
-	run->saved = calloc(run->nslots + 1, sizeof(*run->saved));
+	run->checks = calloc(run->nslots + KC_MAX_SITES, sizeof(*run->checks));
+	run->saved = calloc(run->nslots + KC_MAX_SITES, sizeof(*run->saved));
 	run->called = calloc(ops + 1, sizeof(*run->called));
 	run->lost = calloc(ops + 1, sizeof(*run->lost));
 	run->looked = calloc(ops + 1, sizeof(*run->looked));
@@ -296,7 +296,7 @@ static int open_verdicts(struct kc_run *run)
 		return -1;
 	memset(run->in_common, 0xff, (ops + 1) * sizeof(*run->in_common));
 	run->claims = run->checks + ops * run->per_op;
-	for (int i = 0; i < run->nslots; i++)
+	for (int i = 0; i < run->nslots + KC_MAX_SITES; i++)
 		run->checks[i].fail_all = run->checks[i].pass_all = ~0ull;
 	run->open_possible = run->c->possible ? ~0ull >> (64 - run->c->possible) : 0;
 	return 0;
@@ -328,6 +328,11 @@ static int open_states(struct kc_run *run)
 	return 0;
 }
 
+int kc_prepare(const void *subject)
+{
+	return guard_prepare(subject);
+}
+
 struct kc_run *kc_open(const void *subject, const void *contract, const struct kc_call *calls,
 		       unsigned int ncalls, struct kc_flight *flight, const struct kc_options *options)
 {
@@ -342,6 +347,7 @@ struct kc_run *kc_open(const void *subject, const void *contract, const struct k
 	    ncalls > UINT16_MAX || run->c->possible > 63 || run->c->always > 63)
 		return NULL;
 	run->record = run->s->record;
+	run->sanitized = run->s->sanitizer != NULL;
 	if (dladdr((void *)run->s->init, &where))
 		run->base = (uintptr_t)where.dli_fbase;
 	run->calls = calls;
@@ -358,7 +364,7 @@ struct kc_run *kc_open(const void *subject, const void *contract, const struct k
 void kc_close(struct kc_run *run)
 {
 	store_close(&run->store);
-	for (int i = 0; i < run->nslots; i++)
+	for (int i = 0; i < run->nslots + KC_MAX_SITES; i++)
 		free(run->saved[i].calls);
 	free(run->saved);
 	free(run->checks);

@@ -10,11 +10,40 @@
 #include <ucontext.h>
 
 #include "guard.h"
+#include "sanitizer.h"
 
 #define TICKS 6		/* of 50 ms CPU time: what one operation may take */
 
 struct guard_end guard_end;
 struct guard guard;
+static const struct kc_subject *guarded;
+static char signal_stack[64 * 1024];
+
+int guard_came_back(void)
+{
+	guard.running = 0;
+	guarded->record->checking = 0;
+	if (guarded->sanitizer)
+		guarded->sanitizer->unwound();
+	return guard_end.why;
+}
+
+int guard_prepare(const struct kc_subject *s)
+{
+	const struct kc_sanitizer *sanitizer = s->sanitizer;
+	int failed;
+
+	if (!sanitizer)
+		return 0;
+	failed = shadow_open(sanitizer) || sanitizer->stack(signal_stack, sizeof(signal_stack));
+	if (failed)
+		return failed;
+	sanitizer->invalid(s->world, s->world_size);
+	for (int i = 0; i < s->nobjects; i++)
+		failed |= sanitizer->valid((char *)s->world + s->objects[i].at, s->objects[i].size,
+					   s->objects[i].name);
+	return failed;
+}
 
 static void on_fault(int signal, siginfo_t *info, void *context);
 
@@ -51,6 +80,7 @@ static void on_trap(int signal, siginfo_t *info, void *context)
 		return;
 	}
 	record = *watch.s->record;
+	watch.s->record->checking = 0;
 	watch.s->observe(obs);
 	*watch.s->record = record;
 	if (obs[watch.which] != watch.value) {
@@ -124,11 +154,10 @@ static void on_stop(int why, const struct kc_site *site)
 	siglongjmp(guard.env, 1);
 }
 
-void guard_open(struct kc_record *record)
+void guard_open(const struct kc_subject *s)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
-	static char stack[64 * 1024];
-	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	stack_t alternate = { .ss_sp = signal_stack, .ss_size = sizeof(signal_stack) };
 	struct sigaction fault = { .sa_sigaction = on_fault,
 				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	struct sigaction tick = { .sa_sigaction = on_tick,
@@ -137,7 +166,8 @@ void guard_open(struct kc_record *record)
 				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
 	struct itimerval every = { { 0, 50000 }, { 0, 50000 } };
 
-	record->stop = on_stop;
+	guarded = s;
+	s->record->stop = on_stop;
 	sigaltstack(&alternate, NULL);
 	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++)
 		sigaction(faults[i], &fault, NULL);
@@ -163,9 +193,14 @@ int guard_apply(const struct kc_subject *s, const struct kc_call *call, int watc
 	record->first = record->last = NULL;
 	record->rmw = 0;
 	record->reports = 0;
-	if (call)
-		*ret = watched < 0 ? s->apply(call->op, call->args)
-				   : apply_watched(s, call, watched);
+	if (call) {
+		struct kc_call mine = *call;	/* on the stack, which a sanitizer lets be read */
+
+		record->checking = 1;
+		*ret = watched < 0 ? s->apply(mine.op, mine.args)
+				   : apply_watched(s, &mine, watched);
+		record->checking = 0;
+	}
 	*seen = *record;
 	s->observe(obs);
 	guard_leave();

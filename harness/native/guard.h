@@ -24,8 +24,8 @@ struct guard {
 };
 extern struct guard guard;
 
-#define guard_enter() (sigsetjmp(guard.env, 0) ? (guard.running = 0, guard_end.why) \
-					       : (guard.running = 1, 0))
+#define guard_enter() (sigsetjmp(guard.env, 0) ? guard_came_back() : (guard.running = 1, 0))
+int guard_came_back(void);
 #define guard_leave() ((void)(guard.running = 0))
 
 /* How the last operation ended; all but `changed` only where it did not come back. */
@@ -35,8 +35,10 @@ extern struct guard_end {
 	uintptr_t changed;	/* the instruction that changed the watched observation last, or 0 */
 } guard_end;
 
-/* From here on faults and ticks come here, and what `record` says can never go on. */
-void guard_open(struct kc_record *record);
+/* Before the cage, and once a subject: what its sanitizer, where it has one, must know. */
+int guard_prepare(const struct kc_subject *s);
+/* From here on faults and ticks come here, and what the subject says can never go on. */
+void guard_open(const struct kc_subject *s);
 
 /*
  * Runs one operation (none where `call` is NULL) and observes; 0, or why it did not

@@ -22,7 +22,7 @@ void fail_slot(struct kc_run *run, int number, uint32_t state, unsigned int call
 		return;
 	slot->state = state;
 	slot->call = call;
-	if (run->options.known && !run->options.known[number])
+	if (run->options.known && number < run->nslots && !run->options.known[number])
 		run->stopped |= run->options.stop_at_first;
 	if (!run->history)
 		return;
@@ -45,6 +45,29 @@ static void note_differences(struct kc_run *run, uint32_t from, unsigned int ind
 	}
 }
 
+int site_slot(struct kc_run *run, int op)
+{
+	unsigned long pc = run->record->report ? run->record->report->pc : 0;
+	int at = 0;
+
+	while (at < run->nsites && (run->sites[at].op != op || run->sites[at].pc != pc))
+		at++;
+	if (at == KC_MAX_SITES)
+		return -1;
+	if (at == run->nsites)
+		run->sites[run->nsites++] = (struct site){ op, pc };
+	return run->nslots + at;
+}
+
+static void note_report(struct kc_run *run, uint32_t from, unsigned int index, int op,
+			uint64_t weight)
+{
+	int slot = site_slot(run, op);
+
+	if (slot >= 0)
+		fail_slot(run, slot, from, index, 0, weight);
+}
+
 void judge_call(struct kc_run *run, uint32_t from, unsigned int index, const struct kc_call *call,
 		const kc_i64 *ghost, const kc_i64 *obs, const struct outcome *out, kc_i64 *after,
 		uint64_t weight)
@@ -58,8 +81,10 @@ void judge_call(struct kc_run *run, uint32_t from, unsigned int index, const str
 	run->called[n] += weight;
 	if (out->stray >= 0 && judges_world(op_of(run, call)))
 		bits |= 1ull << (first + KC_ELSEWHERE);
-	if (out->reports)
+	if (__builtin_expect(out->reports, 0)) {
 		bits |= 1ull << (first + KC_SANITIZER);
+		note_report(run, from, index, n, weight);
+	}
 	if (__builtin_expect(bits != 0, 0))
 		note_differences(run, from, index, n, bits, c->feature(n, ghost, obs, call->args),
 				 weight);
@@ -79,6 +104,8 @@ void judge_crash(struct kc_run *run, uint32_t from, unsigned int index, const st
 
 	run->called[call->op] += weight;
 	run->lost[call->op] += weight;
+	if (run->record->reports)
+		note_report(run, from, index, call->op, weight);
 	if (bad) {
 		fail_slot(run, slot_of(run, call->op, first + KC_SANITIZER), from, index, features,
 			  weight);
@@ -140,6 +167,16 @@ struct kc_slot *kc_checks(struct kc_run *run)
 {
 	count(run);
 	return run->checks;
+}
+
+int kc_sites(struct kc_run *run)
+{
+	return run->nsites;
+}
+
+int kc_site_op(struct kc_run *run, int site)
+{
+	return run->sites[site].op;
 }
 
 struct kc_slot *kc_claims(struct kc_run *run)

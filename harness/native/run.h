@@ -97,6 +97,12 @@ struct kc_run {
 	int nhistory;
 	uintptr_t base;			/* where the subject is loaded */
 	int failed_memory;
+	/* reports of the sanitizer, each place in each operation a slot behind the claims */
+	int sanitized, nsites;
+	struct site {
+		int op;
+		unsigned long pc;
+	} sites[KC_MAX_SITES];
 };
 
 /* One call's outcome, beside the words that it left (run_call's `post`). */
@@ -135,6 +141,8 @@ void fail_slot(struct kc_run *run, int slot, uint32_t state, unsigned int call,
 void judge_call(struct kc_run *run, uint32_t from, unsigned int index, const struct kc_call *call,
 		const kc_i64 *ghost, const kc_i64 *obs, const struct outcome *out, kc_i64 *after,
 		uint64_t weight);
+/* The slot of the report at hand, made where it is new; -1 where there are too many. */
+int site_slot(struct kc_run *run, int op);
 void judge_crash(struct kc_run *run, uint32_t from, unsigned int index, const struct kc_call *call,
 		 const kc_i64 *ghost, const kc_i64 *obs, uint64_t weight);
 void judge_state(struct kc_run *run, uint32_t from, unsigned int index, const kc_i64 *ghost,
@@ -200,7 +208,15 @@ static inline void run_call(struct kc_run *run, const struct kc_call *call, stru
 	record->warnings = 0;
 	record->rmw = 0;
 	record->reports = 0;
-	out->ret = run->s->apply(call->op, call->args);
+	if (__builtin_expect(run->sanitized, 0)) {
+		struct kc_call mine = *call;	/* on the stack, which the sanitizer lets be read */
+
+		record->checking = 1;
+		out->ret = run->s->apply(mine.op, mine.args);
+		record->checking = 0;
+	} else {
+		out->ret = run->s->apply(call->op, call->args);
+	}
 	out->warnings = record->warnings;
 	out->rmw = record->rmw;
 	out->reports = record->reports;

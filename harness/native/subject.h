@@ -9,6 +9,12 @@
 typedef long long kc_i64;
 
 struct kc_record;
+struct kc_sanitizer;
+
+struct kc_object {		/* one of the world's, for the sanitizer */
+	unsigned long at, size;
+	const char *name;
+};
 
 /* The patch's code with the contract's world: all that a stranger wrote is below this. */
 struct kc_subject {
@@ -19,6 +25,10 @@ struct kc_subject {
 	void (*init)(void);
 	kc_i64 (*apply)(int op, const kc_i64 *args);
 	void (*observe)(kc_i64 *state);
+	/* in the sanitized flavour only */
+	const struct kc_sanitizer *sanitizer;
+	const struct kc_object *objects;
+	int nobjects;
 };
 
 /* A setup is the contract's own C: explored further as an operation is, and not judged. */

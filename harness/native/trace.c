@@ -132,6 +132,13 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 		step->file = seen.first->file;
 		step->line = seen.first->line;
 	}
+	if (seen.reports && seen.report) {
+		step->kind = seen.report->kind;
+		memcpy(step->text, seen.report->text, sizeof(step->text));
+		step->report_file = seen.report->file;
+		step->report_line = seen.report->line;
+		step->report_pc = seen.report->pc - 1 - run->base;
+	}
 	return step->why;
 }
 
@@ -167,6 +174,8 @@ static int fails(struct kc_run *run, int number, const struct kc_call *call, con
 	struct kc_verdict said = c->judge(call->op, ghost, obs, call->args, out->obs, out->ret,
 					  out->warnings, out->rmw, after);
 
+	if (number >= run->nslots)
+		return out->reports && site_slot(run, call->op) == number;
 	if (number >= claims) {
 		struct kc_state_verdict of_state = { 0 };
 
@@ -201,11 +210,13 @@ void begin_trace(struct kc_run *run, kc_i64 *ghost)
 	run->c->ghost_init(ghost);
 }
 
-static int crash_fails(const struct kc_run *run, int number, const struct kc_call *call)
+static int crash_fails(struct kc_run *run, int number, const struct kc_call *call)
 {
 	int check = run->c->state_size +
 		    (guard_end.why == KC_BAD_ACCESS ? KC_SANITIZER : KC_CRASH);
 
+	if (number >= run->nslots)
+		return run->record->reports && site_slot(run, call->op) == number;
 	return number == slot_of(run, call->op, check);
 }
 

@@ -16,12 +16,24 @@ struct kc_site {
 	int line;
 };
 
+/* What the sanitized flavour (harness/native/sanitizer.c) found; plain subjects never do. */
+struct kc_report {
+	const char *kind;	/* "shift-out-of-bounds", "out-of-bounds-read", ... */
+	char text[160];		/* a sentence with the values, the same on every run */
+	const char *file;	/* the patch's, by its #line; NULL where only `pc` is known */
+	int line, column;
+	unsigned long pc;	/* return address; the code is just before it */
+};
+
 struct kc_record {
 	unsigned int warnings;			/* fired since the operation began */
 	const struct kc_site *first, *last;	/* NULL when none fired */
 	unsigned int rmw;			/* atomic read-modify-writes */
-	unsigned int reports;			/* of the sanitizers, where they are compiled in */
 	void (*stop)(int why, const struct kc_site *site);	/* set by the engine */
+	/* The sanitized flavour only. */
+	unsigned int checking;			/* set by the engine while an operation runs */
+	unsigned int reports;			/* since the operation began */
+	const struct kc_report *report;		/* the first of them, until the next operation */
 };
 
 extern struct kc_record kc_record __attribute__((visibility("hidden")));
