@@ -19,7 +19,8 @@ lint: $(BIN)/.kconform-test
 	@$(BIN)/mypy
 
 bench: setup
-	@$(BIN)/python bench/bench.py
+	@$(BIN)/python -m bench.bench
+	@$(BIN)/python -m bench.engine
 
 needs:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \

@@ -19,7 +19,8 @@ from harness.errors import HarnessError
 from harness.translate import layout, unpack
 
 MOST_CALLS = 4096  # of a trace; KC_MAX_PATH
-COMPLETE, STATES_LIMIT, TIME_LIMIT, NO_MEMORY, STOPPED = range(5)
+COMPLETE, STATES_LIMIT, TIME_LIMIT, NO_MEMORY, STOPPED, STRAYED = range(6)
+CAREFUL_STATES = 4096  # in which each call is looked at for what it changed that is not its own
 
 
 @dataclass(frozen=True)
@@ -155,9 +156,20 @@ class Driver:
         if status:
             raise HarnessError(f"no sandbox on this machine (error {-status}); nothing was run")
 
-    def open(self, limits: Limits, known: bytes | None = None) -> None:
+    def explore(self, limits: Limits, known: bytes | None = None) -> int:
+        """Opens and explores; how that ended."""
+        for careful in (CAREFUL_STATES, limits.states):
+            self.open(limits, known, careful)
+            end = int(self.engine.kc_explore(self.run))
+            if end != STRAYED:
+                break
+            self.engine.kc_close(self.run)
+        return end
+
+    def open(self, limits: Limits, known: bytes | None = None, careful: int = CAREFUL_STATES) -> None:
         """Makes the initial world; with `known`, ends at the first failure that it does not name."""
         options = self.ffi.new("struct kc_options *")
+        options.careful_states = careful
         options.max_states = limits.states
         options.max_bytes = limits.megabytes << 20
         options.seconds = limits.seconds

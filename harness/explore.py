@@ -67,17 +67,15 @@ def explore(driver: Driver, limits: Limits, symmetry: str) -> Explored:
     blind = unobservable(driver)
     if blind:
         return Explored(COMPLETE, 0, 0, {}, {}, blind=blind)
-    end = int(driver.engine.kc_explore(driver.run))
+    end = driver.explore(wanted)
     if symmetry == "auto" and int(driver.engine.kc_kept(driver.run)) >= few.states < limits.states:
         driver.engine.kc_close(driver.run)
-        driver.open(alike if driver.contract.symmetry else limits)
-        end = int(driver.engine.kc_explore(driver.run))
+        end = driver.explore(alike if driver.contract.symmetry else limits)
     try:
         return results(driver, end)
     except NotAlikeError:
         driver.engine.kc_close(driver.run)
-        driver.open(limits)
-        return results(driver, int(driver.engine.kc_explore(driver.run)))
+        return results(driver, driver.explore(limits))
 
 
 class NotAlikeError(Exception):

@@ -142,7 +142,7 @@ class _Function:
         if self.result:
             params.append("kc_i64 *out")
         kind = "void" if self.result else "kc_i64"
-        head = f"static {kind} c_{self.node.name}({', '.join(params)})"
+        head = f"static inline __attribute__((always_inline)) {kind} c_{self.node.name}({', '.join(params)})"
         return head + "\n{\n" + "\n".join(self.block(self.node.body, 1)) + "\n}\n"
 
     def block(self, body: list[ast.stmt], depth: int) -> list[str]:
@@ -177,7 +177,19 @@ class _Function:
         if lay is None:
             return [f"{'' if known else 'kc_i64 '}{name} = {self.expr(value)};"]
         fresh = [] if known else [f"kc_i64 {name}[{lay.size}];"]
-        return [*fresh, *self.fill(name, lay, value)]
+        if not known or not self.reads(value, name):
+            return [*fresh, *self.fill(name, lay, value)]
+        made = f"t{next(self.fresh)}"
+        return [
+            f"kc_i64 {made}[{lay.size}];",
+            *self.fill(made, lay, value),
+            f"kc_copy({name}, {made}, {lay.size});",
+        ]
+
+    @staticmethod
+    def reads(node: ast.expr, name: str) -> bool:
+        """Whether `node` mentions `name`."""
+        return any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(node))
 
     def kind(self, node: ast.expr) -> Layout | None:
         """The layout of the state or ghost that `node` gives; None for a number."""
@@ -203,26 +215,32 @@ class _Function:
         raise self.refuse(node, "a State or Ghost comes from a name, a call, or replace(…)")
 
     def fill_replace(self, target: str, lay: Layout, node: ast.Call) -> list[str]:
-        made = f"t{next(self.fresh)}"
-        lines = [f"kc_i64 {made}[{lay.size}];", *self.fill(made, lay, node.args[0])]
+        """The new values first, then the copy: `target` may be what they are computed from."""
+        values: list[str] = []
+        puts: list[str] = []
         for keyword in node.keywords:
             at = lay.offsets.get(keyword.arg or "")
             if at is None:
                 raise self.refuse(node, f"{lay.name} has no field {keyword.arg}")
+            where, value = str(at), keyword.value
             if keyword.arg in lay.lengths:
-                lines += self.fill_tuple(made, at, lay, keyword.value)
-            else:
-                lines.append(f"{made}[{at}] = {self.expr(keyword.value)};")
-        return ["{", *lines, f"kc_copy({target}, {made}, {lay.size});", "}"]
+                index, value = self.put(lay, keyword.value)
+                where = f"i{next(self.fresh)}"
+                values.append(f"kc_i64 {where} = {at} + ({self.expr(index)});")
+            made = f"v{next(self.fresh)}"
+            values.append(f"kc_i64 {made} = {self.expr(value)};")
+            puts.append(f"{target}[{where}] = {made};")
+        return ["{", *values, *self.fill(target, lay, node.args[0]), *puts, "}"]
 
-    def fill_tuple(self, made: str, at: int, lay: Layout, node: ast.expr) -> list[str]:
+    def put(self, lay: Layout, node: ast.expr) -> tuple[ast.expr, ast.expr]:
+        """Index and value of a put(tuple, index, value)."""
         if (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
             and node.func.id == "put"
             and len(node.args) == 3
         ):
-            return [f"{made}[{at} + ({self.expr(node.args[1])})] = {self.expr(node.args[2])};"]
+            return node.args[1], node.args[2]
         raise self.refuse(node, f"a tuple of {lay.name} changes by put(tuple, index, value)")
 
     def arguments(self, call: ast.Call) -> list[str]:

@@ -2,12 +2,13 @@
 /* The engine's interface; read by the C compiler and, between the markers, by cffi. */
 #ifndef KCONFORM_ENGINE_H
 #define KCONFORM_ENGINE_H
+#pragma GCC visibility push(default)
 /* cffi: from here */
 enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 4096, KC_MAX_IDS = 4, KC_MAX_TUPLES = 4, KC_MAX_SITES = 64 };
 /* checks of an operation beside its observations (which come first, in State's order) */
 enum { KC_RETURN, KC_WARNINGS, KC_ELSEWHERE, KC_CRASH, KC_SANITIZER, KC_EXTRA };
 enum { KC_SIGNAL = 1, KC_ENDLESS, KC_DEADLOCK, KC_BUG_STOP, KC_BAD_ACCESS };
-enum { KC_COMPLETE, KC_STATES_LIMIT, KC_TIME_LIMIT, KC_NO_MEMORY, KC_STOPPED };
+enum { KC_COMPLETE, KC_STATES_LIMIT, KC_TIME_LIMIT, KC_NO_MEMORY, KC_STOPPED, KC_STRAYED };
 
 struct kc_call { int op; long long args[4]; };
 
@@ -40,6 +41,12 @@ struct kc_symmetry {
 struct kc_options {
 	unsigned long long max_states, max_bytes;
 	double seconds;
+	/*
+	 * Whether an operation changed what is not its own is looked at after each call in
+	 * so many states, then once a state: where that finds something, the run ends as
+	 * KC_STRAYED, to be made again with this set higher.
+	 */
+	unsigned long long careful_states;
 	int stop_at_first;		/* end as soon as a check fails that `known` does not name */
 	const unsigned char *known;	/* [op][state_size + KC_EXTRA], then the claims */
 	struct kc_symmetry symmetry;
@@ -88,4 +95,5 @@ int kc_try(struct kc_run *run, const struct kc_call *calls, int n, int slot);
 double kc_bare(struct kc_run *run, unsigned int states, unsigned long long calls);
 int kc_sandbox(void);
 /* cffi: to here */
+#pragma GCC visibility pop
 #endif

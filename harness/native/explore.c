@@ -33,15 +33,46 @@ void enter_state(struct kc_run *run, uint64_t i, kc_i64 *ghost)
 	store_unpack_ghost(&run->store, row + run->nlive, ghost);
 }
 
-/* The first byte outside of what the contract owns that the operation changed, or -1. */
-int stray_byte(struct kc_run *run)
+int stray_byte(struct kc_run *run, const uint32_t *post)
 {
-	const unsigned char *is = (void *)run->world, *was = (void *)run->before;
+	for (int w = 0; w < run->words; w++) {
+		uint32_t changed = run->world[w] ^ run->before[w];
 
-	for (int b = 0; b < run->words * 4; b++)
-		if (is[b] != was[b])
-			return b;
+		for (int k = 0; run->is_live[w] && k < run->nlive; k++)
+			if (run->live[k] == w)
+				changed = (post[k] ^ run->before[w]) & run->foreign[k];
+		if (changed)
+			return w * 4 + __builtin_ctz(changed) / 8;
+	}
 	return -1;
+}
+
+void find_frozen(struct kc_run *run)
+{
+	run->nfrozen = 0;
+	for (int w = 0, first = 0; w <= run->words; w++) {
+		if (w < run->words && !run->is_live[w])
+			continue;
+		if (w > first)
+			run->frozen[run->nfrozen++] = (struct frozen){ first, w - first };
+		first = w + 1;
+	}
+}
+
+/* A state that was not there before: counted, and judged as a state. */
+static void meet_state(struct kc_run *run, uint32_t from, const struct pending *p)
+{
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+	uint64_t weight;
+
+	for (int k = 0; k < run->nlive; k++)
+		run->world[run->live[k]] = p->row[k];
+	run->s->observe(obs);
+	restore_live(run);
+	store_unpack_ghost(&run->store, p->row + run->nlive, ghost);
+	weight = run->symmetric ? symmetry_weight(run, ghost, obs) : 1;
+	run->states += weight;
+	judge_state(run, from, p->call, ghost, obs, weight);
 }
 
 static void flush(struct kc_run *run, uint32_t from)
@@ -53,18 +84,14 @@ static void flush(struct kc_run *run, uint32_t from)
 		store_prefetch_row(&run->store, run->pending[i].hash);
 	for (int i = 0; i < run->npending; i++) {
 		struct pending *p = &run->pending[i];
-		uint64_t weight;
 		int fresh;
 
 		if (store_put(run, p->row, p->hash, from, p->call, &fresh) == NONE) {
 			run->failed_memory = 1;
 			break;
 		}
-		if (!fresh)
-			continue;
-		weight = run->symmetric ? symmetry_weight(run, p->ghost, p->obs) : 1;
-		run->states += weight;
-		judge_state(run, from, p->call, p->ghost, p->obs, weight);
+		if (fresh)
+			meet_state(run, from, p);
 	}
 	run->npending = 0;
 	guard.running = running;
@@ -92,16 +119,19 @@ static void follow(struct kc_run *run, uint32_t from, unsigned int index, const 
 	unsigned char perm[32];
 	struct pending *p;
 
-	if (run->npending == PENDING || !store_fits(&run->store, ghost))
+	if (run->npending == PENDING)
 		flush(run, from);
 	p = &run->pending[run->npending];
-	memcpy(p->row, post, run->nlive * 4);
-	if (store_pack_ghost(run, ghost, p->row + run->nlive)) {
-		run->failed_memory = 1;
-		return;
+	if (store_try_ghost(run, ghost, p->row + run->nlive)) {
+		flush(run, from);	/* what is pending has the rows' old width */
+		p = run->pending;
+		if (store_pack_ghost(run, ghost, p->row + run->nlive)) {
+			run->failed_memory = 1;
+			return;
+		}
 	}
-	memcpy(p->ghost, ghost, run->c->ghost_size * sizeof(*ghost));
-	memcpy(p->obs, obs, run->c->state_size * sizeof(*obs));
+	for (int k = 0; k < run->nlive; k++)
+		p->row[k] = post[k];
 	p->call = index;
 	if (run->symmetric && symmetry_canonical(run, ghost, obs, perm)) {
 		kc_i64 renamed[MAX_SLOTS];
@@ -126,13 +156,11 @@ static void digest(struct kc_run *run, unsigned int index, const struct outcome 
 	run->digest = h ^ h >> 29 ^ (uint64_t)(out->stray + 1);
 }
 
-static int skipped(struct kc_run *run, const struct kc_call *call, const struct kc_op *op)
+/* An endless loop costs its whole time slice; one witness of an operation is enough. */
+static int skipped(struct kc_run *run, const struct kc_call *call)
 {
-	const struct kc_slot *crash = &run->checks[slot_of(run, call->op, run->per_op - KC_EXTRA + KC_CRASH)];
+	const struct kc_slot *crash = &run->checks[slot_of(run, call->op, run->c->state_size + KC_CRASH)];
 
-	if (!goes_on(op) && !op->uses_ghost && !run->world_is_new)
-		return 1;
-	/* An endless loop costs its whole time slice; one witness of an operation is enough. */
 	return crash->failed && crash->why == KC_ENDLESS;
 }
 
@@ -181,31 +209,34 @@ static void record_path(struct kc_run *run, uint32_t state)
 static void expand(struct kc_run *run, uint32_t from)
 {
 	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+	unsigned int last;
 
 	enter_state(run, from, ghost);
 	run->s->observe(obs);
 	if (!run->c->within(obs))
 		return;
 	record_path(run, from);
-	run->world_is_new = store_world_is_new(run, from);
+	last = run->nstate + (store_world_is_new(run, from) ? run->nworld : 0);
 	run->weight = run->symmetric ? symmetry_weight(run, ghost, obs) : 1;
 	run->world_weight = run->symmetric ? symmetry_weight(run, NULL, obs) : 1;
 	run->at = 0;
 	if (guard_enter()) {
-		judge_crash(run, from, run->at, &run->calls[run->at], ghost, obs, run->weight);
+		unsigned int index = run->order[run->at];
+
+		judge_crash(run, from, index, &run->calls[index], ghost, obs, run->weight);
 		if (run->digesting)
-			run->digest = (run->digest ^ guard_end.why) * 0xff51afd7ed558ccdu + run->at;
+			run->digest = (run->digest ^ guard_end.why) * 0xff51afd7ed558ccdu + index;
 		restore_all(run);
 		run->at++;
 		guard.running = 1;
 	}
 	run->flight->running = 1;
-	for (; run->at < run->ncalls && !run->stopped; run->at++) {
-		const struct kc_call *call = &run->calls[run->at];
+	for (; run->at < last && !run->stopped; run->at++) {
+		unsigned int index = run->order[run->at];
+		const struct kc_call *call = &run->calls[index];
 
-		if (!skipped(run, call, op_of(run, call)) &&
-		    run->c->when(call->op, ghost, obs, call->args))
-			transition(run, from, run->at, ghost, obs);
+		if (run->c->when(call->op, ghost, obs, call->args) && !skipped(run, call))
+			transition(run, from, index, ghost, obs);
 	}
 	guard_leave();
 	run->flight->running = 0;
@@ -233,7 +264,10 @@ static int explore(struct kc_run *run)
 			if (now() > run->deadline)
 				return KC_TIME_LIMIT;
 		}
+		run->careful = i < run->options.careful_states;
 		expand(run, i);
+		if (!run->careful && frozen_changed(run))
+			return KC_STRAYED;
 		if (run->failed_memory)
 			return run->store.n >= run->options.max_states ? KC_STATES_LIMIT
 								       : KC_NO_MEMORY;
@@ -249,9 +283,32 @@ int kc_explore(struct kc_run *run)
 	double start = now();
 
 	run->end = explore(run);
+	run->careful = 1;
 	run->seconds = now() - start;
 	report_progress(run, run->store.n);
 	return run->end;
+}
+
+/* The words that operations may change, and the bits in them that they may not. */
+static int find_live(struct kc_run *run)
+{
+	const unsigned char *owned = run->s->owned;
+
+	for (int w = 0; w < run->words; w++) {
+		uint32_t own = 0;
+
+		for (int b = 0; b < 4 && w * 4 + b < run->s->world_size; b++)
+			own |= owned[w * 4 + b] ? 0xffu << b * 8 : 0;
+		if (!own)
+			continue;
+		if (run->nlive == MAX_LIVE)
+			return -1;
+		run->is_live[w] = 1;
+		run->foreign[run->nlive] = ~own;
+		run->live[run->nlive++] = w;
+	}
+	find_frozen(run);
+	return 0;
 }
 
 static int open_world(struct kc_run *run)
@@ -269,13 +326,27 @@ static int open_world(struct kc_run *run)
 	s->init();
 	memcpy(run->initial, run->world, run->words * 4);
 	memcpy(run->before, run->world, run->words * 4);
-	for (int b = 0; b < s->world_size; b++)
-		if (s->owned[b] && !run->is_live[b / 4]) {
-			if (run->nlive == MAX_LIVE)
-				return -1;
-			run->is_live[b / 4] = 1;
-			run->live[run->nlive++] = b / 4;
+	return find_live(run);
+}
+
+/* Calls that do the same in every state with the same world come last. */
+static int open_calls(struct kc_run *run)
+{
+	run->order = malloc((run->ncalls + 1) * sizeof(*run->order));
+	if (!run->order)
+		return -1;
+	for (int of_world = 0; of_world <= 1; of_world++) {
+		for (unsigned int i = 0; i < run->ncalls; i++) {
+			const struct kc_op *op = op_of(run, &run->calls[i]);
+
+			if ((!goes_on(op) && !op->uses_ghost) == of_world)
+				run->order[run->nstate + run->nworld++] = i;
 		}
+		if (!of_world) {
+			run->nstate = run->nworld;
+			run->nworld = 0;
+		}
+	}
 	return 0;
 }
 
@@ -355,8 +426,9 @@ struct kc_run *kc_open(const void *subject, const void *contract, const struct k
 	run->flight = flight;
 	run->options = *options;
 	run->digesting = options->stop_at_first;
+	run->careful = 1;
 	run->deadline = now() + options->seconds;
-	if (open_world(run) || open_verdicts(run) || open_states(run))
+	if (open_world(run) || open_calls(run) || open_verdicts(run) || open_states(run))
 		return NULL;
 	return run;
 }
@@ -375,5 +447,6 @@ void kc_close(struct kc_run *run)
 	free(run->initial);
 	free(run->before);
 	free(run->is_live);
+	free(run->order);
 	free(run);
 }

@@ -43,7 +43,6 @@ struct store {
 /* A successor on its way into the store. */
 struct pending {
 	uint32_t row[MAX_ROW];
-	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
 	uint64_t hash;
 	unsigned int call;
 };
@@ -67,13 +66,22 @@ struct kc_run {
 	/* the world */
 	int words;			/* of 4 bytes */
 	uint32_t *world, *initial, *before;
+	/* live: the words that may change; foreign: the bits of each that are not the operations' own */
 	int nlive, live[MAX_LIVE];
+	uint32_t foreign[MAX_LIVE];
 	unsigned char *is_live;
+	/* the rest: stretches of words that must stay as they are */
+	int nfrozen;
+	struct frozen {
+		int first, words;
+	} frozen[MAX_LIVE + 1];
+	/* indices of calls: those of every state, and those of every world */
+	unsigned int *order, nstate, nworld;
 	/* exploration */
 	struct store store;
 	struct pending pending[PENDING];
 	int npending;
-	int world_is_new;		/* of the state being expanded */
+	int careful;			/* see kc_options */
 	uint64_t weight, world_weight;	/* states that it stands for */
 	volatile unsigned int at;	/* the call that runs, for after a crash */
 	uint64_t states, transitions, level_end;
@@ -125,8 +133,10 @@ uint32_t store_put(struct kc_run *run, const uint32_t *row, uint64_t hash, uint3
 /* true where no state before has the same world as state i */
 int store_world_is_new(struct kc_run *run, uint64_t i);
 int store_add_live(struct kc_run *run, int word);
-/* false where packing this ghost changes the width of every row */
-int store_fits(const struct store *store, const kc_i64 *ghost);
+/* -1 where a value is too large for the rows as they are; store_pack_ghost() makes them wider */
+int store_try_ghost(const struct kc_run *run, const kc_i64 *ghost, uint32_t *words);
+/* where the frozen words are, after the live ones changed */
+void find_frozen(struct kc_run *run);
 int store_pack_ghost(struct kc_run *run, const kc_i64 *ghost, uint32_t *words);
 void store_unpack_ghost(const struct store *store, const uint32_t *words, kc_i64 *ghost);
 uint32_t store_parent(const struct store *store, uint32_t i, unsigned int *call);
@@ -184,7 +194,7 @@ static inline int slot_of(const struct kc_run *run, int op, int check)
 	return op * run->per_op + check;
 }
 
-/* Puts back what the last call changed, where that was its own. */
+/* Puts back the live words. */
 static inline void restore_live(struct kc_run *run)
 {
 	for (int k = 0; k < run->nlive; k++)
@@ -196,13 +206,29 @@ static inline void restore_all(struct kc_run *run)
 	memcpy(run->world, run->before, run->words * 4);
 }
 
-/* Runs and observes one call; the world is as before then, what it left is in `post` and `out`. */
-int stray_byte(struct kc_run *run);
+/* The first byte changed that is not the operations' own. */
+int stray_byte(struct kc_run *run, const uint32_t *post);
+
+static inline int frozen_changed(const struct kc_run *run)
+{
+	for (int i = 0; i < run->nfrozen; i++)
+		if (memcmp(run->world + run->frozen[i].first, run->before + run->frozen[i].first,
+			   run->frozen[i].words * 4))
+			return 1;
+	return 0;
+}
+
+/*
+ * Runs and observes one call; the live words are as before then, what it left is in
+ * `post` and `out`. (The frozen words are compared by themselves: what was just
+ * written in small pieces would be slow to read in large ones.)
+ */
 
 static inline void run_call(struct kc_run *run, const struct kc_call *call, struct outcome *out,
 			    uint32_t *post)
 {
 	struct kc_record *record = run->record;
+	uint32_t foreign = 0;
 
 	guard.sequence++;
 	record->warnings = 0;
@@ -221,12 +247,16 @@ static inline void run_call(struct kc_run *run, const struct kc_call *call, stru
 	out->rmw = record->rmw;
 	out->reports = record->reports;
 	run->s->observe(out->obs);
-	for (int k = 0; k < run->nlive; k++)
+	for (int k = 0; k < run->nlive; k++) {
+		uint32_t was = run->before[run->live[k]];
+
 		post[k] = run->world[run->live[k]];
-	restore_live(run);
+		foreign |= (post[k] ^ was) & run->foreign[k];
+		run->world[run->live[k]] = was;
+	}
 	out->stray = -1;
-	if (__builtin_expect(memcmp(run->world, run->before, run->words * 4), 0))
-		out->stray = stray_byte(run);
+	if (__builtin_expect(foreign || (run->careful && frozen_changed(run)), 0))
+		out->stray = stray_byte(run, post);
 }
 
 #endif

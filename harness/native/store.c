@@ -28,12 +28,15 @@ static int too_much(const struct kc_run *run, uint64_t more)
 	return run->options.max_bytes && run->store.bytes + more > run->options.max_bytes;
 }
 
+/* A sum of products, which the processor need not compute one after the other. */
 uint64_t store_hash(const uint32_t *row, int n)
 {
-	uint64_t h = 0x9e3779b97f4a7c15u;
+	uint64_t h = 0, factor = 0x9e3779b97f4a7c15u;
 
-	for (int i = 0; i < n; i++)
-		h = (h ^ row[i]) * 0xff51afd7ed558ccdu;
+	for (int i = 0; i < n; i++, factor += 0xda942042e4dd58b6u)
+		h += (row[i] + (factor >> 32)) * factor;
+	h ^= h >> 29;
+	h *= 0xff51afd7ed558ccdu;
 	return h ^ h >> 32;
 }
 
@@ -166,20 +169,33 @@ void store_close(struct store *store)
 	free(store->worlds.entry);
 }
 
+/* Whole words, put together in a register; what did not fit in, which is 0 where all did. */
+static uint64_t put_ghost(const struct store *store, const kc_i64 *ghost, uint32_t *words)
+{
+	int bits = store->ghost_bytes * 8, at = 0;
+	uint64_t mask = ~0ull >> (64 - bits), half = 1ull << (bits - 1), word = 0, lost = 0;
+
+	for (int i = 0; i < store->ghost_size; i++) {
+		lost |= (ghost[i] + half) & ~mask;
+		word |= (ghost[i] & mask) << at;
+		at += bits;
+		if (at == 32) {
+			*words++ = word;
+			word = at = 0;
+		}
+	}
+	if (at)
+		*words = word;
+	return lost;
+}
+
 static void copy_ghost(const struct store *from, const uint32_t *row, const struct store *to,
 		       uint32_t *out)
 {
 	kc_i64 ghost[MAX_SLOTS];
 
 	store_unpack_ghost(from, row + from->live, ghost);
-	for (int i = 0; i < to->ghost_size; i++) {
-		if (to->ghost_bytes == 1)
-			((int8_t *)(out + to->live))[i] = ghost[i];
-		else if (to->ghost_bytes == 2)
-			((int16_t *)(out + to->live))[i] = ghost[i];
-		else
-			((int32_t *)(out + to->live))[i] = ghost[i];
-	}
+	put_ghost(to, ghost, out + to->live);
 }
 
 /* Every row as `to` lays it out; `fill` is the value of a live word that is new. */
@@ -222,40 +238,28 @@ int store_add_live(struct kc_run *run, int word)
 	to.live++;
 	if (relayout(run, to, run->initial[word]))
 		return -1;
+	run->foreign[run->nlive] = ~0u;
 	run->live[run->nlive++] = word;
 	run->is_live[word] = 1;
+	find_frozen(run);
 	return 0;
 }
 
-int store_fits(const struct store *store, const kc_i64 *ghost)
+int store_try_ghost(const struct kc_run *run, const kc_i64 *ghost, uint32_t *words)
 {
-	int unused = 64 - 8 * store->ghost_bytes;
-	kc_i64 lost = 0;
-
-	for (int i = 0; i < store->ghost_size; i++)
-		lost |= ghost[i] ^ (kc_i64)((uint64_t)ghost[i] << unused) >> unused;
-	return !lost;
+	return put_ghost(&run->store, ghost, words) ? -1 : 0;
 }
 
 int store_pack_ghost(struct kc_run *run, const kc_i64 *ghost, uint32_t *words)
 {
 	struct store *store = &run->store;
 
-	while (!store_fits(store, ghost)) {
+	while (put_ghost(store, ghost, words)) {
 		struct store to = *store;
 
 		to.ghost_bytes *= 2;
 		if (to.ghost_bytes > 4 || relayout(run, to, 0))
 			return -1;
-	}
-	words[store->width - store->live - 1] = 0;
-	for (int i = 0; i < store->ghost_size; i++) {
-		if (store->ghost_bytes == 1)
-			((int8_t *)words)[i] = ghost[i];
-		else if (store->ghost_bytes == 2)
-			((int16_t *)words)[i] = ghost[i];
-		else
-			((int32_t *)words)[i] = ghost[i];
 	}
 	return 0;
 }

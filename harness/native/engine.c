@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The engine, compiled as one: its parts are files of their own for people, and one
+ * for the compiler, which inlines across them what runs for each call.
+ */
+#define _GNU_SOURCE
+#include "bare.c"
+#include "explore.c"
+#include "guard.c"
+#include "judge.c"
+#include "sandbox.c"
+#include "shadow.c"
+#include "store.c"
+#include "symmetry.c"
+#include "trace.c"
+#include "walk.c"
