@@ -68,14 +68,14 @@ def judgement(driver: Driver, call: Call, given: Mapping[str, Any], state: Any) 
     """Python's word on a transition that changes nothing, in the engine's order."""
     op = driver.operations[call.op]
     due = bool(op.warns and apply(op.warns, given))
-    returns = int(apply(op.returns, given)) if op.returns else 0
+    returns = int(apply(op.returns, given)) if op.returns else int(due and bool(op.by))
     after = apply(op.ghost, given) if op.ghost else given["g"]
     model = pack(apply(op.model, given), driver.state) if op.model else None
     here = pack(state, driver.state)
     broken, witnessed = claims(driver, op.name if op.kind == "operation" else "",
                                {"g": after, "s": state, "t": state, "rmw": 1})  # fmt: skip
     diff = sum((a != b) << i for i, (a, b) in enumerate(zip(model, here, strict=True))) if model else 0
-    diff |= bool(op.returns and returns) << driver.state.size
+    diff |= bool(returns) << driver.state.size
     diff |= (due and op.kind != "setup") << (driver.state.size + 1)
     said = [1, int(due), returns, broken, witnessed, diff, *(model or ())]
     return said + pack(after, driver.ghost)

@@ -73,6 +73,7 @@ class Flavour:
     code: tuple[str, ...]
     link: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    compile_only: bool = False  # to assembly, which nothing runs
 
 
 PLAIN = Flavour("plain", ("-O2",))
@@ -252,7 +253,7 @@ class Building:
 
     def __init__(self, folder: Path, name: str, config: dict[str, bool], flavour: Flavour) -> None:
         self.folder = folder
-        self.library = folder / f"{name}.so"
+        self.library = folder / f"{name}.{'s' if flavour.compile_only else 'so'}"
         prefixes = [
             f"-ffile-prefix-map={INCLUDE}=kernel_snippets/include",
             f"-ffile-prefix-map={folder}/=",
@@ -266,21 +267,8 @@ class Building:
             raise CompileError(diagnostics(output), output)
         refuse_unsafe_text((folder / f"{name}.i").read_text(errors="replace"))
         objects = [native_object(source, folder).finish() for source in flavour.sources]
-        self.compiling = Compiling(
-            [
-                *flags,
-                "-fpreprocessed",
-                f"{name}.i",
-                "-x",
-                "none",
-                *objects,
-                *LINK,
-                *flavour.link,
-                "-o",
-                self.library,
-            ],
-            folder,
-        )
+        last = ["-S"] if flavour.compile_only else ["-x", "none", *objects, *LINK, *flavour.link]
+        self.compiling = Compiling([*flags, "-fpreprocessed", f"{name}.i", *last, "-o", self.library], folder)
 
     def finish(self) -> Built:
         """The compiled subject; CompileError with the patch's lines where gcc refuses it."""

@@ -64,7 +64,8 @@ class Operation:
     domains of random walks where they are others (an empty domain in `args`: walks only). `when`
     says where the call is legal. `model` predicts the next State (without one, what it leaves is
     judged by the claims alone); `returns` the return value; `warns` whether a warning is due (never,
-    where there is none). `ghost` moves the ground truth.
+    where there is none), `by` the function whose own warning it is, where others that it calls warn
+    of the same. `ghost` moves the ground truth.
 
     kind "operation": legal, compared with the model, and explored further. "probe": compared, but
     its successor is not explored. "misuse": only whether it warns is compared. "setup": the
@@ -82,6 +83,7 @@ class Operation:
     model: Callable[..., Any] | None = None
     returns: Callable[..., int] | None = None
     warns: Callable[..., bool] | None = None
+    by: str = ""
     ghost: Callable[..., Any] | None = None
 
     @property

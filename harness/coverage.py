@@ -41,6 +41,7 @@ COMPILE_FLAGS = (
     "-fkeep-inline-functions",
     "-fkeep-static-functions",
     "-DKC_COVERAGE=1",
+    "-DKC_UNOPTIMISED=1",
 )
 LINK_FLAGS = ("-lgcov",)
 SOURCES = ("coverage.c",)

@@ -65,6 +65,7 @@ def ffi() -> FFI:
     header = (NATIVE / "engine.h").read_text()
     made.cdef(header.partition("/* cffi: from here */")[2].partition("/* cffi: to here */")[0])
     made.cdef("const void *kc_entry(void); const void *kc_contract_entry(void);")
+    made.cdef("const void *kc_mutant(unsigned int number);")
     return made
 
 

@@ -155,8 +155,7 @@ def walk(driver: Driver, seed: int, steps: int, seconds: float) -> Explored:
     driver.open(Limits(seconds=seconds))
     if unobservable(driver):
         return Explored(COMPLETE, 0, 0, {}, {})
-    draws, count, kept = draws_of(driver)
-    end = int(driver.engine.kc_walk(driver.run, draws, count, seed, steps, LENGTH))
+    end = random_walk(driver, seed, steps)
     last = [call_from(driver.flight.pointer.path[i], driver.loaded)
             for i in range(driver.flight.pointer.length)]  # fmt: skip
     checks: dict[tuple[str, str], Slot] = {}
@@ -169,11 +168,18 @@ def walk(driver: Driver, seed: int, steps: int, seconds: float) -> Explored:
             claims[name] = found
     errors = tuple(audit.audit_trace(driver, last))
     made = int(driver.engine.kc_transitions(driver.run))
-    del kept
     return Explored(end, int(driver.engine.kc_states(driver.run)), made, checks, claims, errors=errors)
 
 
 LENGTH = 512  # calls of a walk's trace
+
+
+def random_walk(driver: Driver, seed: int, steps: int) -> int:
+    """Walks in a run that is open; how that ended."""
+    draws, count, kept = draws_of(driver)
+    end = int(driver.engine.kc_walk(driver.run, draws, count, seed, steps, LENGTH))
+    del kept
+    return end
 
 
 def draws_of(driver: Driver) -> tuple[Any, int, list[Any]]:

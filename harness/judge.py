@@ -147,6 +147,11 @@ def judge_operation(
             slot, reason = Slot(0, 0), "CONFIG_DEBUG_VM=n compiles the warnings away"
         verdict, why = settle(slot, explored, reason)
         yield _check(f"misuse/{op.name}", "misuse", verdict, f"{op.title}: warns", slot, why)
+        if op.by:
+            own = explored.checks[op.name, "return"] if slot.compared else slot
+            verdict, why = settle(own, explored, reason)
+            title = f"{op.title}: {op.by}() itself warns"
+            yield _check(f"misuse/{op.name}/itself", "misuse", verdict, title, own, why)
         return
     names = [name for (of, name) in explored.checks if of == op.name]
     unjudged = {"crash", "sanitizer"} | (set() if op.returns else {"return"})

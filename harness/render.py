@@ -84,8 +84,8 @@ class Rendered:
 
 def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered:
     """The C of `loaded` over `piece`; `missing` gives names that cannot be called, with the reason."""
-    operations = [_subject_operation(op, missing) for op in loaded.contract.operations]
-    subject = _template("subject.c.j2").render(
+    operations = [subject_operation(op, missing) for op in loaded.contract.operations]
+    subject = template("subject.c.j2").render(
         contract=loaded.contract,
         headers=include_order(piece, loaded.contract.headers),
         world=declarations(loaded.contract.world),
@@ -96,7 +96,8 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
     return Rendered(overlays(piece), subject, render_contract(loaded), unavailable)
 
 
-def _template(name: str) -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of ours."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -130,13 +131,15 @@ def declarations(world: str) -> list[Declaration]:
     return found
 
 
-def _subject_operation(op: Operation, missing: Mapping[str, str]) -> dict[str, Any]:
+def subject_operation(op: Operation, missing: Mapping[str, str]) -> dict[str, Any]:
+    """What subject.c needs of an operation; `reason` says why it cannot be called."""
     reason = next((missing[n] for n in re.findall(r"\b\w+", op.call) if n in missing), "")
     return {
         "name": op.name,
         "args": list(op.args),
         "call": op.call,
         "returns": op.returns is not None,
+        "by": op.by,
         "reason": reason,
     }
 
@@ -167,7 +170,7 @@ def render_contract(loaded: Loaded) -> str:
         "warned": EXTRA.index("warnings"),
     }
     context["model"] = translator.text()  # last: it holds what the calls above asked for
-    return _template("contract.c.j2").render(context)
+    return template("contract.c.j2").render(context)
 
 
 CLAIM = {"g": "g", "s": "s", "t": "t", "rmw": "rmw"}
@@ -200,6 +203,8 @@ def _operation(translator: Translator, op: Operation, moves: Sequence[tuple[int,
         key: _call(translator, function, names) if (function := getattr(op, key)) else None
         for key in ("when", "model", "returns", "warns", "ghost")
     }
+    if op.by:
+        said["returns"] = said["warns"]
     moved = CLAIM | ({"g": "next"} if op.ghost else {})
     return {
         "name": op.name,

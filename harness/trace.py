@@ -73,6 +73,8 @@ def one_step(driver: Driver, op: Operation, call: Call, c: Any, given: Mapping[s
         observed |= {"warnings": int(c.warnings), "rmw": int(c.rmw)}
         if op.returns:
             observed["return"] = int(c.ret)
+        if op.by:
+            observed["itself"] = int(c.ret)
     view = dict(given) | {"g": ghost, "t": after, "rmw": int(c.rmw)}
     judged = not c.why and op.kind == "operation"
     return Step(
@@ -117,7 +119,7 @@ def expected(driver: Driver, op: Operation, given: Mapping[str, Any]) -> dict[st
     """What the Python model predicts."""
     due = {"warnings": int(bool(op.warns and apply(op.warns, given)))}
     if op.kind == "misuse":
-        return due
+        return due | ({"itself": due["warnings"]} if op.by else {})
     said = driver.named(apply(op.model, given)) if op.model else {}
     if op.returns:
         said["return"] = int(apply(op.returns, given))

@@ -13,6 +13,7 @@ maps the folio, which the code does not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -388,6 +389,7 @@ OF_WRONG_FOLIO = tuple(
         title=f"{name} on a {kind} folio",
         when=unlocked,
         warns=always,
+        by=re.findall(r"folio_\w+(?=\()", call)[-1],
     )
     for name, (call, args) in CHECKED.items()
     for kind, change in (("small", SMALL), ("hugetlb", HUGETLB))

@@ -71,7 +71,7 @@ unsigned long long kc_transitions(struct kc_run *run);
 double kc_seconds(struct kc_run *run);		/* that the exploration took */
 int kc_depth(struct kc_run *run);		/* every trace of so many calls was explored */
 int kc_symmetric(struct kc_run *run);
-unsigned long long kc_digest(struct kc_run *run);	/* of all that was observed */
+unsigned long long kc_digest(struct kc_run *run, int misuse);	/* of all that legal calls did, or misuse */
 struct kc_slot *kc_checks(struct kc_run *run);	/* [op][state_size + KC_EXTRA] */
 struct kc_slot *kc_claims(struct kc_run *run);	/* always, then possible */
 int kc_sites(struct kc_run *run);		/* places that a sanitizer reported, slots behind the claims */

@@ -145,15 +145,24 @@ static void follow(struct kc_run *run, uint32_t from, unsigned int index, const 
 	run->npending++;
 }
 
+static uint64_t mixed(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * 0xff51afd7ed558ccdu;
+	return h ^ h >> 29;
+}
+
+/* All that a call did that anyone is promised: of misuse, the warnings alone. */
 static void digest(struct kc_run *run, unsigned int index, const struct outcome *out)
 {
-	uint64_t h = run->digest ^ index;
+	int misuse = op_of(run, &run->calls[index])->kind == KC_MISUSE;
+	uint64_t h = mixed(run->digest[misuse] ^ index, out->warnings);
 
-	for (int k = 0; k < run->c->state_size; k++)
-		h = (h ^ (uint64_t)out->obs[k]) * 0xff51afd7ed558ccdu;
-	h = (h ^ (uint64_t)out->ret) * 0xff51afd7ed558ccdu;
-	h = (h ^ ((uint64_t)out->warnings << 32 | out->rmw)) * 0xff51afd7ed558ccdu;
-	run->digest = h ^ h >> 29 ^ (uint64_t)(out->stray + 1);
+	if (!misuse) {
+		for (int k = 0; k < run->c->state_size; k++)
+			h = mixed(h, out->obs[k]);
+		h = mixed(mixed(mixed(h, out->ret), out->rmw), out->stray);
+	}
+	run->digest[misuse] = h;
 }
 
 /* An endless loop costs its whole time slice; one witness of an operation is enough. */
@@ -225,7 +234,7 @@ static void expand(struct kc_run *run, uint32_t from)
 
 		judge_crash(run, from, index, &run->calls[index], ghost, obs, run->weight);
 		if (run->digesting)
-			run->digest = (run->digest ^ guard_end.why) * 0xff51afd7ed558ccdu + index;
+			run->digest[0] = mixed(run->digest[0] ^ index, guard_end.why);
 		restore_all(run);
 		run->at++;
 		guard.running = 1;

@@ -86,7 +86,7 @@ struct kc_run {
 	volatile unsigned int at;	/* the call that runs, for after a crash */
 	uint64_t states, transitions, level_end;
 	int depth, digesting;
-	uint64_t digest;
+	uint64_t digest[2];		/* of legal calls, of misuse */
 	unsigned long long open_possible;
 	/* verdicts */
 	struct kc_slot *checks, *claims;

@@ -290,7 +290,7 @@ int kc_symmetric(struct kc_run *run)
 	return run->symmetric;
 }
 
-unsigned long long kc_digest(struct kc_run *run)
+unsigned long long kc_digest(struct kc_run *run, int misuse)
 {
-	return run->digest;
+	return run->digest[misuse];
 }

@@ -14,7 +14,10 @@ struct kc_site {
 	int kind;
 	const char *macro, *condition, *file;
 	int line;
+	const char *function;
 };
+
+#define KC_SITES 8	/* places of one operation that are told apart */
 
 /* What the sanitized flavour (harness/native/sanitizer.c) found; plain subjects never do. */
 struct kc_report {
@@ -34,6 +37,7 @@ struct kc_record {
 	unsigned int checking;			/* set by the engine while an operation runs */
 	unsigned int reports;			/* since the operation began */
 	const struct kc_report *report;		/* the first of them, until the next operation */
+	const struct kc_site *sites[KC_SITES];	/* the first `warnings` are of this operation */
 };
 
 extern struct kc_record kc_record __attribute__((visibility("hidden")));
@@ -46,6 +50,8 @@ unsigned int kc_fail_allocations;
 
 static inline void kc_warned(const struct kc_site *site)
 {
+	if (kc_record.warnings < KC_SITES)
+		kc_record.sites[kc_record.warnings] = site;
 	if (!kc_record.warnings++)
 		kc_record.first = site;
 	kc_record.last = site;
@@ -91,7 +97,7 @@ static inline void kc_say(int ignored, ...)
 
 #define KC_WARN_IF(kind_, macro_, text_, condition_, ...) ({			\
 	static const struct kc_site kc_site_ = {				\
-		kind_, macro_, text_, __FILE__, __LINE__ };			\
+		kind_, macro_, text_, __FILE__, __LINE__, __func__ };		\
 	KC_DECIDE(condition_)							\
 	KC_IF_DUE(__VA_ARGS__)							\
 	__builtin_expect(kc_due_, 0);						\

@@ -12,7 +12,7 @@
 /* exact: an error where the optimiser cannot prove the condition false; a statement */
 #define BUILD_BUG_ON_MSG(condition, message) KC_BUILD_BUG(condition, message, __COUNTER__)
 #define KC_BUILD_BUG(condition, message, number) KC_BUILD_BUG_(condition, message, number)
-#ifdef KC_COVERAGE	/* no optimiser to ask, and no branch of the code's: the plain build has asked */
+#ifdef KC_UNOPTIMISED	/* no optimiser to ask, and no branch of the code's: the plain build has asked */
 #define KC_BUILD_BUG_(condition, message, number) ((void)sizeof((long)(condition)))
 #else
 #define KC_BUILD_BUG_(condition, message, number) do {				\

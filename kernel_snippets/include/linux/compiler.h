@@ -56,7 +56,7 @@
 /* exact: inlining and branch hints as the kernel's */
 #define noinline __attribute__((__noinline__))
 #define noinline_for_stack noinline
-#ifdef KC_COVERAGE	/* one copy of a function's branches, not one a caller */
+#ifdef KC_UNOPTIMISED	/* one copy of a function, not one a caller: less to compile, fewer branches to count */
 #define __always_inline inline
 #else
 #define __always_inline inline __attribute__((__always_inline__))

@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a pass is worth: mutants of the patch, each judged by the checks that judge the patch.
+
+A mutant is killed by a check that passes of the patch and fails of it, or that fails otherwise than of
+the patch. It is equivalent where its object code is the patch's, or where every call within the bounds
+did the same: values, return value, warnings, read-modify-writes. The others have survived.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from extractor.items import Item
+from extractor.mutants import Mutant, mutants
+from extractor.slice import Slice, cut
+from harness import explore, worker
+from harness.build import (
+    Building,
+    CompileError,
+    Flavour,
+    build,
+    cache_folder,
+    contract_library,
+    engine_library,
+)
+from harness.contract import Loaded, load
+from harness.driver import COMPLETE, Driver, Flight, Libraries, Limits
+from harness.errors import HarnessError
+from harness.object_code import same_code
+from harness.render import render_contract
+from harness.render_mutants import render_mutants
+from harness.sanitize import SANITIZED
+from harness.scratch import scratch_folder
+from harness.subjects import Attempt, Subject, entry_names
+from harness.trace import WHY
+
+# Many mutants are compiled and each runs for milliseconds: so nothing is inlined or optimised.
+UNOPTIMISED = ("-O0", "-g0", "-DKC_UNOPTIMISED=1")
+FAST = Flavour("fast", UNOPTIMISED)
+FAST_SANITIZED = replace(SANITIZED, code=(*SANITIZED.code, *UNOPTIMISED))
+BATCH = 40  # mutants of one compilation
+LIMITS = Limits(seconds=20.0)
+WALK = 300_000  # calls, as in a check
+# same: in every call; misuse: in every legal call
+Fate = Literal["killed", "same", "misuse", "differs", "broken"]
+
+ALIVE = ("same", "misuse", "differs")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One mutant: what became of it, by which check, after how many calls."""
+
+    mutant: Mutant
+    fate: Fate
+    by: str = ""
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class Strength:
+    """All mutants of a revision, each in one of the lists; `broken` did not compile and does not count."""
+
+    killed: tuple[Judged, ...]
+    equivalent: tuple[Judged, ...]
+    survived: tuple[Judged, ...]
+    broken: tuple[Judged, ...]
+    items: Mapping[str, Item]
+    bounds: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        """How many mutants there are."""
+        return len(self.killed) + len(self.equivalent) + len(self.survived)
+
+    @property
+    def score(self) -> float:
+        """The share of killed ones among those that are not equivalent, 0 to 1."""
+        real = len(self.killed) + len(self.survived)
+        return len(self.killed) / real if real else 1.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One way to judge mutants: a build, a contract in its bounds, and what is run."""
+
+    name: str
+    loaded: Loaded
+    flavour: Flavour
+    walk: bool = False
+    seed: int = 1
+
+
+def mutate(
+    items: Sequence[Item], loaded: Loaded, config: Mapping[str, bool], jobs: int, seed: int = 1
+) -> Strength:
+    """Every mutant judged: explored; what is left, walked with; what is left, explored under sanitizers."""
+    options = dict(loaded.contract.config) | dict(config)
+    piece = cut(items, entry_names(loaded), options)
+    wide = load(loaded.path, loaded.contract.walk) if loaded.contract.walk else loaded
+    stages = [
+        Stage("explore", loaded, FAST),
+        Stage("walk", wide, FAST, walk=True, seed=seed),
+        Stage("sanitizers", loaded, FAST_SANITIZED),
+    ]
+    with scratch_folder(cache_folder()) as folder:
+        subject = Attempt(loaded, piece, options, folder / "subject").settle()
+        left = [Judged(m, "same") for m in mutants(subject.piece.items)]
+        judged: dict[Mutant, Judged] = {}
+        for stage in stages:
+            work = Work(stage, subject, options, folder, jobs)
+            for verdict in work.judge([j.mutant for j in left]):
+                before = judged.get(verdict.mutant)
+                news = verdict.fate == "killed" or not before
+                judged[verdict.mutant] = verdict if news else before or verdict
+            left = [j for j in judged.values() if j.fate in ALIVE]
+        alike = same_code(subject, loaded, options, [j.mutant for j in left], folder / "assembly")
+    return sorted_out(judged.values(), alike, subject.piece, loaded)
+
+
+def sorted_out(judged: Any, alike: set[Mutant], piece: Slice, loaded: Loaded) -> Strength:
+    """Each mutant in its list, in the patch's order."""
+    order = sorted(judged, key=lambda j: (j.mutant.file, j.mutant.line, j.mutant.column))
+    same_code_text, same_text = "the same object code", "the same behaviour in every call within the bounds"
+    equivalent = [
+        Judged(j.mutant, j.fate, same_code_text if j.mutant in alike else same_text)
+        for j in order
+        if j.mutant in alike or j.fate == "same"
+    ]
+    gone = {j.mutant for j in equivalent}
+    return Strength(
+        tuple(j for j in order if j.fate == "killed"),
+        tuple(equivalent),
+        tuple(j for j in order if j.fate in ALIVE and j.mutant not in gone),
+        tuple(j for j in order if j.fate == "broken"),
+        {item.name: item for item in piece.items},
+        dict(loaded.bounds),
+    )
+
+
+class Work:
+    """One stage: compilations and workers, `jobs` of them beside each other."""
+
+    def __init__(
+        self, stage: Stage, subject: Subject, config: dict[str, bool], folder: Path, jobs: int
+    ) -> None:
+        self.stage, self.subject, self.config, self.jobs = stage, subject, config, jobs
+        self.folder = folder / stage.name
+        self.folder.mkdir()
+        self.engine = engine_library(folder)
+        self.contract = contract_library(render_contract(stage.loaded), folder)
+
+    def judge(self, todo: Sequence[Mutant]) -> Iterator[Judged]:
+        """A verdict for each of `todo`."""
+        size = min(BATCH, -(-len(todo) // self.jobs)) or 1
+        waiting = [list(todo[i : i + size]) for i in range(0, len(todo), size)]
+        compiling: list[Batch] = []
+        running: list[Batch] = []
+        while waiting or compiling or running:
+            while waiting and len(compiling) < self.jobs:
+                compiling.append(Batch(self, len(waiting), waiting.pop(0)))
+            if compiling:
+                batch = compiling.pop(0)
+                yield from batch.compiled()
+                running.append(batch)
+            if len(running) >= self.jobs or not compiling:
+                yield from running.pop(0).finish()
+
+
+class Batch:
+    """Some mutants: compiled together, then run one after the other in a worker."""
+
+    def __init__(self, work: Work, number: int, todo: list[Mutant]) -> None:
+        self.work, self.todo = work, todo
+        self.folder = work.folder / f"{number}"
+        self.folder.mkdir()
+        self.building = self.build()
+
+    def build(self) -> Building | CompileError:
+        """The compilation, under way."""
+        work = self.work
+        rendered = render_mutants(work.stage.loaded, work.subject.piece, work.subject.missing, self.todo)
+        try:
+            return build(rendered, work.config, self.folder, work.stage.flavour)
+        except CompileError as err:
+            return err
+
+    def compiled(self) -> Iterator[Judged]:
+        """Waits for the compiler and begins to run; gives the mutants that it refuses."""
+        while True:
+            try:
+                if isinstance(self.building, CompileError):
+                    raise self.building
+                self.library = self.building.finish().library
+                break
+            except CompileError as err:
+                refused = {
+                    int(n)
+                    for d in err.diagnostics
+                    if d.error
+                    for n in [d.file.rpartition("@")[2]]
+                    if n.isdigit()
+                }
+                if not refused:
+                    raise
+                yield from (Judged(self.todo[n - 1], "broken", str(err)) for n in sorted(refused))
+                self.todo = [m for n, m in enumerate(self.todo, 1) if n not in refused]
+                self.building = self.build()
+        self.dead: set[int] = set()
+        self.start()
+
+    def start(self) -> None:
+        """Begins (again), without the mutants that killed a worker."""
+        stage, contract, engine = self.work.stage, self.work.contract, self.work.engine
+        libraries = Libraries(self.library, contract.finish(), engine.finish())
+        skip, place = self.work.subject.skip, mmap.mmap(-1, mmap.PAGESIZE)
+        numbers = [n for n in range(1, len(self.todo) + 1) if n not in self.dead]
+        self.place = place
+
+        def task() -> object:
+            driver = MutantDriver(libraries, stage.loaded, Flight(), skip)
+            driver.cage()
+            return [list(said) for said in driver.judge_all(stage, numbers, place)]
+
+        self.running = worker.Running(task, worker.Limits(120, 240.0, 3 << 30))
+
+    def finish(self) -> Iterator[Judged]:
+        """The verdicts; a mutant that kills its worker is killed."""
+        while True:
+            outcome = self.running.wait()
+            if outcome.error:
+                raise HarnessError(outcome.error)
+            if outcome.result is not None:
+                break
+            self.dead.add(struct.unpack("i", self.place[:4])[0])
+            if 0 in self.dead:
+                raise HarnessError("the worker died in the patch itself, so its mutants cannot be judged")
+            self.start()
+        verdicts = {number: (fate, by, calls) for number, fate, by, calls in outcome.result}
+        for number, mutant in enumerate(self.todo, 1):
+            yield Judged(mutant, *verdicts.get(number, ("killed", "crash: the worker died", 0)))
+
+
+def refused_mutants(err: CompileError) -> set[int]:
+    """The numbers of the mutants that the compiler's errors are in."""
+    ends = (said.file.rpartition("@")[2] for said in err.diagnostics if said.error)
+    return {int(end) for end in ends if end.isdigit()}
+
+
+class MutantDriver(Driver):
+    """A driver that changes its subject: number 0 is the patch, the others are its mutants."""
+
+    number = 0
+
+    def entry(self) -> Any:
+        return self.subject.kc_mutant(self.number)
+
+    def judge_all(
+        self, stage: Stage, numbers: Sequence[int], place: mmap.mmap
+    ) -> Iterator[tuple[int, Fate, str, int]]:
+        """Number, fate, check and calls of each mutant; `place` tells which is at work."""
+        work = self.walk if stage.walk else self.explore_once
+        place[:4] = struct.pack("i", 0)
+        nothing_known = b"\1" * self.all_slots
+        end = work(stage, nothing_known)
+        if end != COMPLETE:
+            raise HarnessError(
+                "the bounds are too wide for mutants: the patch itself is not explored completely"
+            )
+        usual = self.failures()
+        digests = self.digests()
+        witness = {self.claim_slot(c.id) for c in self.contract.claims if c.kind == "possible"}
+        known = bytes(slot in usual or slot in witness for slot in range(self.all_slots))
+        for number in numbers:
+            self.engine.kc_close(self.run)
+            self.number = number
+            place[:4] = struct.pack("i", number)
+            end = work(stage, known)
+            yield (number, *self.fate(stage, end, usual, known, digests))
+
+    @property
+    def all_slots(self) -> int:
+        """How many checks and claims there are."""
+        return len(self.operations) * len(self.check_names) + len(self.claim_ids)
+
+    def explore_once(self, stage: Stage, known: bytes) -> int:
+        """Explores the mutant at hand."""
+        return self.explore(LIMITS, known)
+
+    def walk(self, stage: Stage, known: bytes) -> int:
+        """Walks with the mutant at hand."""
+        self.open(LIMITS, known)
+        return explore.random_walk(self, stage.seed, WALK)
+
+    def failures(self) -> dict[int, int]:
+        """The slots that failed, and how often."""
+        return {number: int(slot.failed) for number, _, _, slot in self.slots() if slot.failed}
+
+    def digests(self) -> tuple[int, int]:
+        """Of all that legal calls did, and of how misuse warned."""
+        return int(self.engine.kc_digest(self.run, 0)), int(self.engine.kc_digest(self.run, 1))
+
+    def fate(
+        self, stage: Stage, end: int, usual: Mapping[int, int], known: bytes, digests: tuple[int, int]
+    ) -> tuple[Fate, str, int]:
+        """What becomes of the mutant that was just run."""
+        names = {number: f"{op}/{name}" if op else f"claim/{name}" for number, op, name, _ in self.slots()}
+        for number, op, name, slot in self.slots():
+            if slot.failed and not known[number]:
+                return "killed", self.check_id(op, name, int(slot.why)), len(self.first_trace(number) or ())
+        if stage.walk:
+            return "same", "", 0
+        if end != COMPLETE:
+            return "differs", "", 0  # unknown is not killed
+        now = self.failures()
+        for number in usual:
+            if now.get(number, 0) != usual[number]:
+                op, _, name = names[number].rpartition("/")
+                how = "fails in other calls" if number in now else "no longer fails"
+                return "killed", f"{self.check_id('' if op == 'claim' else op, name, 0)} {how}", 0
+        legal, misuse = (a == b for a, b in zip(self.digests(), digests, strict=True))
+        return ("differs" if not legal else "same" if misuse else "misuse"), "", 0
+
+    def check_id(self, op: str, name: str, why: int) -> str:
+        """The id of a check, as `check` reports it."""
+        if not op:
+            return f"claim/{name}"
+        if name == "crash":
+            return "crash/deadlock" if WHY.get(why) == "deadlock" else f"crash/{op}"
+        if name == "sanitizer":
+            return f"sanitizer/{op}"
+        if name == "return" and next(o.by for o in self.operations if o.name == op):
+            return f"misuse/{op}/itself"
+        kind = next(o.kind for o in self.operations if o.name == op)
+        return f"misuse/{op}" if kind == "misuse" else f"conformance/{op}/{name}"
