@@ -72,6 +72,7 @@ class Patch:
     files: tuple[FileDiff, ...]
     sha256: str
     notes: tuple[str, ...]
+    diff: tuple[str, ...] = ()  # the lines that `sha256` is of
 
 
 def is_cover_letter(mail: Mail) -> bool:
@@ -110,6 +111,7 @@ def parse_patch(mail: Mail) -> Patch:
         tuple(files),
         hashlib.sha256("\n".join(reader.diff).encode()).hexdigest(),
         (*reader.notes, *_stat_notes(mail, files, reader.signed)),
+        tuple(reader.diff),
     )
 
 

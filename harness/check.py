@@ -11,7 +11,7 @@ from pathlib import Path
 
 from extractor.items import Item
 from extractor.patch import Patch
-from extractor.slice import Slice, Unresolved, cut, definitions
+from extractor.slice import Slice, Unresolved, cut
 from harness import explore
 from harness.build import (
     PLAIN,
@@ -39,10 +39,12 @@ from harness.explore import Explored
 from harness.judge import Check, Runs, Verdict, judge
 from harness.locate import follow_conformance, place
 from harness.render import render_contract
+from harness.replay import Replayed, Revision, Setting, Stage, replay_all
 from harness.run import Explorer, Job
 from harness.sanitize import SANITIZED
 from harness.scratch import scratch_folder
-from harness.subjects import Attempt, Subject, describe, entry_names, keep_sources
+from harness.subjects import Attempt, Subject, describe, entry_names, keep_sources, misfit
+from harness.trace_file import TraceFile
 
 Poll = Callable[[Flight], None]
 Task = Callable[[Driver], Explored]
@@ -64,6 +66,9 @@ class Request:
     sanitize: bool = True
     coverage: bool = False
     keep: Path | None = None
+    traces: Path | None = None  # where findings are saved, for the report
+    saved: tuple[tuple[str, TraceFile], ...] = ()  # those found there, to be run first
+    damaged: tuple[Replayed, ...] = ()  # files there that are no traces
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ class Result:
     checks: tuple[Check, ...]
     unused: tuple[Item, ...]  # items that the patch adds and no operation reaches
     coverage: PatchCoverage | None = None
+    replays: tuple[Replayed, ...] = ()  # of saved traces
 
     @property
     def patches(self) -> tuple[Patch, ...]:
@@ -103,12 +109,10 @@ def choose_contract(
     reasons: list[str] = []
     for candidate in [name] if name else shipped():
         loaded = load(contract_path(candidate), bounds)
-        defined = definitions(items, dict(loaded.contract.config) | dict(config))
-        missing = [f for f in loaded.contract.requires if f not in defined]
-        if not missing:
+        reason = misfit(loaded, items, config)
+        if not reason:
             return loaded
-        few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        reasons.append(f"{loaded.contract.name} needs {few}, which the patch does not define")
+        reasons.append(reason)
     if not any(item.kind == "function" and item.completeness == "complete" for item in items):
         raise HarnessError("nothing to check: the patch shows no whole C function")
     raise HarnessError("no contract fits this patch: " + "; ".join(reasons))
@@ -120,7 +124,7 @@ def check(request: Request, poll: Poll | None = None) -> Result:
     config = dict(loaded.contract.config) | dict(request.config)
     piece = cut(request.items, entry_names(loaded), config)
     with scratch_folder(cache_folder()) as folder:
-        subject, wide, runs, covered = drive(request, config, piece, folder, poll)
+        subject, wide, runs, covered, replays = drive(request, config, piece, folder, poll)
         if request.keep:
             keep_sources(subject.built, request.keep, loaded, request.patches)
         checks = list(judge(loaded, runs, subject.rendered, config))
@@ -131,7 +135,33 @@ def check(request: Request, poll: Poll | None = None) -> Result:
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, subject.lost)))
     unused = tuple(unused_items(request.items, piece))
     warnings = subject.built.warnings
-    return Result(request, config, wide, piece, subject.lost, warnings, runs, placed, unused, covered)
+    checks = [*placed, *judge_replays(replays, placed)]
+    return Result(
+        request, config, wide, piece, subject.lost, warnings, runs, tuple(checks), unused, covered, replays
+    )
+
+
+def judge_replays(replays: Sequence[Replayed], checks: Sequence[Check]) -> Iterator[Check]:
+    """trace/<name> of each saved trace whose finding no check of this run reports as well."""
+    failing = {check.id for check in checks if check.verdict == "fail"}
+    verdicts: dict[str, Verdict] = {"gone": "pass", "cannot be run": "unknown"}
+    for replayed in replays:
+        verdict = verdicts.get(replayed.verdict, "fail")
+        if verdict == "fail" and replayed.failing and failing.issuperset(replayed.failing):
+            continue
+        how = "; ".join(replayed.how)
+        title = f"the saved trace of {replayed.trace.id} is gone" if replayed.trace else "it is a trace"
+        yield Check(
+            f"trace/{Path(replayed.name).stem}",
+            "trace",
+            verdict,
+            title,
+            trace=replayed.steps if verdict == "fail" else (),
+            judged=1,
+            failed=int(verdict == "fail"),
+            reason=f"cannot be run: {how}" if verdict == "unknown" else "",
+            detail=f"{replayed.verdict}: {how}" if how else replayed.verdict,
+        )
 
 
 def unused_items(items: Sequence[Item], piece: Slice) -> Iterator[Item]:
@@ -192,10 +222,22 @@ class Drive:
 
         return self.begin(built, contract, wide, task)
 
+    def replay_saved(
+        self, known: Sequence[tuple[Loaded, Flavour, Attempt | None, Cached | None]]
+    ) -> tuple[Replayed, ...]:
+        """What became of the saved traces; those with the same setting run on the `known` subjects."""
+        request, stage = self.request, Stage(self.folder, self.engine)
+        revision = Revision(request.patches, request.items)
+        for loaded, flavour, attempt, contract in known:
+            if attempt and contract:
+                stage.know(Setting(revision, loaded, self.config, flavour), attempt, contract)
+        replays = replay_all(request.saved, stage, revision, request.loaded, {})
+        return tuple(sorted((*request.damaged, *replays), key=lambda replayed: replayed.name))
+
 
 def drive(
     request: Request, config: dict[str, bool], piece: Slice, folder: Path, poll: Poll | None
-) -> tuple[Subject, Loaded, Runs, PatchCoverage | None]:
+) -> tuple[Subject, Loaded, Runs, PatchCoverage | None, tuple[Replayed, ...]]:
     """Everything that is compiled and run of one revision."""
     loaded = request.loaded
     wide = load(loaded.path, loaded.contract.walk) if loaded.contract.walk else loaded
@@ -206,6 +248,9 @@ def drive(
     counting = under.attempt(loaded, coverage_flavour()) if request.coverage else None
     under.settle()
     lost = under.subject.lost
+    known = [(loaded, PLAIN, under.plain, under.contract), (wide, PLAIN, walker, wide_contract),
+             (loaded, SANITIZED, sanitized, under.contract)]  # fmt: skip
+    replays = under.replay_saved(known) if request.saved or request.damaged else ()
     exploring = under.explore(under.subject.built)
     walking = under.walk(walker.finish(lost), wide_contract, wide) if walker and wide_contract else None
     watched = under.explore(sanitized.finish(lost)) if sanitized else None
@@ -218,7 +263,7 @@ def drive(
         watched.finish() if watched else None,
     )
     covered = covered_by(counted.finish()[0], folder / "coverage", piece) if counted else None
-    return under.subject, wide, runs, covered
+    return under.subject, wide, runs, covered, replays
 
 
 def covered_by(explored: Explored, folder: Path, piece: Slice) -> PatchCoverage:

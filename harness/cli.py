@@ -24,6 +24,10 @@ if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts fa
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
 
+REPLAY_EPILOG = (
+    """exit status: 0 all are gone, 1 at least one is still there or changed, 2 one cannot be run."""
+)
+
 
 def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
@@ -50,12 +54,20 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--memory", type=count, default=1024, metavar="MB", help="for its states")
     check.add_argument("--no-sanitizers", action="store_true")
     check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
+    check.add_argument("--traces", metavar="DIR", help="run the traces there again, save findings there")
     check.add_argument("--format", choices=("text", "json"), default="text")
     check.add_argument("-o", "--output", metavar="FILE", help="write the report there")
     check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     check.set_defaults(run=run_check)
+    replay = commands.add_parser("replay", help="run saved findings again", epilog=REPLAY_EPILOG)
+    replay.add_argument("trace", nargs="+", metavar="TRACE")
+    replay.add_argument("--patch", nargs="+", metavar="PATCH", help="another revision than the trace's own")
+    replay.add_argument("--contract", metavar="NAME|FILE.py", help="for the traces of the contract it has")
+    replay.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    replay.add_argument("--format", choices=("text", "json"), default="text")
+    replay.set_defaults(run=run_replay)
     return top
 
 
@@ -158,12 +170,16 @@ def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     from harness import check as checking
     from harness.progress import progress
+    from harness.replay import read_folder
     from harness.subjects import describe
+    from harness.traces import save_traces
 
     config, bounds = config_of(options.config), bounds_of(options.bound)
     patches = read_patches(options.patch)
     items = all_items(patches)
     loaded = checking.choose_contract(options.contract, items, bounds, config)
+    traces = traces_folder(options.traces)
+    saved, damaged = read_folder(traces) if traces else ([], [])
     request = checking.Request(
         tuple(patches),
         tuple(items),
@@ -176,15 +192,54 @@ def run_check(options: argparse.Namespace) -> int:
         not options.no_sanitizers,
         options.coverage,
         keep=Path(options.keep) if options.keep else None,
+        traces=traces,
+        saved=tuple(saved),
+        damaged=tuple(damaged),
     )
     with progress() as poll:
         result = checking.check(request, poll)
     for lost in result.unresolved:
         print(describe(lost), file=sys.stderr)
+    if traces:
+        save_traces(result, traces)
     emit(options, result)
     bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
     # What did not compile was not checked, so "all passed" would be untrue.
     return 1 if bad else 2 if result.unresolved else 0
+
+
+def traces_folder(name: str | None) -> Path | None:
+    """The folder of saved traces, made where it is missing."""
+    if name is None:
+        return None
+    folder = Path(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """`kconform replay`."""
+    from harness.build import cache_folder
+    from harness.contract import contract_path, load
+    from harness.replay import Stage, replay_all, revision_of
+    from harness.report_json import replays_json
+    from harness.report_replay import replays_text
+    from harness.scratch import scratch_folder
+    from harness.trace_file import clean, read_trace
+
+    config = config_of(options.config)
+    traces = [(clean(name), read_trace(Path(name))) for name in options.trace]
+    given = load(contract_path(options.contract), {}) if options.contract else None
+    revision = revision_of(read_patches(options.patch)) if options.patch else None
+    with scratch_folder(cache_folder()) as folder:
+        replays = list(replay_all(traces, Stage(folder), revision, given, config))
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    sys.stdout.write(replays_json(replays) if options.format == "json" else replays_text(replays, color))
+    lost = [replayed for replayed in replays if replayed.verdict == "cannot be run"]
+    for replayed in lost:
+        print(f"{replayed.name}: error: cannot be run: {'; '.join(replayed.how)}", file=sys.stderr)
+    bad = any(replayed.verdict in ("still there", "changed") for replayed in replays)
+    return 1 if bad else 2 if lost else 0
 
 
 def limits_of(options: argparse.Namespace) -> Limits:

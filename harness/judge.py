@@ -16,7 +16,7 @@ from harness.render import Rendered
 from harness.trace import Step
 
 Verdict = Literal["pass", "fail", "unknown"]
-Group = Literal["conformance", "misuse", "claim", "crash", "sanitizer"]
+Group = Literal["conformance", "misuse", "claim", "crash", "sanitizer", "trace"]
 
 
 @dataclass(frozen=True)

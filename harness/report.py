@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.check import Result, tool_facts
 from harness.contract import Contract, Loaded
@@ -14,11 +14,12 @@ from harness.explore import ENDS
 from harness.judge import Check, calls_of
 from harness.report_coverage import coverage_listing, coverage_summary
 from harness.subjects import describe
-from harness.trace import Step
+from harness.trace import Step, call_text
 from harness.translate import layout, unpack
 
 WIDTH = 100
-BESIDES = ("conformance", "misuse", "crash", "sanitizer")  # of the groups, all but claims
+VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
+BESIDES = ("conformance", "misuse", "crash", "sanitizer")  # of the groups, all but claims and traces
 
 
 def text_report(result: Result, *, verbose: bool = False, color: bool = False) -> str:
@@ -30,6 +31,7 @@ def text_report(result: Result, *, verbose: bool = False, color: bool = False) -
         lines += wrapped(f"not compiled: {describe(lost)}", "  ")
     for warning in result.warnings:
         lines += wrapped(f"compiler: {warning.file}:{warning.line}: {warning.text}", "  ")
+    lines += list(saved_traces(result))
     lines += list(unknowns(result))
     lines += list(passes(result, verbose))
     if result.coverage:
@@ -104,7 +106,7 @@ def walked_text(result: Result) -> str:
 def merged(result: Result) -> Iterator[list[Check]]:
     """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
     blocks: list[tuple[set[object], list[Check]]] = []
-    order = {"claim": 0, "crash": 1, "sanitizer": 2, "conformance": 3, "misuse": 4}
+    order = {"claim": 0, "crash": 1, "sanitizer": 2, "conformance": 3, "misuse": 4, "trace": 5}
     failing = [c for c in result.checks if c.verdict == "fail"]
     for check in sorted(failing, key=lambda c: order[c.group]):
         keys: set[object] = {check.merge} if check.merge else set()
@@ -125,11 +127,11 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     lines = [paint(f"FINDING {check.id}", "1;31", color) + where, *wrapped(check.title, "  ")]
     if check.quote and check.group == "claim":
         lines += wrapped(f'the patch says: "{check.quote}"', "  ")
-    lines += table(result, check.trace, wide=check.wide)
+    lines += table(contract_of(result, check), check.trace)
     lines += wrapped(explanation(result, check), "  ")
     if text := source_line(result, check):
         lines.append(f"  {check.file}:{check.line}: {text}")
-    if check.failed and check.group != "claim":
+    if check.failed and check.group not in ("claim", "trace"):
         lines += wrapped(spread(check), "  ")
     for said, others in itertools.groupby(block[1:], key=lambda c: also(result, c, check)):
         lines += wrapped(f"also {', '.join(other.id for other in others)}: {said[0]}", "  ")
@@ -188,24 +190,32 @@ def explanation(result: Result, check: Check) -> str:
     return f"broken after {check.failed:,} of {check.judged:,} calls that were judged"
 
 
-def table(result: Result, trace: Sequence[Step], *, wide: bool = False) -> list[str]:
-    """A trace, one line a step, in the contract's own columns."""
+def contract_of(result: Result, check: Check) -> Contract:
+    """The contract in the bounds in which a check's trace was found."""
+    for replayed in result.replays:
+        if check.group == "trace" and replayed.loaded and check.trace is replayed.steps:
+            return replayed.loaded.contract
+    return (result.wide if check.wide else result.loaded).contract
+
+
+def table(contract: Contract, trace: Sequence[Step], was: Sequence[Mapping[str, str]] = ()) -> list[str]:
+    """A trace, one line a step, in the contract's own columns; cells that differ from `was` say so."""
     if not trace or not any(step.observed for step in trace):
-        return [f"    {call_text(step)}  {f'-> {step.why}' if step.why else ''}".rstrip() for step in trace]
-    contract = (result.wide if wide else result.loaded).contract
+        return [
+            f"    {call_text(step.op, step.args)}  {f'-> {step.why}' if step.why else ''}".rstrip()
+            for step in trace
+        ]
     rows = [["", "call", *shown(contract, trace[0])]]
     for number, step in enumerate(trace):
-        cells = list(shown(contract, step).values()) if step.observed else [f"-> {step.why}"]
-        rows.append([str(number), call_text(step), *cells])
+        old = was[number] if number < len(was) else {}
+        cells = [
+            f"{cell} (was {old[name]})" if old.get(name, cell) != cell else cell
+            for name, cell in shown(contract, step).items()
+        ]
+        row = cells if step.observed else [f"-> {step.why}"]
+        rows.append([str(number), call_text(step.op, step.args), *row])
     widths = [max(len(r[i]) for r in rows if i < len(r)) for i in range(len(rows[0]))]
     return ["    " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)).rstrip() for r in rows]
-
-
-def call_text(step: Step) -> str:
-    """A step's call as text."""
-    if not step.op:
-        return "(initial)"
-    return f"{step.op}({', '.join(f'{k}={v}' for k, v in step.args.items())})"
 
 
 def shown(contract: Contract, step: Step) -> dict[str, str]:
@@ -224,11 +234,35 @@ def shown(contract: Contract, step: Step) -> dict[str, str]:
     return cells
 
 
+def saved_traces(result: Result) -> Iterator[str]:
+    """What became of the saved traces."""
+    if not result.replays:
+        return
+    verdicts = [replayed.verdict for replayed in result.replays]
+    counts = [f"{verdicts.count(v)} {v}" for v in dict.fromkeys(VERDICTS) if v in verdicts]
+    yield f"saved traces: {len(verdicts)} replayed: {', '.join(counts)}"
+    for replayed in result.replays:
+        if replayed.verdict != "still there":
+            how = f": {'; '.join(replayed.how)}" if replayed.how else ""
+            yield from wrapped(f"{replayed.verdict}: {replayed.name}{how}", "  ")
+
+
+def again(result: Result) -> Iterator[str]:
+    """How to run the findings again."""
+    if not any(check.verdict == "fail" and check.trace for check in result.checks):
+        return
+    folder = result.request.traces
+    if folder:
+        yield f"run them again: kconform replay {folder}/FILE"
+    else:
+        yield "run them again: kconform check … --traces DIR; kconform replay DIR/FILE"
+
+
 def unknowns(result: Result) -> Iterator[str]:
     """Unknown checks, those of one reason together."""
     reasons: dict[str, list[str]] = {}
     for check in result.checks:
-        if check.verdict == "unknown":
+        if check.verdict == "unknown" and check.group != "trace":
             reasons.setdefault(check.reason, []).append(check.id)
     for reason, ids in reasons.items():
         few = ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")
@@ -244,7 +278,7 @@ def passes(result: Result, verbose: bool) -> Iterator[str]:
             yield from wrapped(f"pass {check.id}: {check.title} ({check.judged:,} calls)", "")
             if check.group == "claim":
                 yield from wrapped(f'"{check.quote}"', "    ")
-                yield from table(result, check.trace, wide=check.wide)
+                yield from table(contract_of(result, check), check.trace)
     else:
         groups = [(g, sum(c.group == g for c in good)) for g in BESIDES]
         yield from wrapped("passed claims: " + (", ".join(claims) or "none"), "")
@@ -271,6 +305,7 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
     yield from wrapped(options, "")
     if result.loaded.contract.legend:
         yield from wrapped(result.loaded.contract.legend, "")
+    yield from again(result)
     hashes = ", ".join(p.sha256[:12] for p in result.patches)
     yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}, "
            f"diff sha256 {hashes}")  # fmt: skip

@@ -12,7 +12,9 @@ from harness.check import Result, tool_facts
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check
+from harness.replay import Replayed
 from harness.report_coverage import coverage_json
+from harness.trace import values_seen
 
 
 def check_json(result: Result) -> str:
@@ -55,6 +57,7 @@ def check_json(result: Result) -> str:
             *result.loaded.contract.not_checked,
             *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
         ],
+        "traces": [replay_json(replayed) for replayed in result.replays],
         "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
         "tool": tool_facts(result.loaded),
     }
@@ -94,6 +97,42 @@ def one(check: Check) -> dict[str, Any]:
         ],
         "where": {"file": check.file, "line": check.line} if check.file else None,
     }
+
+
+def replay_json(replayed: Replayed) -> dict[str, Any]:
+    """What became of one trace."""
+    trace, loaded = replayed.trace, replayed.loaded
+    return {
+        "file": replayed.name,
+        "id": trace.id if trace else "",
+        "title": trace.title if trace else "",
+        "verdict": replayed.verdict,
+        "how": list(replayed.how),
+        "failing": list(replayed.failing),
+        "notes": list(replayed.notes),
+        "contract": trace.contract if trace else "",
+        "bounds": dict(loaded.bounds) if loaded else {},
+        "patch": {
+            "subject": "; ".join(p.subject for p in replayed.revision.patches) if replayed.revision else "",
+            "sha256": ",".join(p.sha256 for p in replayed.revision.patches) if replayed.revision else "",
+            "recorded": ",".join(diff.sha256 for diff in trace.patches) if trace else "",
+        },
+        "trace": [
+            {
+                "op": step.op or "initial",
+                "args": dict(step.args),
+                "observed": values_seen(step),
+                "expected": dict(step.expected),
+                "was": dict(trace.steps[number].observed) if trace else {},
+            }
+            for number, step in enumerate(replayed.steps)
+        ],
+    }
+
+
+def replays_json(replays: Sequence[Replayed]) -> str:
+    """The JSON of `kconform replay`."""
+    return json.dumps({"schema": 1, "replays": [replay_json(r) for r in replays]}, indent=1) + "\n"
 
 
 def items_json(items: Sequence[Item]) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from extractor.items import Item
 from extractor.patch import Patch
-from extractor.slice import Slice, Unresolved
+from extractor.slice import Slice, Unresolved, definitions
 from harness.build import PLAIN, Building, Built, CompileError, Flavour, build
 from harness.contract import Loaded
 from harness.errors import HarnessError
@@ -26,6 +26,16 @@ def entry_names(loaded: Loaded) -> list[str]:
     contract = loaded.contract
     said = [*(op.call for op in contract.operations), contract.init, *contract.observe.values()]
     return list(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", " ".join(said))))
+
+
+def misfit(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> str:
+    """Why a contract does not fit a revision; empty where it does."""
+    defined = definitions(items, dict(loaded.contract.config) | dict(config))
+    missing = [f for f in loaded.contract.requires if f not in defined]
+    if not missing:
+        return ""
+    few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    return f"{loaded.contract.name} needs {few}, which the patch does not define"
 
 
 def describe(lost: Unresolved) -> str:
@@ -60,6 +70,7 @@ class Attempt:
         )  # fmt: skip
         folder.mkdir(exist_ok=True)
         self.building: Building | None = None
+        self.done: dict[tuple[Unresolved, ...], Built] = {}
         rendered = self.render(piece.unresolved)[2]
         with contextlib.suppress(CompileError):  # said when it is finished
             self.building = build(rendered, config, folder, flavour)
@@ -72,9 +83,14 @@ class Attempt:
 
     def finish(self, lost: Sequence[Unresolved]) -> Built:
         """The subject without what is `lost`; CompileError where the compiler refuses more than that."""
-        if self.building and tuple(lost) == self.piece.unresolved:
-            return self.building.finish()
-        return build(self.render(lost)[2], self.config, self.folder, self.flavour).finish()
+        without = tuple(lost)
+        if without not in self.done:
+            begun = None
+            if without == self.piece.unresolved:
+                begun, self.building = self.building, None  # it is finished once
+            begun = begun or build(self.render(lost)[2], self.config, self.folder, self.flavour)
+            self.done[without] = begun.finish()
+        return self.done[without]
 
     def settle(self) -> Subject:
         """The subject without what the compiler refuses, found out in a few rounds."""

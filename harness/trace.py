@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A trace step by step: what the code did, and what the Python model expects of it."""
+"""A trace step by step: what the code did, what the Python model expects of it, which checks that fails."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.contract import Claim, Operation, parameters
+from harness.contract import GOES_ON, Claim, Contract, Operation, parameters
 from harness.driver import Call, Driver, arguments_of
 
 WHY = {1: "signal", 2: "endless loop", 3: "deadlock", 4: "BUG", 5: "bad access"}
+DIED = "its worker died"  # said by the parent, where the call did not even come back to the engine
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,16 @@ def legal(op: Operation, given: Mapping[str, Any]) -> bool:
     return not op.when or bool(apply(op.when, given))
 
 
+def outside(contract: Contract, state: Any) -> bool:
+    """Whether the contract lets no trace go on from `state`."""
+    return bool(contract.within and not apply(contract.within, {"s": state}))
+
+
 def replay(driver: Driver, calls: Sequence[Call], watch: int = -1) -> Iterator[Step]:
     """The steps of a trace from the initial world, each held against the Python model.
 
     `watch` is an observation whose last change in the last step is to be found in the code. The
-    trace ends early where a call does not come back.
+    trace ends early where a call does not come back, and before one that the contract does not allow.
     """
     start = driver.step(None)
     before, ghost = driver.observed(start), driver.contract.ghost()
@@ -55,8 +61,10 @@ def replay(driver: Driver, calls: Sequence[Call], watch: int = -1) -> Iterator[S
                witnessed=witnessed(driver, view))  # fmt: skip
     for number, call in enumerate(calls, 1):
         op = driver.operations[call.op]
-        c_step = driver.step(call, watch if number == len(calls) else -1)
         given = {"g": ghost, "s": before} | dict(arguments_of(op, call))
+        if not legal(op, given) or outside(driver.contract, before):
+            return
+        c_step = driver.step(call, watch if number == len(calls) else -1)
         if op.ghost:
             ghost = apply(op.ghost, given)
         yield one_step(driver, op, call, c_step, given, ghost)
@@ -76,7 +84,8 @@ def one_step(driver: Driver, op: Operation, call: Call, c: Any, given: Mapping[s
         if op.by:
             observed["itself"] = int(c.ret)
     view = dict(given) | {"g": ghost, "t": after, "rmw": int(c.rmw)}
-    judged = not c.why and op.kind == "operation"
+    judged = not c.why and op.kind in GOES_ON
+    claimed = op.name if op.kind == "operation" else ""  # of what a setup leaves, only the state is judged
     return Step(
         op.name,
         arguments_of(op, call),
@@ -89,7 +98,7 @@ def one_step(driver: Driver, op: Operation, call: Call, c: Any, given: Mapping[s
         warning_of(driver, c),
         report_of(driver, c),
         int(c.elsewhere),
-        broken(driver, op.name, view) if judged else (),
+        broken(driver, claimed, view) if judged else (),
         witnessed(driver, view) if judged else (),
     )
 
@@ -145,3 +154,83 @@ def broken(driver: Driver, op: str, view: Mapping[str, Any]) -> tuple[str, ...]:
 def witnessed(driver: Driver, view: Mapping[str, Any]) -> tuple[str, ...]:
     """The "possible" claims that hold there."""
     return tuple(c.id for c in driver.contract.claims if c.kind == "possible" and holds(c, view))
+
+
+# Which checks a step fails: their ids are those of harness/judge.py.
+
+
+def failed_checks(contract: Contract, step: Step) -> tuple[str, ...]:
+    """The ids of all checks that fail at one step: claims first, then crashes, then mismatches."""
+    claims = [f"claim/{claim}" for claim in step.broken]
+    op = next((op for op in contract.operations if op.name == step.op), None)
+    if op is None:
+        return (*claims, *(("crash/observe",) if step.why else ()))
+    return (*claims, *failed_to_come_back(step), *mismatches(op, step))
+
+
+def failed_to_come_back(step: Step) -> Iterator[str]:
+    """crash/… and sanitizer/… that fail at a step."""
+    if step.report is not None:
+        kind = step.report.get("kind")
+        yield f"sanitizer/{step.op}/{kind}" if kind else f"sanitizer/{step.op}"
+    elif step.why == "bad access":
+        yield f"sanitizer/{step.op}/bad access"
+    if step.why == "deadlock":
+        yield "crash/deadlock"
+    elif step.why not in ("", "bad access") and step.report != {}:
+        yield f"crash/{step.op}"
+
+
+def mismatches(op: Operation, step: Step) -> Iterator[str]:
+    """conformance/… or misuse/… that fail at a step of `op`."""
+    if step.why or not step.observed or op.kind == "setup":
+        return
+    misuse = op.kind == "misuse"
+    for name, due in step.expected.items():
+        if name != "warnings" and not misuse and step.observed[name] != due:
+            yield f"conformance/{op.name}/{name}"
+    if bool(step.observed["warnings"]) != bool(step.expected["warnings"]):
+        yield f"misuse/{op.name}" if misuse else f"conformance/{op.name}/warnings"
+    if step.elsewhere >= 0 and not misuse:
+        yield f"conformance/{op.name}/elsewhere"
+
+
+def has_check(contract: Contract, name: str) -> bool:
+    """Whether some step of a trace can fail a check of that id."""
+    group, _, rest = name.partition("/")
+    if group == "claim":
+        return any(claim.id == rest and claim.kind == "always" for claim in contract.claims)
+    if name in ("crash/deadlock", "crash/observe"):
+        return True
+    return any(of_operation(contract, op, group, rest) for op in contract.operations)
+
+
+def of_operation(contract: Contract, op: Operation, group: str, rest: str) -> bool:
+    """Whether `op` has the check `group`/`rest`."""
+    if group == "conformance":
+        names = ["warnings", "elsewhere", *contract.observe, *(["return"] if op.returns else [])]
+        return op.kind in ("operation", "probe") and any(rest == f"{op.name}/{name}" for name in names)
+    if group == "misuse":
+        return op.kind == "misuse" and rest == op.name
+    if group == "crash":
+        return rest == op.name
+    return group == "sanitizer" and (rest == op.name or rest.startswith(f"{op.name}/"))
+
+
+def values_seen(step: Step) -> dict[str, int | str]:
+    """All that a step showed, as it is written to a file."""
+    seen: dict[str, int | str] = dict(step.observed)
+    if step.why:
+        seen["stopped"] = step.why
+    if step.signal:
+        seen["signal"] = step.signal
+    if step.elsewhere >= 0:
+        seen["elsewhere"] = step.elsewhere
+    if step.report:
+        seen["report"] = f"{step.report['kind']}: {step.report['text']}"
+    return seen
+
+
+def call_text(op: str, args: Mapping[str, int]) -> str:
+    """A step's call as text."""
+    return f"{op}({', '.join(f'{k}={v}' for k, v in args.items())})" if op else "(initial)"

@@ -1,0 +1,360 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A trace from a file on a revision: run step by step in a cage, and what became of its finding."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from extractor.errors import ExtractError
+from extractor.extract import extract_items
+from extractor.items import Item
+from extractor.patch import Patch
+from extractor.slice import cut
+from harness import worker
+from harness.build import PLAIN, Cached, Flavour, contract_library, engine_library
+from harness.contract import CONTRACTS, GOES_ON, Contract, Loaded, contract_path, load, shipped
+from harness.driver import Call, Driver, Flight, Libraries, Limits
+from harness.errors import HarnessError
+from harness.explore import decode_steps, unobservable
+from harness.render import render_contract
+from harness.run import MEMORY, bare_steps
+from harness.sanitize import SANITIZED
+from harness.subjects import Attempt, entry_names, misfit
+from harness.trace import DIED, Step, call_text, failed_checks, has_check, replay, values_seen
+from harness.trace_file import Recorded, TraceFile, clean, read_trace
+
+SECONDS = 60  # for one trace, however slow its steps are
+Verdict = Literal["still there", "changed", "gone", "cannot be run"]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """What a trace is run on."""
+
+    patches: tuple[Patch, ...]
+    items: tuple[Item, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from others."""
+        return tuple(patch.sha256 for patch in self.patches)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A revision under one contract, configuration and flavour."""
+
+    revision: Revision
+    loaded: Loaded
+    config: Mapping[str, bool]
+    flavour: Flavour
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What tells it from others."""
+        bounds, config = sorted(self.loaded.bounds.items()), sorted(self.config.items())
+        contract = hash_of(self.loaded)
+        return self.revision.key, contract, tuple(bounds), tuple(config), self.flavour.name
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What became of one trace: the verdict, how it came to it, and the steps as they are now.
+
+    `failing` are the ids of all checks that fail along it; `loaded` is None where it cannot be run.
+    """
+
+    name: str
+    trace: TraceFile | None
+    verdict: Verdict
+    how: tuple[str, ...]
+    steps: tuple[Step, ...] = ()
+    failing: tuple[str, ...] = ()
+    loaded: Loaded | None = None
+    revision: Revision | None = None
+    notes: tuple[str, ...] = ()
+
+
+def hash_of(loaded: Loaded) -> str:
+    """The sha256 of a contract file's text."""
+    return hashlib.sha256(loaded.source.encode()).hexdigest()
+
+
+def ships(path: Path) -> bool:
+    """Whether a contract file is one of kconform's own."""
+    return path.resolve().parent == CONTRACTS
+
+
+def revision_of(patches: Sequence[Patch]) -> Revision:
+    """Patches with their items."""
+    return Revision(tuple(patches), tuple(item for patch in patches for item in extract_items(patch)))
+
+
+# From a trace to what it is run with; HarnessError with the reason where it cannot be run.
+
+
+def contract_of(trace: TraceFile, given: Loaded | None) -> Loaded:
+    """The trace's contract in its bounds: `given` where it has that name, else the one that ships."""
+    path = given.path if given and given.contract.name == trace.contract else None
+    if trace.contract_file and (path is None or ships(path)):
+        raise HarnessError(f"it was made with a contract file of its own, {trace.contract_file} "
+                           f"(contract {trace.contract}); give that with --contract FILE")  # fmt: skip
+    if path is None and trace.contract not in shipped():
+        raise HarnessError(f"no contract {trace.contract} ships with this version")
+    return load(path or contract_path(trace.contract), trace.bounds)
+
+
+def setting_of(
+    trace: TraceFile, revision: Revision, given: Loaded | None, config: Mapping[str, bool]
+) -> Setting:
+    """What a trace is run with on a revision; `config` goes before the trace's own."""
+    loaded = contract_of(trace, given)
+    options = dict(loaded.contract.config) | dict(trace.config) | dict(config)
+    reason = misfit(loaded, revision.items, options)
+    if reason:
+        raise HarnessError(f"no contract fits this patch: {reason}")
+    if not has_check(loaded.contract, trace.id):
+        raise HarnessError(f"contract {loaded.contract.name} has no check {trace.id}")
+    if trace.group == "misuse" and not options.get("CONFIG_DEBUG_VM", True):
+        raise HarnessError("CONFIG_DEBUG_VM=n compiles the warnings away")
+    flavour = SANITIZED if trace.group == "sanitizer" else PLAIN
+    return Setting(revision, loaded, options, flavour)
+
+
+def calls_of(trace: TraceFile, contract: Contract) -> list[Call]:
+    """The trace's calls, each one that the contract could have made."""
+    return [call_of(step, f"step {number}", contract, number == trace.last)
+            for number, step in enumerate(trace.steps[1:], 1)]  # fmt: skip
+
+
+def call_of(step: Recorded, where: str, contract: Contract, last: bool) -> Call:
+    """One step's call: a number from outside of its domain is never handed to the code."""
+    number = next((n for n, op in enumerate(contract.operations) if op.name == step.op), None)
+    if number is None:
+        raise HarnessError(f"{where}: the contract has no operation {step.op}")
+    op = contract.operations[number]
+    if set(step.args) != set(op.args):
+        raise HarnessError(f"{where}: {step.op} takes {', '.join(op.args) or 'no arguments'}, "
+                           f"not {', '.join(step.args) or 'none'}")  # fmt: skip
+    for name, value in step.args.items():
+        if value not in op.domain(name, wide=False) and value not in op.domain(name, wide=True):
+            raise HarnessError(f"{where}: {name}={value} is not an argument of {step.op} in these bounds")
+    if op.kind not in GOES_ON and not last:
+        raise HarnessError(f"{where}: {step.op} is a {op.kind}, after which no trace goes on")
+    return Call(number, tuple(step.args[name] for name in op.args))
+
+
+# Compiling and running.
+
+
+class Stage:
+    """Compiled subjects by setting; each is compiled once."""
+
+    def __init__(self, folder: Path, engine: Cached | None = None) -> None:
+        self.folder = folder
+        self.engine = engine or engine_library(folder)
+        self.known: dict[object, tuple[Attempt, Cached]] = {}
+
+    def know(self, setting: Setting, attempt: Attempt, contract: Cached) -> None:
+        """A subject that somebody else compiles."""
+        self.known[setting.key] = attempt, contract
+
+    def ready(self, setting: Setting) -> tuple[Attempt, Cached]:
+        """The subject of a setting, under way."""
+        if setting.key not in self.known:
+            loaded, options = setting.loaded, dict(setting.config)
+            contract = contract_library(render_contract(loaded), self.folder)
+            piece = cut(setting.revision.items, entry_names(loaded), options)
+            folder = self.folder / f"replay-{len(self.known)}"
+            self.known[setting.key] = Attempt(loaded, piece, options, folder, setting.flavour), contract
+        return self.known[setting.key]
+
+    def play(self, setting: Setting, calls: Sequence[Call]) -> tuple[Step, ...]:
+        """The steps of a trace on the code as it is: fewer where it stops, or may not go on."""
+        attempt, contract = self.ready(setting)
+        subject = attempt.settle()
+        for number, call in enumerate(calls, 1):
+            name = setting.loaded.contract.operations[call.op].name
+            if name in subject.skip:
+                reason = subject.rendered.unavailable[name]
+                raise HarnessError(f"step {number}: {name} cannot be called: {reason}")
+        libraries = Libraries(subject.built.library, contract.finish(), self.engine.finish())
+        return play(libraries, setting, calls, subject.skip)
+
+
+def play(
+    libraries: Libraries, setting: Setting, calls: Sequence[Call], skip: frozenset[str]
+) -> tuple[Step, ...]:
+    """The steps of a trace in a worker of its own."""
+    flight, loaded = Flight(), setting.loaded
+
+    def task() -> object:
+        driver = Driver(libraries, loaded, flight, skip)
+        driver.cage()
+        driver.open(Limits(seconds=SECONDS))
+        if blind := unobservable(driver):
+            return [asdict(blind)]
+        steps = []
+        for step in replay(driver, calls):
+            steps.append(asdict(step))
+            flight.pointer.length = len(steps)  # the step that is next
+        return steps
+
+    outcome = worker.run(task, worker.Limits(SECONDS, SECONDS * 1.5, MEMORY * 2))
+    if outcome.error:
+        raise HarnessError(outcome.error)
+    if outcome.result is not None:
+        return decode_steps(outcome.result)
+    return died_at(int(flight.pointer.length), setting, calls, outcome.killed_by)
+
+
+def died_at(number: int, setting: Setting, calls: Sequence[Call], signal: int) -> tuple[Step, ...]:
+    """The steps up to the one that took its worker with it; nothing of them is known but the calls."""
+    steps = [Step("", {}, {}, {}), *bare_steps(setting.loaded, calls[:number])]
+    report: Mapping[str, str] | None = {} if setting.flavour is SANITIZED else None
+    steps[-1] = replace(steps[-1], why=DIED, signal=signal, report=report)
+    return tuple(steps)
+
+
+def replay_all(
+    traces: Sequence[tuple[str, TraceFile]],
+    stage: Stage,
+    revision: Revision | None,
+    given: Loaded | None,
+    config: Mapping[str, bool],
+) -> Iterator[Replayed]:
+    """What became of each trace on `revision`, else on its own patches."""
+    for name, trace in traces:
+        try:
+            yield replay_one(name, trace, stage, revision or own_revision(trace), given, config)
+        except (HarnessError, ExtractError) as err:
+            yield Replayed(name, trace, "cannot be run", (str(err).replace("\n", " "),))
+
+
+def read_folder(folder: Path) -> tuple[list[tuple[str, TraceFile]], list[Replayed]]:
+    """The traces in a folder by file name, and the files there that are none."""
+    saved: list[tuple[str, TraceFile]] = []
+    damaged: list[Replayed] = []
+    for path in sorted(folder.glob("*.json")):
+        name = clean(path.name)
+        try:
+            saved.append((name, read_trace(path)))
+        except HarnessError as err:
+            reason = str(err).partition(": error: ")[2]
+            damaged.append(Replayed(name, None, "cannot be run", (reason,)))
+    return saved, damaged
+
+
+def own_revision(trace: TraceFile) -> Revision:
+    """The revision that a trace was recorded on."""
+    return revision_of([diff.patch("its diff") for diff in trace.patches])
+
+
+def replay_one(
+    name: str,
+    trace: TraceFile,
+    stage: Stage,
+    revision: Revision,
+    given: Loaded | None,
+    config: Mapping[str, bool],
+) -> Replayed:
+    """What became of one trace; HarnessError where it cannot be run."""
+    setting = setting_of(trace, revision, given, config)
+    contract = setting.loaded.contract
+    steps = stage.play(setting, calls_of(trace, contract))
+    failing = [failed_checks(contract, step) for step in steps]
+    verdict, how = judged(trace, steps, failing, contract)
+    said = tuple(dict.fromkeys(check for checks in failing for check in checks))
+    notes = tuple(notes_on(trace, setting, verdict == "gone"))
+    return Replayed(name, trace, verdict, how, steps, said, setting.loaded, revision, notes)
+
+
+def notes_on(trace: TraceFile, setting: Setting, gone: bool) -> Iterator[str]:
+    """What is not as it was when the trace was recorded."""
+    if hash_of(setting.loaded) != trace.contract_sha256:
+        yield f"contract {trace.contract} is not the same text as when the trace was recorded"
+    changed = [f"{name}={'y' if value else 'n'}" for name, value in sorted(setting.config.items())
+               if trace.config.get(name) != value]  # fmt: skip
+    if changed:
+        yield f"configured otherwise than when the trace was recorded: {', '.join(changed)}"
+    if gone and trace.steps[-1].observed.get("stopped") == DIED:
+        yield "recorded when a worker died after many calls; here the trace ran alone, and came back"
+
+
+# The verdict.
+
+
+def judged(
+    trace: TraceFile, steps: Sequence[Step], failing: Sequence[tuple[str, ...]], contract: Contract
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Still there, changed or gone, and how."""
+    own = aliases(trace)
+    at = next((number for number, checks in enumerate(failing) if own & set(checks)), None)
+    if at == trace.last:
+        differ = differences(trace, steps[at], contract)
+        return ("changed", differ) if differ else ("still there", ())
+    if at is not None:
+        call = call_text(steps[at].op, steps[at].args)
+        return "changed", (f"fails already at step {at}, {call}; it was step {trace.last}",)
+    others = [*ended_early(trace, steps), *other_failures(trace, steps, failing)]
+    return ("changed", (f"{trace.id} does not fail", *others)) if others else ("gone", ())
+
+
+def aliases(trace: TraceFile) -> set[str]:
+    """The ids under which a trace's check may show at a step, where only the first report is known."""
+    fails = trace.steps[-1].fails
+    if trace.group != "sanitizer" or trace.id in fails:
+        return {trace.id}
+    return {trace.id, *(check for check in fails if check.startswith("sanitizer/"))}
+
+
+def ended_early(trace: TraceFile, steps: Sequence[Step]) -> Iterator[str]:
+    """Why a trace did not run to its end, where the contract no longer lets it."""
+    number = len(steps)
+    if number <= trace.last and not steps[-1].why:
+        step = trace.steps[number]
+        yield f"step {number}, {call_text(step.op, step.args)}, is no longer legal under the contract"
+
+
+def other_failures(
+    trace: TraceFile, steps: Sequence[Step], failing: Sequence[tuple[str, ...]]
+) -> Iterator[str]:
+    """Other checks that fail along a trace, but for those that did on its way when it was recorded.
+
+    Those have traces of their own. At the last step they are another sight of the same defect.
+    """
+    for number, checks in enumerate(failing):
+        known = trace.steps[number].fails
+        for check in checks:
+            if check in known and number == trace.last:
+                yield f"{check} fails at step {number}, as it did"
+            elif check not in known:
+                yield f"{check} fails at step {number}, {call_text(steps[number].op, steps[number].args)}"
+
+
+def differences(trace: TraceFile, now: Step, contract: Contract) -> tuple[str, ...]:
+    """What is seen or expected otherwise at the step that fails."""
+    was = trace.steps[-1]
+    aside = set() if counts(trace, contract) else {"rmw"}
+    if was.observed.get("stopped") == DIED:
+        aside.add("signal")  # it is not known which it was
+    found = changes(was.observed, values_seen(now), aside, "")
+    return (*found, *changes(was.expected, now.expected, aside, "expected "))
+
+
+def counts(trace: TraceFile, contract: Contract) -> bool:
+    """Whether the check is about how an operation worked, not what it left."""
+    return any(claim.counts for claim in contract.claims if trace.id == f"claim/{claim.id}")
+
+
+def changes(
+    was: Mapping[str, int | str], now: Mapping[str, int | str], aside: set[str], what: str
+) -> Iterator[str]:
+    """Each value that is another one, but for those `aside`."""
+    for name in dict.fromkeys((*was, *now)):
+        if name not in aside and was.get(name) != now.get(name):
+            yield f"{what}{name}: was {was.get(name, 'none')}, now {now.get(name, 'none')}"

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The findings of a check as trace files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from harness.check import Result, tool_facts
+from harness.contract import Contract
+from harness.judge import Check
+from harness.replay import hash_of, ships
+from harness.trace import DIED, Step, failed_checks, values_seen
+from harness.trace_file import Diff, Recorded, TraceFile, trace_text, write_new
+
+
+def save_traces(result: Result, folder: Path) -> list[str]:
+    """Writes each finding's trace that `folder` does not have yet; the names of all of them."""
+    traces = [trace_of(result, check) for check in result.checks if has_trace(check)]
+    for trace in traces:
+        write_new(folder, trace.name, trace_text(trace))
+    return [trace.name for trace in traces]
+
+
+def has_trace(check: Check) -> bool:
+    """Whether it is a finding of this run's own that can be run again."""
+    return check.verdict == "fail" and check.group != "trace" and bool(check.trace)
+
+
+def trace_of(result: Result, check: Check) -> TraceFile:
+    """A finding as a trace; one of a random walk was judged in the walk's bounds."""
+    loaded = result.wide if check.wide else result.loaded
+    return TraceFile(
+        check.id,
+        check.title,
+        check.quote,
+        check.detail,
+        (check.file, check.line) if check.file else None,
+        loaded.contract.name,
+        "" if ships(loaded.path) else loaded.path.name,
+        hash_of(loaded),
+        loaded.bounds,
+        result.config,
+        result.request.seed if check.wide else None,
+        tuple(recorded(check, loaded.contract)),
+        tuple(Diff(p.subject, Path(p.source).name, p.sha256, p.diff) for p in result.patches),
+        {key: value for key, value in tool_facts(loaded).items() if key != "contract"},
+    )
+
+
+def recorded(check: Check, contract: Contract) -> Iterator[Recorded]:
+    """The steps of a finding; of a worker's death only the calls are known."""
+    if check.trace[0].op:
+        yield Recorded("", {}, {}, {}, ())
+    *before, last = check.trace
+    died = check.group in ("crash", "sanitizer") and not last.observed and not last.why
+    for step in (*before, replace(last, why=DIED) if died else last):
+        yield Recorded(step.op, step.args, values_seen(step), step.expected, fails(step, contract, check))
+
+
+def fails(step: Step, contract: Contract, check: Check) -> tuple[str, ...]:
+    """The checks that fail at a step; of a worker's death only the calls are known."""
+    if step.why == DIED:
+        return (check.id,)
+    return failed_checks(contract, step) if step.observed or step.why else ()
