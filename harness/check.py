@@ -33,11 +33,12 @@ from harness.coverage import (
     measure,
     read_coverage,
 )
-from harness.driver import Driver, Flight, Libraries, Limits
+from harness.driver import COMPLETE, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.explore import Explored
 from harness.judge import Check, Runs, Verdict, judge
 from harness.locate import follow_conformance, place
+from harness.mutate import Strength
 from harness.render import render_contract
 from harness.replay import Replayed, Revision, Setting, Stage, replay_all
 from harness.run import Explorer, Job
@@ -86,6 +87,13 @@ class Result:
     unused: tuple[Item, ...]  # items that the patch adds and no operation reaches
     coverage: PatchCoverage | None = None
     replays: tuple[Replayed, ...] = ()  # of saved traces
+    strength: Strength | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was compiled, and explored to its bounds."""
+        runs = [self.runs.explored, *([self.runs.watched[0]] if self.runs.watched else [])]
+        return not self.unresolved and all(run.end == COMPLETE for run in runs)
 
     @property
     def patches(self) -> tuple[Patch, ...]:

@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,9 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
+    from harness.contract import Loaded
     from harness.driver import Limits
+    from harness.mutate import Strength
 
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
@@ -54,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--memory", type=count, default=1024, metavar="MB", help="for its states")
     check.add_argument("--no-sanitizers", action="store_true")
     check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
+    check.add_argument("--strength", action="store_true", help="the share of mutants that the checks kill")
     check.add_argument("--traces", metavar="DIR", help="run the traces there again, save findings there")
     check.add_argument("--format", choices=("text", "json"), default="text")
     check.add_argument("-o", "--output", metavar="FILE", help="write the report there")
@@ -61,6 +65,18 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     check.set_defaults(run=run_check)
+    mutate = commands.add_parser("mutate", help="what the checks are worth: do they catch planted defects")
+    mutate.add_argument("patch", nargs="+", metavar="PATCH")
+    mutate.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
+    mutate.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    mutate.add_argument("--bound", action="append", default=[], metavar="NAME=N")
+    mutate.add_argument("--seed", type=count, default=1, metavar="N", help="of the walks")
+    mutate.add_argument(
+        "--jobs", type=jobs, default=processors(), metavar="N", help="default: one a processor"
+    )
+    mutate.add_argument("--format", choices=("text", "json"), default="text")
+    mutate.add_argument("-o", "--output", metavar="FILE", help="write the report there")
+    mutate.set_defaults(run=run_mutate)
     replay = commands.add_parser("replay", help="run saved findings again", epilog=REPLAY_EPILOG)
     replay.add_argument("trace", nargs="+", metavar="TRACE")
     replay.add_argument("--patch", nargs="+", metavar="PATCH", help="another revision than the trace's own")
@@ -76,6 +92,18 @@ def count(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text} is not a number")
     return int(text)
+
+
+def jobs(text: str) -> int:
+    """A number of processes, for argparse."""
+    if not 1 <= count(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 64")
+    return int(text)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return min(len(os.sched_getaffinity(0)), 64)
 
 
 def amount(text: str) -> float:
@@ -198,14 +226,40 @@ def run_check(options: argparse.Namespace) -> int:
     )
     with progress() as poll:
         result = checking.check(request, poll)
+    if options.strength:
+        result = replace(result, strength=strength_of(items, loaded, config, processors(), options.seed))
     for lost in result.unresolved:
         print(describe(lost), file=sys.stderr)
     if traces:
         save_traces(result, traces)
     emit(options, result)
     bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
-    # What did not compile was not checked, so "all passed" would be untrue.
-    return 1 if bad else 2 if result.unresolved else 0
+    # What did not compile or was not reached was not checked: "all passed" would be untrue.
+    return 1 if bad else 0 if result.whole else 2
+
+
+def strength_of(
+    items: Sequence[Item], loaded: Loaded, config: dict[str, bool], jobs: int, seed: int
+) -> Strength:
+    """What the contract's checks are worth for this revision."""
+    from harness.mutate import mutate
+
+    return mutate(items, loaded, config, jobs, seed)
+
+
+def run_mutate(options: argparse.Namespace) -> int:
+    """`kconform mutate`."""
+    from harness.check import choose_contract
+    from harness.report_mutate import strength_json, strength_text
+
+    config = config_of(options.config)
+    patches = read_patches(options.patch)
+    items = all_items(patches)
+    loaded = choose_contract(options.contract, items, bounds_of(options.bound), config)
+    strength = strength_of(items, loaded, config, options.jobs, options.seed)
+    what = "; ".join(patch.subject or patch.source for patch in patches)
+    write(options, strength_json(strength) if options.format == "json" else strength_text(strength, what))
+    return 1 if strength.survived else 0
 
 
 def traces_folder(name: str | None) -> Path | None:
@@ -259,6 +313,11 @@ def emit(options: argparse.Namespace, result: Result) -> None:
         text = check_json(result)
     else:
         text = text_report(result, verbose=options.verbose, color=color)
+    write(options, text)
+
+
+def write(options: argparse.Namespace, text: str) -> None:
+    """A report to its file, or to standard output."""
     if options.output:
         Path(options.output).write_text(text)
     else:

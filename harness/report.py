@@ -13,6 +13,7 @@ from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check, calls_of
 from harness.report_coverage import coverage_listing, coverage_summary
+from harness.report_mutate import strength_line, where
 from harness.subjects import describe
 from harness.trace import Step, call_text
 from harness.translate import layout, unpack
@@ -34,6 +35,9 @@ def text_report(result: Result, *, verbose: bool = False, color: bool = False) -
     lines += list(saved_traces(result))
     lines += list(unknowns(result))
     lines += list(passes(result, verbose))
+    if result.strength:
+        lines += wrapped(strength_line(result.strength), "")
+        lines += [f"  survived: {where(j)} {j.mutant.operator}" for j in result.strength.survived]
     if result.coverage:
         lines += coverage_summary(result.coverage).splitlines()
     lines += list(not_checked(result, verbose))
@@ -57,7 +61,7 @@ def head(result: Result, color: bool) -> list[str]:
     """The first three lines: the verdict, of what, within which bounds."""
     failed, unknown, passed = result.count("fail"), result.count("unknown"), result.count("pass")
     word = paint("FAIL", "1;31", color) if failed else paint("PASS", "1;32", color)
-    if not failed and (result.unresolved or (unknown and not passed)):
+    if not failed and (not result.whole or (unknown and not passed)):
         word = paint("UNKNOWN", "1;33", color)
     defects = len(list(merged(result)))
     counts = [f"{failed} of {len(result.checks)} checks failed"] if failed else []

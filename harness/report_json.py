@@ -14,6 +14,7 @@ from harness.explore import ENDS
 from harness.judge import Check
 from harness.replay import Replayed
 from harness.report_coverage import coverage_json
+from harness.report_mutate import strength_data
 from harness.trace import values_seen
 
 
@@ -52,6 +53,7 @@ def check_json(result: Result) -> str:
         "walk": walk_json(result),
         "sanitizers": {"transitions": watched[0].transitions} if watched else None,
         "coverage": coverage_json(result.coverage) if result.coverage else None,
+        "strength": strength_data(result.strength) if result.strength else None,
         "checks": [one(check) for check in result.checks],
         "not_checked": [
             *result.loaded.contract.not_checked,

@@ -187,8 +187,8 @@ def mismatches(op: Operation, step: Step) -> Iterator[str]:
         return
     misuse = op.kind == "misuse"
     for name, due in step.expected.items():
-        if name != "warnings" and not misuse and step.observed[name] != due:
-            yield f"conformance/{op.name}/{name}"
+        if name != "warnings" and step.observed[name] != due:
+            yield f"{'misuse' if misuse else 'conformance'}/{op.name}/{name}"
     if bool(step.observed["warnings"]) != bool(step.expected["warnings"]):
         yield f"misuse/{op.name}" if misuse else f"conformance/{op.name}/warnings"
     if step.elsewhere >= 0 and not misuse:
@@ -211,7 +211,7 @@ def of_operation(contract: Contract, op: Operation, group: str, rest: str) -> bo
         names = ["warnings", "elsewhere", *contract.observe, *(["return"] if op.returns else [])]
         return op.kind in ("operation", "probe") and any(rest == f"{op.name}/{name}" for name in names)
     if group == "misuse":
-        return op.kind == "misuse" and rest == op.name
+        return op.kind == "misuse" and rest in (op.name, *([f"{op.name}/itself"] if op.by else []))
     if group == "crash":
         return rest == op.name
     return group == "sanitizer" and (rest == op.name or rest.startswith(f"{op.name}/"))
