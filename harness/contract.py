@@ -180,6 +180,14 @@ class Contract:
     show: Callable[[Any], Mapping[str, str]] | None = None  # State -> columns of a trace
     not_checked: tuple[str, ...] = ()
 
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """What its checks say nothing about: its own words, and operations without a model."""
+        bare = [op.name for op in self.operations if op.kind in ("operation", "probe") and not op.model]
+        few = ", ".join(bare[:6]) + (f" and {len(bare) - 6} more" if len(bare) > 6 else "")
+        alone = f"what {few} leave: the contract has no model of them, so ghost and claims judge alone"
+        return (*([alone] if bare else []), *self.not_checked)
+
 
 @dataclass(frozen=True)
 class Loaded:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import itertools
 import mmap
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +19,9 @@ from harness.contract import EXTRA, Loaded, Operation
 from harness.errors import HarnessError
 from harness.translate import layout, unpack
 
+PACKED_CALL = struct.Struct("@i4x4q")  # struct kc_call
 MOST_CALLS = 4096  # of a trace; KC_MAX_PATH
+WHY = {1: "signal", 2: "endless loop", 3: "deadlock", 4: "BUG", 5: "bad access"}
 COMPLETE, STATES_LIMIT, TIME_LIMIT, NO_MEMORY, STOPPED, STRAYED = range(6)
 CAREFUL_STATES = 4096  # in which each call is looked at for what it changed that is not its own
 
@@ -29,6 +32,11 @@ class Call:
 
     op: int
     args: tuple[int, ...]
+
+    @cached_property
+    def packed(self) -> bytes:
+        """As a struct kc_call."""
+        return PACKED_CALL.pack(self.op, *(*self.args, 0, 0, 0, 0)[:4])
 
 
 class Counters(Protocol):
@@ -138,12 +146,8 @@ class Driver:
 
     def c_array(self, calls: Sequence[Call]) -> Any:
         """`calls` as a C array."""
-        made = self.ffi.new("struct kc_call[]", max(len(calls), 1))
-        for c_call, call in zip(made, calls, strict=False):
-            c_call.op = call.op
-            for i, arg in enumerate(call.args):
-                c_call.args[i] = arg
-        return made
+        data = b"".join([call.packed for call in calls]) or bytes(PACKED_CALL.size)
+        return self.ffi.from_buffer("struct kc_call[]", data)
 
     def entry(self) -> Any:
         """The subject that is driven."""
@@ -247,6 +251,10 @@ class Driver:
         calls = self.ffi.new("struct kc_call[]", MOST_CALLS)
         length = self.engine.kc_trace(self.run, slot, calls)
         return None if length < 0 else [call_from(calls[i], self.loaded) for i in range(length)]
+
+    def why(self, slot: int) -> str:
+        """Why the call of a crash did not come back; empty of other checks."""
+        return WHY.get(int(self.engine.kc_checks(self.run)[slot].why), "")
 
     def fails_after(self, calls: Sequence[Call], slot: int) -> int:
         """How many of `calls`, from the initial world, it takes to fail `slot`; 0: they do not."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from harness import audit, shrink
 from harness.contract import GOES_ON, Operation
-from harness.driver import COMPLETE, Call, Driver, Limits, call_from
+from harness.driver import COMPLETE, WHY, Call, Driver, Limits, call_from
 from harness.errors import HarnessError
-from harness.trace import WHY, Step, replay
+from harness.trace import Step, replay
 
 # Without symmetry up to so many states; beyond, members are taken to be alike (--symmetry auto).
 FEW_STATES = 200_000
@@ -125,12 +125,31 @@ def slot_result(driver: Driver, number: int, op: str, name: str, c_slot: Any) ->
     """One check's result, its first failure replayed."""
     if not c_slot.failed:
         return Slot(int(c_slot.compared), 0)
-    symmetric = bool(driver.engine.kc_symmetric(driver.run))
     calls = driver.first_trace(number)
-    if symmetric and (calls is None or (calls and not driver.fails_after(calls, number))):
-        raise NotAlikeError
+    if driver.engine.kc_symmetric(driver.run) and calls != []:
+        if calls is None or not driver.fails_after(calls, number):
+            raise NotAlikeError
+        plain = in_order(driver, calls)
+        calls = plain if driver.fails_after(plain, number) == len(plain) else calls
     steps = tuple(replay(driver, calls or (), watch_of(driver, op, name)))
     return Slot(int(c_slot.compared), int(c_slot.failed), steps, tuple(common(driver, c_slot)))
+
+
+def in_order(driver: Driver, calls: Sequence[Call]) -> list[Call]:
+    """A trace with its members named in the order in which they appear."""
+    symmetry = driver.contract.symmetry
+    names: dict[int, int] = {}
+    renamed: list[Call] = []
+    for call in calls:
+        op = driver.operations[call.op]
+        args = tuple(
+            names.setdefault(value, len(names))
+            if symmetry and name in symmetry.arguments and value < len(symmetry.values)
+            else value
+            for name, value in zip(op.args, call.args, strict=True)
+        )
+        renamed.append(Call(call.op, args))
+    return renamed
 
 
 def watch_of(driver: Driver, op: str, name: str) -> int:
@@ -156,8 +175,10 @@ def walk(driver: Driver, seed: int, steps: int, seconds: float) -> Explored:
     if unobservable(driver):
         return Explored(COMPLETE, 0, 0, {}, {})
     end = random_walk(driver, seed, steps)
+    made = int(driver.engine.kc_transitions(driver.run))
     last = [call_from(driver.flight.pointer.path[i], driver.loaded)
             for i in range(driver.flight.pointer.length)]  # fmt: skip
+    walk_on(driver, seed)
     checks: dict[tuple[str, str], Slot] = {}
     claims: dict[str, Slot] = {}
     for number, op, name, c_slot in driver.slots():
@@ -167,17 +188,31 @@ def walk(driver: Driver, seed: int, steps: int, seconds: float) -> Explored:
         else:
             claims[name] = found
     errors = tuple(audit.audit_trace(driver, last))
-    made = int(driver.engine.kc_transitions(driver.run))
     return Explored(end, int(driver.engine.kc_states(driver.run)), made, checks, claims, errors=errors)
 
 
 LENGTH = 512  # calls of a walk's trace
+FURTHER, FURTHER_LENGTH = 40_000, 12  # calls made behind each divergence, and how many at a time
 
 
-def random_walk(driver: Driver, seed: int, steps: int) -> int:
-    """Walks in a run that is open; how that ended."""
+def walk_on(driver: Driver, seed: int) -> None:
+    """Goes on behind each divergence that was found, where what it leads to is near.
+
+    Which claims a divergence breaks must not hang on how far one walk happened to come.
+    """
+    for number, op, name, c_slot in list(driver.slots()):
+        if c_slot.failed and op and name in driver.state.offsets:
+            calls = minimal_trace(driver, number)
+            if driver.fails_after(calls, number) == len(calls):
+                random_walk(driver, seed, FURTHER, calls)
+
+
+def random_walk(driver: Driver, seed: int, steps: int, prefix: Sequence[Call] = ()) -> int:
+    """Walks in a run that is open, each trace behind `prefix`; how that ended."""
     draws, count, kept = draws_of(driver)
-    end = int(driver.engine.kc_walk(driver.run, draws, count, seed, steps, LENGTH))
+    length = min(len(prefix) + FURTHER_LENGTH, LENGTH) if prefix else LENGTH
+    end = int(driver.engine.kc_walk(driver.run, draws, count, seed, steps, length,
+                                    driver.c_array(prefix), len(prefix)))  # fmt: skip
     del kept
     return end
 
@@ -206,14 +241,24 @@ def shrunk(driver: Driver, number: int, op: str, name: str, c_slot: Any) -> Slot
     possible = not op and next(c for c in driver.contract.claims if c.id == name).kind == "possible"
     if not c_slot.failed or possible:
         return Slot(int(c_slot.compared), int(c_slot.failed))
-    calls = driver.first_trace(number) or []
-    small = shrink.minimal(
-        calls,
-        lambda tried: driver.fails_after(tried, number),
-        lambda trace: simpler(driver.operations, trace),
-    )
+    small = minimal_trace(driver, number)
     return Slot(int(c_slot.compared), int(c_slot.failed),
                 tuple(replay(driver, small, watch_of(driver, op, name))))  # fmt: skip
+
+
+def minimal_trace(driver: Driver, number: int) -> list[Call]:
+    """A shortest form of the trace that first failed a slot."""
+    slow = driver.why(number) == "endless loop"
+    return shrink.minimal(
+        driver.first_trace(number) or [],
+        lambda tried: driver.fails_after(tried, number),
+        lambda trace: simpler(driver.operations, trace),
+        SLOW_TRIES if slow else MOST_TRIES,
+    )
+
+
+# Of traces while one is made minimal; each try of an endless loop takes its whole time slice.
+MOST_TRIES, SLOW_TRIES = 20_000, 6
 
 
 def simpler(operations: Sequence[Operation], trace: Sequence[Call]) -> Iterator[list[Call]]:

@@ -212,11 +212,12 @@ def judge_crashes(
             how = signal_name(last.signal) if last.why == "signal" else last.why
             made = replace(made, detail=f"it did not come back: {how}", merge=f"crash/{how}")
         yield made
-    shortest = min(stuck, key=lambda s: len(s.trace), default=Slot(explored.transitions, 0))
+    calls = sum(explored.checks[op.name, "crash"].compared for op in loaded.contract.operations)
+    shortest = min(stuck, key=lambda s: len(s.trace), default=Slot(calls, 0))
     verdict, why = settle(shortest, explored, "")
     made = _check("crash/deadlock", "crash", verdict, "no lock is left held for ever", shortest, why)
     detail = "it waits for a lock that nobody will release" if stuck else ""
-    yield replace(made, detail=detail, failed=sum(s.failed for s in stuck), judged=explored.transitions)
+    yield replace(made, detail=detail, failed=sum(s.failed for s in stuck), judged=calls)
 
 
 def judge_sanitizers(

@@ -29,7 +29,7 @@ from harness.build import (
     engine_library,
 )
 from harness.contract import Loaded, load
-from harness.driver import COMPLETE, Driver, Flight, Libraries, Limits
+from harness.driver import COMPLETE, WHY, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.object_code import same_code
 from harness.render import render_contract
@@ -37,14 +37,13 @@ from harness.render_mutants import render_mutants
 from harness.sanitize import SANITIZED
 from harness.scratch import scratch_folder
 from harness.subjects import Attempt, Subject, entry_names
-from harness.trace import WHY
 
 # Many mutants are compiled and each runs for milliseconds: so nothing is inlined or optimised.
 UNOPTIMISED = ("-O0", "-g0", "-DKC_UNOPTIMISED=1")
 FAST = Flavour("fast", UNOPTIMISED)
 FAST_SANITIZED = replace(SANITIZED, code=(*SANITIZED.code, *UNOPTIMISED))
 BATCH = 40  # mutants of one compilation
-LIMITS = Limits(seconds=20.0)
+LIMITS = Limits(seconds=5.0)
 WALK = 300_000  # calls, as in a check
 # same: in every call; misuse: in every legal call
 Fate = Literal["killed", "same", "misuse", "differs", "broken"]

@@ -296,7 +296,7 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
         part = f"{item.name} ({item.completeness})" if item.completeness != "complete" else item.name
         names.setdefault(item.file, []).append(part)
     yield "not checked:"
-    for said in result.loaded.contract.not_checked:
+    for said in result.loaded.contract.unjudged:
         yield from wrapped(said, "  ")
     parts = [f"{file}: {', '.join(dict.fromkeys(items))}" for file, items in names.items()]
     for part in parts if verbose else ["; ".join(parts)]:

@@ -56,7 +56,7 @@ def check_json(result: Result) -> str:
         "strength": strength_data(result.strength) if result.strength else None,
         "checks": [one(check) for check in result.checks],
         "not_checked": [
-            *result.loaded.contract.not_checked,
+            *result.loaded.contract.unjudged,
             *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
         ],
         "traces": [replay_json(replayed) for replayed in result.replays],

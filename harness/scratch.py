@@ -26,6 +26,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(writer)
+        os.kill(janitor, signal.SIGKILL)  # workers that still run may hold its pipe open
         os.waitpid(janitor, 0)
 
 

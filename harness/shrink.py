@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.driver import Call
@@ -12,16 +13,23 @@ def minimal(
     calls: Sequence[Call],
     fails_after: Callable[[Sequence[Call]], int],
     simpler: Callable[[Sequence[Call]], Iterable[list[Call]]],
+    tries: int = 1 << 20,
 ) -> list[Call]:
     """A shortest form of `calls` that still fails; the same where it does not fail at all.
 
     `fails_after` says how many calls of a trace it takes to fail, 0 where it does not; `simpler`
-    gives the simpler forms of a trace of the same length, simplest first.
+    gives the simpler forms of a trace of the same length, simplest first. After `tries` traces it
+    is as it is.
     """
+    left = itertools.count(tries, -1)
+
+    def fails(tried: Sequence[Call]) -> int:
+        return fails_after(tried) if next(left) > 0 else 0
+
     best = list(calls[: fails_after(calls)]) or list(calls)
     while True:
-        shorter = drop(best, fails_after)
-        plainer = next((tried[:length] for tried in simpler(shorter) if (length := fails_after(tried))), None)
+        shorter = drop(best, fails)
+        plainer = next((tried[:length] for tried in simpler(shorter) if (length := fails(tried))), None)
         if plainer is None:
             return shorter
         best = plainer

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.contract import GOES_ON, Claim, Contract, Operation, parameters
-from harness.driver import Call, Driver, arguments_of
+from harness.driver import WHY, Call, Driver, arguments_of
 
-WHY = {1: "signal", 2: "endless loop", 3: "deadlock", 4: "BUG", 5: "bad access"}
 DIED = "its worker died"  # said by the parent, where the call did not even come back to the engine
 
 

@@ -86,9 +86,9 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 void kc_judge(struct kc_run *run, const struct kc_call *call, const long long *ghost,
 	      const long long *before, const long long *after, long long rmw, long long *next,
 	      long long *next_ghost, long long *out);
-/* random walks: `steps` calls in traces of at most `length`, from `seed` */
+/* random walks: `steps` calls in traces of at most `length`, each behind `prefix`, from `seed` */
 int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigned long long seed,
-	    unsigned long long steps, int length);
+	    unsigned long long steps, int length, const struct kc_call *prefix, int nprefix);
 /* does this trace end in a failure of `slot`? the calls that it takes, or 0 */
 int kc_try(struct kc_run *run, const struct kc_call *calls, int n, int slot);
 /* the same calls from the same states with nothing checked; calls a second */

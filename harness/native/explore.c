@@ -133,13 +133,8 @@ static void follow(struct kc_run *run, uint32_t from, unsigned int index, const 
 	for (int k = 0; k < run->nlive; k++)
 		p->row[k] = post[k];
 	p->call = index;
-	if (run->symmetric && symmetry_canonical(run, ghost, obs, perm)) {
-		kc_i64 renamed[MAX_SLOTS];
-
-		memcpy(renamed, ghost, run->c->ghost_size * sizeof(*ghost));
-		symmetry_apply(run, perm, p->row, renamed, obs);
-		store_pack_ghost(run, renamed, p->row + run->nlive);
-	}
+	if (run->symmetric)
+		symmetry_class(run, p->row, ghost, obs, perm);
 	p->hash = store_hash(p->row, run->store.width);
 	store_prefetch(&run->store, p->hash);
 	run->npending++;

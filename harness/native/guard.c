@@ -12,7 +12,7 @@
 #include "guard.h"
 #include "sanitizer.h"
 
-#define TICKS 6		/* of 50 ms CPU time: what one operation may take */
+#define TICKS 4		/* of 20 ms CPU time: what one operation may take */
 
 struct guard_end guard_end;
 struct guard guard;
@@ -164,7 +164,7 @@ void guard_open(const struct kc_subject *s)
 				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART };
 	struct sigaction trap = { .sa_sigaction = on_trap,
 				  .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER };
-	struct itimerval every = { { 0, 50000 }, { 0, 50000 } };
+	struct itimerval every = { { 0, 20000 }, { 0, 20000 } };
 
 	guarded = s;
 	s->record->stop = on_stop;

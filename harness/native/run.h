@@ -164,11 +164,9 @@ void commit(struct kc_run *run, const uint32_t *post);
 
 /* symmetry.c */
 void symmetry_find(struct kc_run *run);
-/* `perm[m]` is the new place of member m; false where every member keeps its own */
-int symmetry_canonical(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs,
-		       unsigned char *perm);
-void symmetry_apply(const struct kc_run *run, const unsigned char *perm, uint32_t *row,
-		    kc_i64 *ghost, const kc_i64 *obs);
+/* `row` becomes that of the class's kept state; `perm[m]` is what member m is called in it */
+void symmetry_class(struct kc_run *run, uint32_t *row, const kc_i64 *ghost, const kc_i64 *obs,
+		    unsigned char *perm);
 /* how many states this one stands for; without `ghost`, how many worlds */
 uint64_t symmetry_weight(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs);
 

@@ -3,7 +3,7 @@
  * States that differ only by which member (MM) is which. The contract says which
  * observations hold a member's ID and which values of the ghost belong to a member;
  * where an ID stands in the world's bytes is found by turning bits over. Of each class
- * one state is kept: members sorted by what they have.
+ * one state is kept.
  *
  * This takes for granted that the code treats all IDs alike. Where the bits of an ID
  * cannot be told apart from everything else, there is no symmetry.
@@ -134,22 +134,19 @@ static void sort(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *ob
 	}
 }
 
-int symmetry_canonical(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs,
-		       unsigned char *perm)
+/* `perm[m]` is the place of member m among the sorted. */
+static void sorted_places(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs,
+			  unsigned char *perm)
 {
 	unsigned char order[MOST_MEMBERS];
-	int moved = 0;
 
 	sort(run, ghost, obs, order);
-	for (int i = 0; i < run->options.symmetry.members; i++) {
+	for (int i = 0; i < run->options.symmetry.members; i++)
 		perm[order[i]] = i;
-		moved |= order[i] != i;
-	}
-	return moved;
 }
 
-void symmetry_apply(const struct kc_run *run, const unsigned char *perm, uint32_t *row,
-		    kc_i64 *ghost, const kc_i64 *obs)
+static void rename_members(const struct kc_run *run, const unsigned char *perm, uint32_t *row,
+			   kc_i64 *ghost, const kc_i64 *obs)
 {
 	const struct kc_symmetry *symmetry = &run->options.symmetry;
 	kc_i64 was[MAX_SLOTS];
@@ -164,6 +161,46 @@ void symmetry_apply(const struct kc_run *run, const unsigned char *perm, uint32_
 				write_id(run, f, symmetry->value[perm[m]], row);
 				break;
 			}
+}
+
+/*
+ * Which member stands where in the kept state is drawn by the hash of the class's world:
+ * so that code which does not treat all IDs alike meets many arrangements of them, and
+ * states with the same world keep the same one.
+ */
+static void mix_places(const struct kc_run *run, uint64_t hash, unsigned char *perm)
+{
+	unsigned char place[MOST_MEMBERS];
+	int members = run->options.symmetry.members;
+
+	for (int i = 0; i < members; i++)
+		place[i] = i;
+	for (int i = members - 1; i > 0; i--) {
+		int with = (hash >> 16) % (i + 1);
+		unsigned char kept = place[i];
+
+		place[i] = place[with];
+		place[with] = kept;
+		hash = hash * 0xff51afd7ed558ccdu + 0x9e3779b97f4a7c15u;
+	}
+	for (int m = 0; m < members; m++)
+		perm[m] = place[perm[m]];
+}
+
+void symmetry_class(struct kc_run *run, uint32_t *row, const kc_i64 *ghost, const kc_i64 *obs,
+		    unsigned char *perm)
+{
+	kc_i64 renamed[MAX_SLOTS];
+	uint32_t sorted[MAX_LIVE];
+
+	memcpy(sorted, row, run->nlive * 4);
+	memcpy(renamed, ghost, run->c->ghost_size * sizeof(*ghost));
+	sorted_places(run, ghost, obs, perm);
+	rename_members(run, perm, sorted, renamed, obs);
+	mix_places(run, store_hash(sorted, run->nlive), perm);
+	memcpy(renamed, ghost, run->c->ghost_size * sizeof(*ghost));
+	rename_members(run, perm, row, renamed, obs);
+	store_pack_ghost(run, renamed, row + run->nlive);
 }
 
 uint64_t symmetry_weight(const struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs)

@@ -19,7 +19,7 @@ static int follow_members(struct kc_run *run, uint32_t state, const struct kc_ca
 {
 	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS], after[MAX_SLOTS];
 	unsigned char perm[32], was[32];
-	uint32_t post[MAX_LIVE];
+	uint32_t post[MAX_ROW];
 	struct outcome out;
 
 	enter_state(run, state, ghost);
@@ -31,7 +31,7 @@ static int follow_members(struct kc_run *run, uint32_t state, const struct kc_ca
 	guard_leave();
 	run->c->judge(call->op, ghost, obs, call->args, out.obs, out.ret, out.warnings, out.rmw,
 		      after);
-	symmetry_canonical(run, after, out.obs, perm);
+	symmetry_class(run, post, after, out.obs, perm);
 	memcpy(was, real, sizeof(was));
 	for (int m = 0; m < run->options.symmetry.members; m++)
 		real[perm[m]] = was[m];

@@ -54,23 +54,17 @@ struct walker {
 	volatile uint64_t left;
 };
 
-/* One step from where the walk stands; false where the trace is at its end. */
-static int step(struct kc_run *run, struct walker *walker)
+/* Makes the call at hand from where the walk stands; false where the trace is at its end. */
+static int take(struct kc_run *run, struct walker *walker)
 {
-	struct kc_call *call = &run->flight->call;
+	const struct kc_call *call = &run->flight->call;
 	kc_i64 after[MAX_SLOTS];
 	uint32_t post[MAX_LIVE];
 	struct outcome out;
-	int tries = 0;
 
-	do {
-		if (tries++ == TRIES)
-			return 0;
-		draw(walker->draws, walker->ndraws, walker->operations, &walker->random, call);
-	} while (!legal(run, walker->ghost, walker->obs, call));
 	run->history[run->flight->length] = *call;
 	run->nhistory = run->flight->length + 1;
-	walker->left--;
+	walker->left -= walker->left > 0;
 	run->transitions++;
 	run_call(run, call, &out, post);
 	judge_call(run, 0, 0, call, walker->ghost, walker->obs, &out, after, 1);
@@ -89,8 +83,22 @@ static int step(struct kc_run *run, struct walker *walker)
 	return run->c->within(walker->obs);
 }
 
+/* One step of the walk; false where the trace is at its end. */
+static int step(struct kc_run *run, struct walker *walker)
+{
+	int tries = 0;
+
+	do {
+		if (tries++ == TRIES)
+			return 0;
+		draw(walker->draws, walker->ndraws, walker->operations, &walker->random,
+		     &run->flight->call);
+	} while (!legal(run, walker->ghost, walker->obs, &run->flight->call));
+	return take(run, walker);
+}
+
 int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigned long long seed,
-	    unsigned long long steps, int length)
+	    unsigned long long steps, int length, const struct kc_call *prefix, int nprefix)
 {
 	struct walker walker = { .draws = draws, .ndraws = ndraws, .random = seed, .left = steps };
 
@@ -111,6 +119,10 @@ int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigne
 			continue;
 		}
 		run->s->observe(walker.obs);
+		for (int i = 0; i < nprefix; i++) {
+			run->flight->call = prefix[i];
+			take(run, &walker);
+		}
 		while (walker.left && run->flight->length < (unsigned int)length - 1 &&
 		       step(run, &walker))
 			;
