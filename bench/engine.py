@@ -18,10 +18,10 @@ from harness.build import cache_folder, contract_library, engine_library
 from harness.cli import all_items, read_patches
 from harness.contract import Loaded, contract_path, load
 from harness.driver import Driver, Flight, Libraries, Limits
-from harness.explore import walk
 from harness.render import render_contract
 from harness.scratch import scratch_folder
 from harness.subjects import Attempt, entry_names
+from harness.walk import walk
 from kernel_snippets import BUNDLED_PATCH
 
 ROUNDS = 7

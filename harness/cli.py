@@ -197,6 +197,7 @@ def bounds_of(words: Sequence[str]) -> dict[str, int]:
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     from harness import check as checking
+    from harness.drive import Request
     from harness.progress import progress
     from harness.replay import read_folder
     from harness.subjects import describe
@@ -208,7 +209,7 @@ def run_check(options: argparse.Namespace) -> int:
     loaded = checking.choose_contract(options.contract, items, bounds, config)
     traces = traces_folder(options.traces)
     saved, damaged = read_folder(traces) if traces else ([], [])
-    request = checking.Request(
+    request = Request(
         tuple(patches),
         tuple(items),
         loaded,

@@ -38,6 +38,7 @@ class Check:
     merge: str = ""  # findings with the same key are one defect seen twice
     detail: str = ""
     wide: bool = False  # found, or only judged, by a random walk
+    exact: bool = False  # the line is that of a write, a crash, a warning; not only the function's
 
 
 @dataclass(frozen=True)

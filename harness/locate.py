@@ -13,9 +13,10 @@ from typing import Any
 from extractor.slice import Slice
 from harness.contract import Loaded
 from harness.judge import Check, calls_of
+from harness.trace import failed_checks
 
 
-def place(check: Check, loaded: Loaded, piece: Slice, library: Path, sanitized: Path | None = None) -> Check:
+def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
     """`check` with the patch's file and line: of the warning, of the crash, else of the function."""
     if check.verdict != "fail" or not check.trace:
         return check
@@ -23,7 +24,7 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path, sanitized: 
     spot = None
     files = {item.file for item in piece.items}
     if check.group == "sanitizer":
-        spot = report_place(last.report, files, sanitized) if sanitized and last.report else None
+        spot = report_place(last.report, files, library) if last.report else None
     elif last.pc:
         spot = next(address_lines(library, last.pc, files), None)
     elif last.changed_pc:
@@ -40,7 +41,7 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path, sanitized: 
         return check
     # One faulty line that several operations reach is one finding.
     merge = f"{check.id.split('/')[-1]} {found}" if check.group == "sanitizer" else check.merge
-    return replace(check, file=found[0], line=found[1], merge=merge)
+    return replace(check, file=found[0], line=found[1], merge=merge, exact=spot is not None)
 
 
 def report_place(report: Mapping[str, Any], files: set[str], library: Path) -> tuple[str, int] | None:
@@ -95,5 +96,19 @@ def follow_conformance(checks: Sequence[Check], loaded: Loaded) -> tuple[Check, 
     placed: list[Check] = []
     for check in checks:
         spot = known.get(calls_of(check)) if check.id in follow and check.verdict == "fail" else None
-        placed.append(replace(check, file=spot[0], line=spot[1]) if spot else check)
-    return tuple(placed)
+        placed.append(replace(check, file=spot[0], line=spot[1], exact=True) if spot else check)
+    return tuple(consequence(check, placed, loaded) for check in placed)
+
+
+def consequence(check: Check, checks: Sequence[Check], loaded: Loaded) -> Check:
+    """`check`, with the divergence whose consequence it is, where no write of its own is wrong.
+
+    That is where the last call of its trace also writes a wrong value, which is a finding with a line.
+    """
+    own = check.group == "conformance" or check.id in {f"claim/{c.id}" for c in loaded.contract.claims
+                                                       if not c.counts}  # fmt: skip
+    if check.verdict != "fail" or check.exact or not own or not check.trace:
+        return check
+    failing = set(failed_checks(loaded.contract, check.trace[-1]))
+    cause = next((c for c in checks if c.id in failing and c.exact and c.group == "conformance"), None)
+    return replace(check, file=cause.file, line=cause.line, merge=cause.merge) if cause else check

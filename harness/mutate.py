@@ -18,7 +18,7 @@ from typing import Any, Literal
 from extractor.items import Item
 from extractor.mutants import Mutant, mutants
 from extractor.slice import Slice, cut
-from harness import explore, worker
+from harness import worker
 from harness.build import (
     Building,
     CompileError,
@@ -37,6 +37,7 @@ from harness.render_mutants import render_mutants
 from harness.sanitize import SANITIZED
 from harness.scratch import scratch_folder
 from harness.subjects import Attempt, Subject, entry_names
+from harness.walk import random_walk
 
 # Many mutants are compiled and each runs for milliseconds: so nothing is inlined or optimised.
 UNOPTIMISED = ("-O0", "-g0", "-DKC_UNOPTIMISED=1")
@@ -294,7 +295,7 @@ class MutantDriver(Driver):
     def walk(self, stage: Stage, known: bytes) -> int:
         """Walks with the mutant at hand."""
         self.open(LIMITS, known)
-        return explore.random_walk(self, stage.seed, WALK)
+        return random_walk(self, stage.seed, WALK)
 
     def failures(self) -> dict[int, int]:
         """The slots that failed, and how often."""

@@ -8,6 +8,7 @@
 #include "explore.c"
 #include "guard.c"
 #include "judge.c"
+#include "run.c"
 #include "sandbox.c"
 #include "shadow.c"
 #include "store.c"

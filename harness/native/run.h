@@ -141,7 +141,7 @@ int store_pack_ghost(struct kc_run *run, const kc_i64 *ghost, uint32_t *words);
 void store_unpack_ghost(const struct store *store, const uint32_t *words, kc_i64 *ghost);
 uint32_t store_parent(const struct store *store, uint32_t i, unsigned int *call);
 
-/* explore.c */
+/* run.c */
 void enter_state(struct kc_run *run, uint64_t i, kc_i64 *ghost);
 double now(void);
 

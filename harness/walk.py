@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Random walks beyond the bounds of exploration; what fails in one is made a minimal trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness import audit, shrink
+from harness.contract import GOES_ON, Operation
+from harness.driver import COMPLETE, Call, Driver, Limits, call_from
+from harness.explore import Explored, Slot, unobservable, watch_of
+from harness.trace import replay
+
+
+def walk(driver: Driver, seed: int, steps: int, seconds: float) -> Explored:
+    """A random walk of `steps` calls from `seed`; what fails is shrunk to a minimal trace."""
+    driver.cage()
+    driver.open(Limits(seconds=seconds))
+    if unobservable(driver):
+        return Explored(COMPLETE, 0, 0, {}, {})
+    end = random_walk(driver, seed, steps)
+    made = int(driver.engine.kc_transitions(driver.run))
+    last = [call_from(driver.flight.pointer.path[i], driver.loaded)
+            for i in range(driver.flight.pointer.length)]  # fmt: skip
+    walk_on(driver, seed)
+    checks: dict[tuple[str, str], Slot] = {}
+    claims: dict[str, Slot] = {}
+    for number, op, name, c_slot in driver.slots():
+        found = shrunk(driver, number, op, name, c_slot)
+        if op:
+            checks[op, name] = found
+        else:
+            claims[name] = found
+    errors = tuple(audit.audit_trace(driver, last))
+    return Explored(end, int(driver.engine.kc_states(driver.run)), made, checks, claims, errors=errors)
+
+
+LENGTH = 512  # calls of a walk's trace
+FURTHER, FURTHER_LENGTH = 40_000, 12  # calls made behind each divergence, and how many at a time
+
+
+def walk_on(driver: Driver, seed: int) -> None:
+    """Goes on behind each divergence that was found, where what it leads to is near.
+
+    Which claims a divergence breaks must not hang on how far one walk happened to come.
+    """
+    for number, op, name, c_slot in list(driver.slots()):
+        if c_slot.failed and op and name in driver.state.offsets:
+            calls = minimal_trace(driver, number)
+            if driver.fails_after(calls, number) == len(calls):
+                random_walk(driver, seed, FURTHER, calls)
+
+
+def random_walk(driver: Driver, seed: int, steps: int, prefix: Sequence[Call] = ()) -> int:
+    """Walks in a run that is open, each trace behind `prefix`; how that ended."""
+    draws, count, kept = draws_of(driver)
+    length = min(len(prefix) + FURTHER_LENGTH, LENGTH) if prefix else LENGTH
+    end = int(driver.engine.kc_walk(driver.run, draws, count, seed, steps, length,
+                                    driver.c_array(prefix), len(prefix)))  # fmt: skip
+    del kept
+    return end
+
+
+def draws_of(driver: Driver) -> tuple[Any, int, list[Any]]:
+    """What a walk draws from, operations first, and how many; the last part keeps C's memory alive."""
+    operations = sorted(enumerate(driver.operations), key=lambda pair: pair[1].kind not in GOES_ON)
+    possible = [
+        (number, op)
+        for number, op in operations
+        if op.name not in driver.skip and all(op.domain(a, wide=True) for a in op.args)
+    ]
+    draws = driver.ffi.new("struct kc_draw[]", max(len(possible), 1))
+    kept: list[Any] = []
+    for draw, (number, op) in zip(draws, possible, strict=False):
+        draw.op, draw.args = number, len(op.args)
+        for i, name in enumerate(op.args):
+            values = op.domain(name, wide=True)
+            kept.append(driver.ffi.new("long long[]", values))
+            draw.values[i], draw.n[i] = kept[-1], len(values)
+    return draws, len(possible), kept
+
+
+def shrunk(driver: Driver, number: int, op: str, name: str, c_slot: Any) -> Slot:
+    """One check's result in a walk, its failing trace made minimal."""
+    possible = not op and next(c for c in driver.contract.claims if c.id == name).kind == "possible"
+    if not c_slot.failed or possible:
+        return Slot(int(c_slot.compared), int(c_slot.failed))
+    small = minimal_trace(driver, number)
+    return Slot(int(c_slot.compared), int(c_slot.failed),
+                tuple(replay(driver, small, watch_of(driver, op, name))))  # fmt: skip
+
+
+def minimal_trace(driver: Driver, number: int) -> list[Call]:
+    """A shortest form of the trace that first failed a slot."""
+    slow = driver.why(number) == "endless loop"
+    return shrink.minimal(
+        driver.first_trace(number) or [],
+        lambda tried: driver.fails_after(tried, number),
+        lambda trace: simpler(driver.operations, trace),
+        SLOW_TRIES if slow else MOST_TRIES,
+    )
+
+
+# Of traces while one is made minimal; each try of an endless loop takes its whole time slice.
+MOST_TRIES, SLOW_TRIES = 20_000, 6
+
+
+def simpler(operations: Sequence[Operation], trace: Sequence[Call]) -> Iterator[list[Call]]:
+    """Simpler forms of a trace: a value that stands before one in its domain, everywhere or once."""
+    for name, value, lower in simplifications(operations, trace):
+        yield [with_value(operations, call, name, value, lower) for call in trace]
+    for at, call in enumerate(trace):
+        for name, value, lower in simplifications(operations, [call]):
+            plain = with_value(operations, call, name, value, lower)
+            yield [*trace[:at], plain, *trace[at + 1 :]]
+
+
+def simplifications(operations: Sequence[Operation], trace: Sequence[Call]) -> Iterator[tuple[str, int, int]]:
+    """Argument, value, and each simpler value of it, of all that a trace uses."""
+    used: dict[tuple[str, int], tuple[int, ...]] = {}
+    for call in trace:
+        op = operations[call.op]
+        for name, value in zip(op.args, call.args, strict=True):
+            domain = op.domain(name, wide=True)
+            used.setdefault((name, value), domain[: domain.index(value)])
+    for (name, value), below in used.items():
+        for lower in below:
+            yield name, value, lower
+
+
+def with_value(operations: Sequence[Operation], call: Call, name: str, value: int, instead: int) -> Call:
+    """`call` with `instead` for argument `name` where that is `value`."""
+    names = tuple(operations[call.op].args)
+    return Call(
+        call.op,
+        tuple(instead if n == name and v == value else v for n, v in zip(names, call.args, strict=True)),
+    )
