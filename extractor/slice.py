@@ -87,7 +87,11 @@ def cut(items: Sequence[Item], entries: Iterable[str], config: Mapping[str, bool
     needs: dict[str, frozenset[str]] = {}
     outside: dict[str, Unresolved] = {}
     unresolved: list[Unresolved] = []
-    todo = [name for name in entries if name in defined]
+    extensions = tuple(i for i in items if i.kind == "record" and i.completeness == "fragment")
+    # Fields that a patch adds may be of types that it adds, which no function need mention.
+    fields = {word for item in extensions for line in item.lines if line.origin == "added"
+              for word in re.findall(r"[A-Za-z_]\w*", strip_comments(line.text))}  # fmt: skip
+    todo = [name for name in (*entries, *sorted(fields)) if name in defined]
     while todo:
         name = todo.pop()
         if name in chosen:
@@ -107,7 +111,7 @@ def cut(items: Sequence[Item], entries: Iterable[str], config: Mapping[str, bool
     order = {id(item): n for n, item in enumerate(items)}
     return Slice(
         tuple(sorted(chosen.values(), key=lambda item: order[id(item)])),
-        tuple(i for i in items if i.kind == "record" and i.completeness == "fragment"),
+        extensions,
         tuple(
             i
             for i in items

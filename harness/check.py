@@ -23,7 +23,7 @@ from harness.locate import follow_conformance, place
 from harness.mutate import Strength
 from harness.replay import Replayed
 from harness.scratch import scratch_folder
-from harness.subjects import Subject, describe, entry_names, keep_sources, misfit
+from harness.subjects import Subject, describe, entry_names, fitted, keep_sources
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,7 @@ def choose_contract(
     """The contract called `name`, or the one that ships and fits; HarnessError with what is missing."""
     reasons: list[str] = []
     for candidate in [name] if name else shipped():
-        loaded = load(contract_path(candidate), bounds)
-        reason = misfit(loaded, items, config)
+        loaded, reason = fitted(load(contract_path(candidate), bounds), items, config)
         if not reason:
             return loaded
         reasons.append(reason)

@@ -13,7 +13,7 @@ import contextvars
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
@@ -154,6 +154,26 @@ class Symmetry:
 
 
 @dataclass(frozen=True)
+class Binding:
+    """A contract for a revision that has other names and fields, and that no model was written for.
+
+    `calls` gives the C of each operation that there is, `claims` the sentence of each claim that this
+    revision makes as well; the others are not judged. The rest stands for the contract's fields.
+    """
+
+    title: str
+    requires: tuple[str, ...]
+    headers: tuple[str, ...]
+    config: Mapping[str, bool]
+    init: str
+    owns: tuple[str, ...]
+    observe: Mapping[str, str]
+    calls: Mapping[str, str]
+    claims: Mapping[str, str]
+    not_checked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Contract:
     """World, operations, observations, model and claims for one piece of kernel code."""
 
@@ -173,12 +193,38 @@ class Contract:
     features: tuple[Feature, ...] = ()
     symmetry: Symmetry | None = None
     walk: Mapping[str, int] = field(default_factory=dict)  # bounds of random walks
+    bindings: tuple[Binding, ...] = ()  # the same for revisions that name things otherwise
     # States outside are judged when they are reached, but not explored from: counters that a defect
     # lets run away would never end.
     within: Callable[..., bool] | None = None
     legend: str = ""
     show: Callable[[Any], Mapping[str, str]] | None = None  # State -> columns of a trace
     not_checked: tuple[str, ...] = ()
+
+    def bound(self, binding: Binding) -> Contract:
+        """The contract for another revision: ghost and claims judge it, the model does not."""
+        operations = [
+            replace(op, call=binding.calls[op.name], model=None, returns=None, warns=None, by="")
+            if op.kind != "misuse"
+            else replace(op, call=binding.calls[op.name], by="")
+            for op in self.operations
+            if op.name in binding.calls
+        ]
+        claims = [replace(c, sentence=binding.claims[c.id]) for c in self.claims if c.id in binding.claims]
+        return replace(
+            self,
+            title=f"{self.title}, {binding.title}",
+            requires=binding.requires,
+            headers=binding.headers,
+            config=binding.config,
+            init=binding.init,
+            owns=binding.owns,
+            observe=binding.observe,
+            operations=tuple(operations),
+            claims=tuple(claims),
+            not_checked=binding.not_checked,
+            bindings=(),
+        )
 
     @property
     def unjudged(self) -> tuple[str, ...]:
@@ -199,6 +245,13 @@ class Loaded:
     tree: ast.Module
     namespace: Mapping[str, Any]
     bounds: Mapping[str, int]
+    binding: int = -1  # which of the contract file's bindings it is; -1: its own
+
+    def bound(self, number: int) -> Loaded:
+        """The contract in its binding `number`; -1: as it is."""
+        if number < 0:
+            return self
+        return replace(self, contract=self.contract.bound(self.contract.bindings[number]), binding=number)
 
 
 def contract_path(name: str) -> Path:
@@ -244,3 +297,9 @@ def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
             f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known}"
         )
     return Loaded(contract, path, source, tree, module.__dict__, used.used)
+
+
+def in_walk(loaded: Loaded) -> Loaded:
+    """The contract in the bounds of its random walks."""
+    walk = loaded.contract.walk
+    return load(loaded.path, walk).bound(loaded.binding) if walk else loaded

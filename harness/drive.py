@@ -12,7 +12,7 @@ from extractor.patch import Patch
 from extractor.slice import Slice
 from harness import explore, walk
 from harness.build import PLAIN, Built, Cached, Flavour, contract_library, engine_library
-from harness.contract import Loaded, load
+from harness.contract import Loaded, in_walk
 from harness.coverage import (
     Counters,
     PatchCoverage,
@@ -121,7 +121,7 @@ def drive(
 ) -> tuple[Subject, Loaded, Runs, PatchCoverage | None, tuple[Replayed, ...]]:
     """Everything that is compiled and run of one revision."""
     loaded = request.loaded
-    wide = load(loaded.path, loaded.contract.walk) if loaded.contract.walk else loaded
+    wide = in_walk(loaded)
     under = Drive(request, config, piece, folder)
     sanitized = under.attempt(loaded, SANITIZED) if request.sanitize else None
     walker = under.attempt(wide, PLAIN, "wide") if request.walk else None

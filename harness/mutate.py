@@ -28,7 +28,7 @@ from harness.build import (
     contract_library,
     engine_library,
 )
-from harness.contract import Loaded, load
+from harness.contract import Loaded, in_walk
 from harness.driver import COMPLETE, WHY, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.object_code import same_code
@@ -102,7 +102,7 @@ def mutate(
     """Every mutant judged: explored; what is left, walked with; what is left, explored under sanitizers."""
     options = dict(loaded.contract.config) | dict(config)
     piece = cut(items, entry_names(loaded), options)
-    wide = load(loaded.path, loaded.contract.walk) if loaded.contract.walk else loaded
+    wide = in_walk(loaded)
     stages = [
         Stage("explore", loaded, FAST),
         Stage("walk", wide, FAST, walk=True, seed=seed),

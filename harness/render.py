@@ -39,7 +39,9 @@ def overlay(piece: Slice, file: str) -> str:
     """One overlay header."""
     shim = INCLUDE / include_name(file)
     extensions = [item for item in piece.extensions if item.file == file]
-    parts = ["#pragma once"]
+    # Types of fields that the patch adds stand before the record, in the patch as here.
+    first = [item for item in piece.items if item.file == file and extensions and item.kind == "typedef"]
+    parts = ["#pragma once", *(text for item in first for text in lined(item))]
     if extensions and shim.is_file():
         parts.append(
             merge_records(shim.read_text(), f"kernel_snippets/include/{include_name(file)}", extensions)
@@ -50,9 +52,14 @@ def overlay(piece: Slice, file: str) -> str:
         if item.file == file:
             parts.append(_include(item))
     for item in piece.items:
-        if item.file == file:
-            parts += [f'#line {item.lines[0].number} "{item.file}"', item.text]
+        if item.file == file and item not in first:
+            parts += lined(item)
     return "\n".join(parts) + "\n"
+
+
+def lined(item: Item) -> list[str]:
+    """An item's text under its place in the patch."""
+    return [f'#line {item.lines[0].number} "{item.file}"', item.text]
 
 
 def _include(item: Item) -> str:

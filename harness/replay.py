@@ -23,7 +23,7 @@ from harness.explore import decode_steps, unobservable
 from harness.render import render_contract
 from harness.run import MEMORY, bare_steps
 from harness.sanitize import SANITIZED
-from harness.subjects import Attempt, entry_names, misfit
+from harness.subjects import Attempt, entry_names, fitted
 from harness.trace import DIED, Step, call_text, failed_checks, has_check, replay, values_seen
 from harness.trace_file import Recorded, TraceFile, clean, read_trace
 
@@ -112,9 +112,9 @@ def setting_of(
     trace: TraceFile, revision: Revision, given: Loaded | None, config: Mapping[str, bool]
 ) -> Setting:
     """What a trace is run with on a revision; `config` goes before the trace's own."""
-    loaded = contract_of(trace, given)
-    options = dict(loaded.contract.config) | dict(trace.config) | dict(config)
-    reason = misfit(loaded, revision.items, options)
+    wanted = dict(trace.config) | dict(config)
+    loaded, reason = fitted(contract_of(trace, given), revision.items, wanted)
+    options = dict(loaded.contract.config) | wanted
     if reason:
         raise HarnessError(f"no contract fits this patch: {reason}")
     if not has_check(loaded.contract, trace.id):

@@ -28,6 +28,18 @@ def entry_names(loaded: Loaded) -> list[str]:
     return list(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", " ".join(said))))
 
 
+def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> tuple[Loaded, str]:
+    """The contract in the first of its bindings that a revision has the names for, or why none fits."""
+    reasons = []
+    for number in range(-1, len(loaded.contract.bindings)):
+        bound = loaded.bound(number)
+        reason = misfit(bound, items, config)
+        if not reason:
+            return bound, ""
+        reasons.append(reason)
+    return loaded, "; or ".join(reasons)
+
+
 def misfit(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> str:
     """Why a contract does not fit a revision; empty where it does."""
     defined = definitions(items, dict(loaded.contract.config) | dict(config))

@@ -207,7 +207,8 @@ def has_check(contract: Contract, name: str) -> bool:
 def of_operation(contract: Contract, op: Operation, group: str, rest: str) -> bool:
     """Whether `op` has the check `group`/`rest`."""
     if group == "conformance":
-        names = ["warnings", "elsewhere", *contract.observe, *(["return"] if op.returns else [])]
+        modelled = contract.observe if op.model else ()
+        names = ["warnings", "elsewhere", *modelled, *(["return"] if op.returns else [])]
         return op.kind in ("operation", "probe") and any(rest == f"{op.name}/{name}" for name in names)
     if group == "misuse":
         return op.kind == "misuse" and rest in (op.name, *([f"{op.name}/itself"] if op.by else []))

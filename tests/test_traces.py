@@ -22,6 +22,7 @@ from kernel_snippets import BUNDLED_PATCH
 from tests.cli import Done, kconform
 from tests.mails import FORMS, V2
 from tests.planted import DEFECTS, REPAIR, V1, added, plant
+from tests.test_check import RENAMED
 
 ROOT = Path(__file__).parents[1]
 CLAIM = "claim-no-false-shared-with-two-mms-d3046948.json"
@@ -180,9 +181,19 @@ def test_what_a_random_walk_found_runs_in_the_walks_bounds(tmp_path: Path) -> No
     assert again.status == 1 and "trace/conformance-add-mapcount-" in again.out
 
 
-def test_no_contract_fits_the_next_revision(traces: Path) -> None:
+def test_the_next_revision_has_lost_the_finding(traces: Path) -> None:
     assert V2.is_file(), f"{V2} is needed: the v2 mail is not part of the checkout"
     done = kconform("replay", traces / CLAIM, "--patch", V2)
+    assert (done.status, done.err) == (0, "") and done.out.startswith("GONE")
+    modelled = next(path for path in traces.iterdir() if path.name.startswith("conformance-add"))
+    lost = kconform("replay", modelled, "--patch", V2)
+    assert lost.status == 2 and "has no check conformance/add/exclusive" in lost.err
+
+
+def test_no_contract_fits_other_names(traces: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.patch"
+    other.write_text(RENAMED)
+    done = kconform("replay", traces / CLAIM, "--patch", other)
     assert (done.status, done.out, done.err.count("\n")) == (2, "", 1)
     assert "cannot be run: no contract fits this patch" in done.err
 

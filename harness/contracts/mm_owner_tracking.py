@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.contract import Claim, Contract, Feature, Operation, Symmetry, bound, put
+from harness.contract import Binding, Claim, Contract, Feature, Operation, Symmetry, bound, put
 
 MMS = bound("mms", 3, least=1, most=12)
 PAGES = bound("pages", 4, least=1, most=2**30)  # mappings of one MM
@@ -369,6 +369,19 @@ SET_FLAG = "folio_set_large_mapped_exclusively(&w->folio)"
 CLEAR_FLAG = "folio_clear_large_mapped_exclusively(&w->folio)"
 TEST_FLAG = "folio_test_large_mapped_exclusively(&w->folio)"
 
+# The MMs with their VMAs, and what is the same of every large folio that is not mapped.
+MEMBERS = f"""
+static const unsigned int ids[] = {{ {", ".join(f"{i}u" for i in (*IDS, *BAD_IDS))} }};
+for (unsigned int i = 0; i < {MMS + len(BAD_IDS)}; i++) {{
+	w->mm[i].mm_id = ids[i];
+	w->vma[i].vm_mm = &w->mm[i];
+}}
+w->folio.flags = 1UL << PG_head;
+w->folio.page.page_type = ~0u;
+atomic_set(&w->folio._large_mapcount, -1);
+atomic_set(&w->folio._entire_mapcount, -1);
+"""
+
 # What every function that checks for it promises: large folios only, and not hugetlb's.
 CHECKED = {
     "set": (SET, {"mm": EACH_MM, "n": (1,)}),
@@ -405,6 +418,82 @@ OF_WRONG_ARGUMENTS = tuple(
     )
 )
 
+BESIDE_THE_POINT = (
+    "values that misuse leaves behind (only whether it warns is judged)",
+    "concurrent calls: every operation ran alone",
+)
+
+# "[PATCH v2 12/20] mm/rmap: basic MM owner tracking for large folios (!hugetlb)": slots are arrays and
+# are freed when they drain, the flag says shared, and a diff is at most the pages of the folio.
+V2 = Binding(
+    title="v2: mm_id_t and slots that are freed",
+    requires=(
+        "folio_set_large_mapcount",
+        "folio_add_large_mapcount",
+        "folio_sub_large_mapcount",
+        "folio_mm_id",
+        "folio_test_large_maybe_mapped_shared",
+    ),
+    headers=("linux/mm_types.h", "linux/page-flags.h", "linux/mm.h", "linux/rmap.h"),
+    config={
+        "CONFIG_64BIT": True,
+        "CONFIG_DEBUG_VM": True,
+        "CONFIG_MM_ID": True,
+        "CONFIG_MMU": True,
+        "CONFIG_TRANSPARENT_HUGEPAGE": True,
+    },
+    # As that patch's prep_compound_head() leaves a large folio.
+    init=f"""
+{MEMBERS}
+w->folio._nr_pages = {1 << max(1, (PAGES - 1).bit_length())}u;
+w->folio._mm_id_mapcount[0] = -1;
+w->folio._mm_id_mapcount[1] = -1;
+w->folio._mm_ids = 0;
+""",
+    owns=("folio._large_mapcount", "folio._mm_id_mapcount", "folio._mm_ids"),
+    observe={
+        "mapcount": "atomic_read(&w->folio._large_mapcount) + 1",
+        "exclusive": "!folio_test_large_maybe_mapped_shared(&w->folio)",
+        "id0": "folio_mm_id(&w->folio, 0)",
+        "count0": "w->folio._mm_id_mapcount[0] + 1",
+        "id1": "folio_mm_id(&w->folio, 1)",
+        "count1": "w->folio._mm_id_mapcount[1] + 1",
+        "locked": "(w->folio._mm_ids >> FOLIO_MM_IDS_LOCK_BITNUM) & 1",
+    },
+    calls={
+        "set": SET,
+        "add": ADD,
+        "sub": SUB,
+        "inc": INC,
+        "set/small-folio": SMALL + SET,
+        "set/hugetlb-folio": HUGETLB + SET,
+        "add/small-folio": SMALL + ADD,
+        "add/hugetlb-folio": HUGETLB + ADD,
+        "sub/small-folio": SMALL + SUB,
+        "sub/hugetlb-folio": HUGETLB + SUB,
+        "add/count": ADD,
+        "sub/count": SUB,
+    },
+    claims={
+        "mapcount-is-the-sum": "when updating the large mapcount + new metadata",
+        "exclusive-is-certain": 'detect whether a large folio is "certainly mapped exclusively", or whether '
+        'it is "maybe mapped shared".',
+        "no-false-shared-with-two-mms": 'We will reliably detect folios as "mapped exclusively" vs. "mapped '
+        'shared" as long as only two MMs map pages of a folio at one point in time',
+        "unmapped-is-exclusive": "if the folio is now unmapped (new_mapcount_val == -1), both slots must be "
+        "free (mapcount == -1), and we'll also mark it as exclusive.",
+        "three-mms-stay-shared": '(4) App1 and App2 unmap all folio pages -> We will detect "maybe mapped '
+        'shared".',
+        "one-atomic-rmw-per-update": "effectively not adding any new atomics on the hot path when updating "
+        "the large mapcount + new metadata",
+    },
+    not_checked=(
+        "dec: the patch shows only a part of it",
+        "set with a count of zero or less, IDs out of range, a diff of more pages than the folio has",
+        *BESIDE_THE_POINT,
+    ),
+)
+
 CONTRACT = Contract(
     name="mm-owner-tracking",
     title="MM owner tracking of large folios",
@@ -429,17 +518,10 @@ struct folio folio;
 struct mm_struct mm[{MMS + len(BAD_IDS)}];
 struct vm_area_struct vma[{MMS + len(BAD_IDS)}];
 """,
+    bindings=(V2,),
     # As the patch's prep_compound_head() leaves a large folio.
     init=f"""
-static const unsigned int ids[] = {{ {", ".join(f"{i}u" for i in (*IDS, *BAD_IDS))} }};
-for (unsigned int i = 0; i < {MMS + len(BAD_IDS)}; i++) {{
-	w->mm[i].mm_id = ids[i];
-	w->vma[i].vm_mm = &w->mm[i];
-}}
-w->folio.flags = 1UL << PG_head;
-w->folio.page.page_type = ~0u;
-atomic_set(&w->folio._large_mapcount, -1);
-atomic_set(&w->folio._entire_mapcount, -1);
+{MEMBERS}
 w->folio._mm0_mapcount = -1;
 w->folio._mm1_mapcount = -1;
 w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
@@ -654,7 +736,6 @@ w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
     show=show,
     not_checked=(
         "set with a count of zero or less or an ID out of range: the patch promises no warning",
-        "values that misuse leaves behind (only whether it warns is judged)",
-        "concurrent calls: every operation ran alone",
+        *BESIDE_THE_POINT,
     ),
 )
