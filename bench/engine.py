@@ -16,8 +16,9 @@ from extractor.slice import cut
 from harness import worker
 from harness.build import cache_folder, contract_library, engine_library
 from harness.cli import all_items, read_patches
-from harness.contract import Loaded, contract_path, load
+from harness.contract import Loaded
 from harness.driver import Driver, Flight, Libraries, Limits
+from harness.loading import contract_path, load
 from harness.render import render_contract
 from harness.scratch import scratch_folder
 from harness.subjects import Attempt, entry_names

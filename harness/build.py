@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 
 from extractor.slice import FORBIDDEN
+from harness import worker
 from harness.errors import HarnessError
 from harness.render import Rendered
 from kernel_snippets import INCLUDE
@@ -139,6 +140,7 @@ def cache_folder() -> Path:
 
 def limits() -> None:
     """Runs in the compiler's process: a stranger's C may ask for anything."""
+    worker.end_with_parent()
     resource.setrlimit(resource.RLIMIT_CPU, (COMPILER_SECONDS, COMPILER_SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (COMPILER_BYTES, COMPILER_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))

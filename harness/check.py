@@ -13,12 +13,13 @@ from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import Slice, Unresolved, cut
 from harness.build import Diagnostic, cache_folder, compiler_version
-from harness.contract import Loaded, contract_path, load, shipped
+from harness.contract import GOES_ON, Loaded
 from harness.coverage import PatchCoverage
 from harness.drive import Poll, Request, drive
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
 from harness.judge import Check, Runs, Verdict, judge
+from harness.loading import contract_path, load, shipped
 from harness.locate import follow_conformance, place
 from harness.mutate import Strength
 from harness.replay import Replayed
@@ -48,6 +49,13 @@ class Result:
         """Whether all was compiled, and explored to its bounds."""
         runs = [self.runs.explored, *([self.runs.watched[0]] if self.runs.watched else [])]
         return not self.unresolved and all(run.end == COMPLETE for run in runs)
+
+    @property
+    def unreached(self) -> tuple[str, ...]:
+        """The operations of which not every call came back, so that not all states were reached."""
+        lost = {check.id for check in self.checks if check.group == "crash" and check.verdict != "pass"}
+        going_on = (op.name for op in self.loaded.contract.operations if op.kind in GOES_ON)
+        return tuple(name for name in going_on if f"crash/{name}" in lost)
 
     @property
     def patches(self) -> tuple[Patch, ...]:

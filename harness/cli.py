@@ -51,10 +51,10 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
     check.add_argument("--bound", action="append", default=[], metavar="NAME=N")
     check.add_argument("--walk", type=count, default=300_000, metavar="N", help="calls of random walks")
-    check.add_argument("--seed", type=count, default=1, metavar="N", help="of the walks")
+    check.add_argument("--seed", type=seed, default=1, metavar="N", help="of the walks")
     check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto")
     check.add_argument("--time", type=amount, default=20.0, metavar="SECONDS", help="for exploration")
-    check.add_argument("--memory", type=count, default=1024, metavar="MB", help="for its states")
+    check.add_argument("--memory", type=megabytes, default=1024, metavar="MB", help="for its states")
     check.add_argument("--no-sanitizers", action="store_true")
     check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
     check.add_argument("--strength", action="store_true", help="the share of mutants that the checks kill")
@@ -70,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     mutate.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
     mutate.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
     mutate.add_argument("--bound", action="append", default=[], metavar="NAME=N")
-    mutate.add_argument("--seed", type=count, default=1, metavar="N", help="of the walks")
+    mutate.add_argument("--seed", type=seed, default=1, metavar="N", help="of the walks")
     mutate.add_argument(
         "--jobs", type=jobs, default=processors(), metavar="N", help="default: one a processor"
     )
@@ -91,6 +91,20 @@ def count(text: str) -> int:
     """A whole number that is not negative, for argparse."""
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text} is not a number")
+    return int(text)
+
+
+def megabytes(text: str) -> int:
+    """An amount of memory, for argparse."""
+    if not 1 <= count(text) <= 1 << 20:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of MB from 1 to {1 << 20}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A 64-bit number, for argparse."""
+    if count(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} has more than 64 bits")
     return int(text)
 
 
@@ -275,7 +289,7 @@ def traces_folder(name: str | None) -> Path | None:
 def run_replay(options: argparse.Namespace) -> int:
     """`kconform replay`."""
     from harness.build import cache_folder
-    from harness.contract import contract_path, load
+    from harness.loading import contract_path, load
     from harness.replay import Stage, replay_all, revision_of
     from harness.report_json import replays_json
     from harness.report_replay import replays_text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a contract is made of, and how a contract file is loaded for given bounds.
+"""What a contract is made of.
 
 A contract file is Python that a kernel developer can read: a State and a Ghost (frozen dataclasses
 of int, bool and tuples of int), functions over them in the subset that `harness/translate.py` turns
@@ -11,11 +11,9 @@ from __future__ import annotations
 import ast
 import contextvars
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 from harness.errors import HarnessError
@@ -28,17 +26,19 @@ GOES_ON = ("operation", "setup")  # the kinds of operations whose successors are
 
 
 @dataclass
-class _Bounds:
+class Bounds:
+    """What `--bound` asked for, and what a contract file took of it or by default."""
+
     wanted: dict[str, int]
     used: dict[str, int] = field(default_factory=dict)
 
 
-_loading: contextvars.ContextVar[_Bounds | None] = contextvars.ContextVar("bounds", default=None)
+loading: contextvars.ContextVar[Bounds | None] = contextvars.ContextVar("bounds", default=None)
 
 
 def bound(name: str, default: int, *, least: int = 1, most: int = 1 << 20) -> int:
     """The bound `name` of this run: what `--bound name=N` asked for, else `default`."""
-    bounds = _loading.get() or _Bounds({})
+    bounds = loading.get() or Bounds({})
     value = bounds.wanted.get(name, default)
     if not least <= value <= most:
         raise HarnessError(f"bound {name}={value} is out of range; it goes from {least} to {most}")
@@ -252,54 +252,3 @@ class Loaded:
         if number < 0:
             return self
         return replace(self, contract=self.contract.bound(self.contract.bindings[number]), binding=number)
-
-
-def contract_path(name: str) -> Path:
-    """The file of contract `name`: a path that ends in .py, or one that ships."""
-    path = Path(name) if name.endswith(".py") else CONTRACTS / (name.replace("-", "_") + ".py")
-    if not path.is_file():
-        known = ", ".join(shipped())
-        raise HarnessError(f"no contract {name}; give a .py file or one of: {known}")
-    return path
-
-
-def shipped() -> list[str]:
-    """The names of the contracts that ship with kconform."""
-    return sorted(p.stem.replace("_", "-") for p in CONTRACTS.glob("*.py") if not p.stem.startswith("_"))
-
-
-def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
-    """Run the contract file at `path` with `bounds`; HarnessError where it is not a contract."""
-    source = path.read_text(encoding="utf-8")
-    used = _Bounds(dict(bounds))
-    module = ModuleType("kconform_contract_" + path.stem)
-    module.__file__ = str(path)
-    token = _loading.set(used)
-    try:
-        tree = ast.parse(source, str(path))
-        sys.modules[module.__name__] = module  # dataclasses look their module up
-        exec(compile(tree, str(path), "exec"), module.__dict__)
-    except HarnessError:
-        raise
-    except SyntaxError as err:
-        raise HarnessError(f"{path}:{err.lineno}: error: {err.msg}") from None
-    except Exception as err:
-        raise HarnessError(f"{path}: error: {type(err).__name__}: {err}") from None
-    finally:
-        _loading.reset(token)
-    contract = module.__dict__.get("CONTRACT")
-    if not isinstance(contract, Contract):
-        raise HarnessError(f"{path}: error: the file defines no CONTRACT")
-    unknown = set(bounds) - set(used.used)
-    if unknown:
-        known = ", ".join(sorted(used.used))
-        raise HarnessError(
-            f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known}"
-        )
-    return Loaded(contract, path, source, tree, module.__dict__, used.used)
-
-
-def in_walk(loaded: Loaded) -> Loaded:
-    """The contract in the bounds of its random walks."""
-    walk = loaded.contract.walk
-    return load(loaded.path, walk).bound(loaded.binding) if walk else loaded

@@ -12,7 +12,7 @@ from extractor.patch import Patch
 from extractor.slice import Slice
 from harness import explore, walk
 from harness.build import PLAIN, Built, Cached, Flavour, contract_library, engine_library
-from harness.contract import Loaded, in_walk
+from harness.contract import Loaded
 from harness.coverage import (
     Counters,
     PatchCoverage,
@@ -24,6 +24,7 @@ from harness.coverage import (
 from harness.driver import Driver, Flight, Libraries, Limits
 from harness.explore import Explored
 from harness.judge import Runs
+from harness.loading import in_walk
 from harness.render import render_contract
 from harness.replay import Replayed, Revision, Setting, Stage, replay_all
 from harness.run import Explorer, Job
@@ -61,6 +62,7 @@ class Drive:
 
     def __init__(self, request: Request, config: dict[str, bool], piece: Slice, folder: Path) -> None:
         self.request, self.config, self.piece, self.folder = request, config, piece, folder
+        self.workers: list[Explorer] = []
         self.engine = engine_library(folder)
         self.contract = self.contract_of(request.loaded)
         self.plain = self.attempt(request.loaded, PLAIN)
@@ -82,7 +84,9 @@ class Drive:
         """A worker, under way."""
         libraries = Libraries(built.library, contract.finish(), self.engine.finish())
         limits = self.request.limits
-        return Explorer(Job(libraries, loaded, task, self.subject.skip, limits.seconds, limits.megabytes))
+        job = Job(libraries, loaded, task, self.subject.skip, limits.seconds, limits.megabytes)
+        self.workers.append(Explorer(job))
+        return self.workers[-1]
 
     def explore(self, built: Built, count: bool = False) -> Explorer:
         """The exploration of one build."""
@@ -120,9 +124,21 @@ def drive(
     request: Request, config: dict[str, bool], piece: Slice, folder: Path, poll: Poll | None
 ) -> tuple[Subject, Loaded, Runs, PatchCoverage | None, tuple[Replayed, ...]]:
     """Everything that is compiled and run of one revision."""
-    loaded = request.loaded
-    wide = in_walk(loaded)
     under = Drive(request, config, piece, folder)
+    try:
+        return drive_all(under, poll)
+    except BaseException:
+        for explorer in under.workers:
+            explorer.end()
+        raise
+
+
+def drive_all(
+    under: Drive, poll: Poll | None
+) -> tuple[Subject, Loaded, Runs, PatchCoverage | None, tuple[Replayed, ...]]:
+    """As drive(); its workers may still run where it fails."""
+    request, loaded = under.request, under.request.loaded
+    wide = in_walk(loaded)
     sanitized = under.attempt(loaded, SANITIZED) if request.sanitize else None
     walker = under.attempt(wide, PLAIN, "wide") if request.walk else None
     wide_contract = under.contract_of(wide) if request.walk else None
@@ -143,7 +159,7 @@ def drive(
         walking.finish() if walking else None,
         watched.finish() if watched else None,
     )
-    covered = covered_by(counted.finish()[0], folder / "coverage", piece) if counted else None
+    covered = covered_by(counted.finish()[0], under.folder / "coverage", under.piece) if counted else None
     return under.subject, wide, runs, covered, replays
 
 

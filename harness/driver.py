@@ -6,6 +6,7 @@ from __future__ import annotations
 import itertools
 import mmap
 import struct
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -143,6 +144,7 @@ class Driver:
         self.c_calls = self.c_array(calls)
         self.run: Any = None
         self.counters: Counters | None = None
+        self.deadline = 0.0  # where a job has one, all its explorations together
 
     def c_array(self, calls: Sequence[Call]) -> Any:
         """`calls` as a C array."""
@@ -161,6 +163,10 @@ class Driver:
         if status:
             raise HarnessError(f"no sandbox on this machine (error {-status}); nothing was run")
 
+    def must_end_in(self, seconds: float) -> None:
+        """A limit for all that is opened from now on, together."""
+        self.deadline = time.monotonic() + seconds
+
     def explore(self, limits: Limits, known: bytes | None = None) -> int:
         """Opens and explores; how that ended."""
         for careful in (CAREFUL_STATES, limits.states):
@@ -177,7 +183,8 @@ class Driver:
         options.careful_states = careful
         options.max_states = limits.states
         options.max_bytes = limits.megabytes << 20
-        options.seconds = limits.seconds
+        left = self.deadline - time.monotonic() if self.deadline else limits.seconds
+        options.seconds = max(min(limits.seconds, left), 0.05)
         if known is not None:
             self.known = self.ffi.new("unsigned char[]", known)
             options.known, options.stop_at_first = self.known, 1

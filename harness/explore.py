@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness import audit
-from harness.driver import COMPLETE, WHY, Call, Driver, Limits
+from harness.driver import COMPLETE, MOST_CALLS, WHY, Call, Driver, Limits
 from harness.errors import HarnessError
-from harness.trace import Step, replay
+from harness.trace import Step, failed_checks
+from harness.trace import replay as run_again
 
 # Without symmetry up to so many states; beyond, members are taken to be alike (--symmetry auto).
 FEW_STATES = 200_000
@@ -30,6 +31,12 @@ class Slot:
     trace: tuple[Step, ...] = ()
     common: tuple[str, ...] = ()
     wide: bool = False  # of a random walk
+    doubt: str = ""  # what is amiss with its trace
+
+    @property
+    def last(self) -> Step:
+        """The step that shows it; a blank one where its trace was not kept."""
+        return self.trace[-1] if self.trace else Step("", {}, {}, {})
 
 
 @dataclass(frozen=True)
@@ -59,11 +66,13 @@ class Explored:
 def explore(driver: Driver, limits: Limits, symmetry: str) -> Explored:
     """Everything within the bounds, each finding with its trace; `symmetry` is auto, on or off."""
     driver.cage()
-    few = Limits(min(FEW_STATES, limits.states), limits.megabytes, limits.seconds)
-    alike = Limits(limits.states, limits.megabytes, limits.seconds, symmetry=True)
+    driver.must_end_in(limits.seconds)
+    few = replace(limits, states=min(FEW_STATES, limits.states))
+    alike = replace(limits, symmetry=True)
     wanted = {"auto": few, "on": alike, "off": limits}[symmetry]
     driver.open(wanted)
     blind = unobservable(driver)
+    driver.engine.kc_close(driver.run)
     if blind:
         return Explored(COMPLETE, 0, 0, {}, {}, blind=blind)
     end = driver.explore(wanted)
@@ -130,8 +139,32 @@ def slot_result(driver: Driver, number: int, op: str, name: str, c_slot: Any) ->
             raise NotAlikeError
         plain = in_order(driver, calls)
         calls = plain if driver.fails_after(plain, number) == len(plain) else calls
-    steps = tuple(replay(driver, calls or (), watch_of(driver, op, name)))
-    return Slot(int(c_slot.compared), int(c_slot.failed), steps, tuple(common(driver, c_slot)))
+    counts = int(c_slot.compared), int(c_slot.failed)
+    if calls is None:
+        return Slot(*counts, doubt=f"its trace has more than {MOST_CALLS} calls, and is not kept")
+    steps, doubt = shown(driver, op, name, calls)
+    return Slot(*counts, steps, tuple(common(driver, c_slot)), doubt=doubt)
+
+
+def shown(driver: Driver, op: str, name: str, calls: Sequence[Call]) -> tuple[tuple[Step, ...], str]:
+    """A failure's trace run by itself, and, where it does not show the failure, that."""
+    steps = tuple(run_again(driver, calls, watch_of(driver, op, name)))
+    last = steps[-1]
+    seen = {*failed_checks(driver.contract, last), *(f"claim/{claim}" for claim in last.witnessed)}
+    if op and name in ("", "sanitizer"):
+        there = any(check.startswith(f"sanitizer/{op}") for check in seen)
+    elif op and name == "crash":
+        there = bool(last.why)
+    else:
+        there = bool(seen & check_ids(driver, op, name))
+    return steps, "" if there else "run by itself, this trace does not show it: what the code does varies"
+
+
+def check_ids(driver: Driver, op: str, name: str) -> set[str]:
+    """The ids under which one check of an operation, or a claim, may be known."""
+    if not op:
+        return {f"claim/{name}"}
+    return {f"conformance/{op}/{name}", f"misuse/{op}", f"misuse/{op}/itself"}
 
 
 def in_order(driver: Driver, calls: Sequence[Call]) -> list[Call]:
@@ -143,7 +176,7 @@ def in_order(driver: Driver, calls: Sequence[Call]) -> list[Call]:
         op = driver.operations[call.op]
         args = tuple(
             names.setdefault(value, len(names))
-            if symmetry and name in symmetry.arguments and value < len(symmetry.values)
+            if symmetry and name in symmetry.arguments and 0 <= value < len(symmetry.values)
             else value
             for name, value in zip(op.args, call.args, strict=True)
         )
@@ -200,7 +233,13 @@ def decode(data: Mapping[str, Any]) -> Explored:
 
 def decode_slot(said: Mapping[str, Any]) -> Slot:
     """One check's result."""
-    return Slot(said["compared"], said["failed"], decode_steps(said["trace"]), tuple(said["common"]))
+    return Slot(
+        said["compared"],
+        said["failed"],
+        decode_steps(said["trace"]),
+        tuple(said["common"]),
+        doubt=said["doubt"],
+    )
 
 
 def decode_steps(said: Any) -> tuple[Step, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.contract import Loaded, Operation
+from harness.contract import GOES_ON, Loaded, Operation
 from harness.driver import COMPLETE
 from harness.explore import ENDS, Explored, Slot
 from harness.render import Rendered
@@ -38,6 +38,7 @@ class Check:
     merge: str = ""  # findings with the same key are one defect seen twice
     detail: str = ""
     wide: bool = False  # found, or only judged, by a random walk
+    doubt: str = ""  # what is amiss with its trace
     exact: bool = False  # the line is that of a write, a crash, a warning; not only the function's
 
 
@@ -75,7 +76,7 @@ def judge(loaded: Loaded, runs: Runs, rendered: Rendered, config: Mapping[str, b
     undriven = dict(rendered.unavailable) | {op: f"{op} killed its worker" for op in died}
     for op in loaded.contract.operations:
         crash = explored.checks[op.name, "crash"]
-        if crash.failed and crash.trace[-1].why == "endless loop":
+        if crash.failed and crash.last.why == "endless loop":
             undriven[op.name] = f"{op.name} ran into an endless loop and was not called again"
     for op in loaded.contract.operations:
         reason = undriven.get(op.name, "")
@@ -185,7 +186,8 @@ def title_of(op: str, name: str) -> str:
 
 def _check(id: str, group: Group, verdict: Verdict, title: str, slot: Slot, reason: str) -> Check:
     return Check(id, group, verdict, title, trace=slot.trace, judged=slot.compared,
-                 failed=slot.failed, common=slot.common, reason=reason, wide=slot.wide)  # fmt: skip
+                 failed=slot.failed, common=slot.common, reason=reason, wide=slot.wide,
+                 doubt=slot.doubt if slot.failed else "")  # fmt: skip
 
 
 def judge_crashes(
@@ -203,13 +205,13 @@ def judge_crashes(
             yield Check(f"crash/{op.name}", "crash", "fail", title, trace=death.trace, failed=1,
                         judged=1, detail=f"the worker died: {death.how}", wide=death.wide)  # fmt: skip
             continue
-        if slot.failed and slot.trace[-1].why == "deadlock":
+        if slot.failed and slot.last.why == "deadlock":
             stuck.append(slot)
             slot = Slot(slot.compared, 0)
         verdict, why = settle(slot, explored, undriven.get(op.name, ""))
         made = _check(f"crash/{op.name}", "crash", verdict, title, slot, why)
         if verdict == "fail":
-            last = slot.trace[-1]
+            last = slot.last
             how = signal_name(last.signal) if last.why == "signal" else last.why
             made = replace(made, detail=f"it did not come back: {how}", merge=f"crash/{how}")
         yield made
@@ -240,7 +242,11 @@ def judge_sanitizers(
         if sites:
             yield from judge_sites(name, title, slot, sites)
             continue
-        verdict, why = settle(slot, watched, unavailable.get(op.name, ""))
+        crash = watched.checks[op.name, "crash"]
+        reason = unavailable.get(op.name, "")
+        if crash.failed and crash.last.why == "endless loop":
+            reason = f"{op.name} ran into an endless loop and was not called again"
+        verdict, why = settle(slot, watched, reason)
         yield _check(name, "sanitizer", verdict, title, slot, why)
 
 
@@ -248,7 +254,7 @@ def judge_sites(name: str, title: str, whole: Slot, sites: Sequence[Slot]) -> It
     """sanitizer/<operation>/<kind>: a check for each place that was reported."""
     kinds: Counter[str] = Counter()
     for site in sites:
-        report = site.trace[-1].report or {"kind": "bad access", "text": "it reached outside of every object"}
+        report = site.last.report or {"kind": "bad access", "text": "it reached outside of every object"}
         kind = str(report["kind"])
         kinds[kind] += 1
         number = f"-{kinds[kind]}" if kinds[kind] > 1 else ""
@@ -260,7 +266,7 @@ def judge_sites(name: str, title: str, whole: Slot, sites: Sequence[Slot]) -> It
 def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]) -> Iterator[Check]:
     """The contract's claims; one that held only because an operation is missing is unknown."""
     gone = [op.name for op in loaded.contract.operations
-            if op.kind == "operation"
+            if op.kind in GOES_ON
             and (op.name in undriven or explored.checks[op.name, "crash"].failed)]  # fmt: skip
     reason = f"not every call of {', '.join(gone)} came back, so not all states were reached" if gone else ""
     for claim in loaded.contract.claims:
@@ -278,9 +284,9 @@ def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]
         made = _check(f"claim/{claim.id}", "claim", verdict, claim.title, slot, why)
         detail = ""
         if claim.kind == "possible" and verdict == "fail":
-            detail = "no reachable state shows it"
+            detail = "no state within these bounds shows it"
         elif verdict == "fail" and claim.counts:
-            detail = f"{slot.trace[-1].observed.get('rmw')} atomic read-modify-writes in this call"
+            detail = f"{slot.last.observed.get('rmw')} atomic read-modify-writes in this call"
         yield replace(made, quote=claim.sentence, detail=detail)
 
 

@@ -9,6 +9,7 @@ did the same: values, return value, warnings, read-modify-writes. The others hav
 from __future__ import annotations
 
 import mmap
+import signal
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,9 +29,10 @@ from harness.build import (
     contract_library,
     engine_library,
 )
-from harness.contract import Loaded, in_walk
+from harness.contract import Loaded
 from harness.driver import COMPLETE, WHY, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
+from harness.loading import in_walk
 from harness.object_code import same_code
 from harness.render import render_contract
 from harness.render_mutants import render_mutants
@@ -199,19 +201,13 @@ class Batch:
                 self.library = self.building.finish().library
                 break
             except CompileError as err:
-                refused = {
-                    int(n)
-                    for d in err.diagnostics
-                    if d.error
-                    for n in [d.file.rpartition("@")[2]]
-                    if n.isdigit()
-                }
+                refused = refused_mutants(err)
                 if not refused:
                     raise
                 yield from (Judged(self.todo[n - 1], "broken", str(err)) for n in sorted(refused))
                 self.todo = [m for n, m in enumerate(self.todo, 1) if n not in refused]
                 self.building = self.build()
-        self.dead: set[int] = set()
+        self.dead: dict[int, tuple[Fate, str, int]] = {}  # those that ended a worker
         self.start()
 
     def start(self) -> None:
@@ -237,13 +233,15 @@ class Batch:
                 raise HarnessError(outcome.error)
             if outcome.result is not None:
                 break
-            self.dead.add(struct.unpack("i", self.place[:4])[0])
+            number = struct.unpack("i", self.place[:4])[0]
+            slow = outcome.timed_out or outcome.killed_by == signal.SIGXCPU
+            self.dead[number] = ("differs", "", 0) if slow else ("killed", "crash: the worker died", 0)
             if 0 in self.dead:
                 raise HarnessError("the worker died in the patch itself, so its mutants cannot be judged")
             self.start()
         verdicts = {number: (fate, by, calls) for number, fate, by, calls in outcome.result}
         for number, mutant in enumerate(self.todo, 1):
-            yield Judged(mutant, *verdicts.get(number, ("killed", "crash: the worker died", 0)))
+            yield Judged(mutant, *(verdicts.get(number) or self.dead[number]))
 
 
 def refused_mutants(err: CompileError) -> set[int]:

@@ -15,7 +15,7 @@ from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.records import merge_records
 from extractor.slice import Slice
-from harness.contract import EXTRA, Claim, Loaded, Operation, parameters
+from harness.contract import EXTRA, GOES_ON, Claim, Loaded, Operation, parameters
 from harness.errors import HarnessError
 from harness.translate import Translator, layout
 from kernel_snippets import INCLUDE
@@ -81,11 +81,10 @@ def include_order(piece: Slice, headers: tuple[str, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class Rendered:
-    """The sources of one subject: include name -> text of each overlay, subject.c, and contract.c."""
+    """The sources of one subject: include name -> text of each overlay, and subject.c."""
 
     overlays: Mapping[str, str]
     subject: str
-    contract: str
     unavailable: Mapping[str, str]  # operation -> why it cannot be driven
 
 
@@ -100,7 +99,7 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         operations=operations,
     )
     unavailable = {op["name"]: op["reason"] for op in operations if op["reason"]}
-    return Rendered(overlays(piece), subject, render_contract(loaded), unavailable)
+    return Rendered(overlays(piece), subject, unavailable)
 
 
 def template(name: str) -> jinja2.Template:
@@ -201,10 +200,12 @@ def _call(
 
 def _operation(translator: Translator, op: Operation, moves: Sequence[tuple[int, Claim]]) -> dict[str, Any]:
     names = {"g": "g", "s": "s"} | {name: f"a[{i}]" for i, name in enumerate(op.args)}
+    # Called once a world, it meets one ghost of many: what that has says nothing of the others.
+    known = names if op.kind in GOES_ON or op.uses_ghost else {k: v for k, v in names.items() if k != "g"}
     features = [
         (bit, _call(translator, feature.holds, names))
         for bit, feature in enumerate(translator.loaded.contract.features)
-        if set(parameters(feature.holds)) <= set(names)
+        if set(parameters(feature.holds)) <= set(known)
     ]
     said = {
         key: _call(translator, function, names) if (function := getattr(op, key)) else None

@@ -16,10 +16,11 @@ from extractor.patch import Patch
 from extractor.slice import cut
 from harness import worker
 from harness.build import PLAIN, Cached, Flavour, contract_library, engine_library
-from harness.contract import CONTRACTS, GOES_ON, Contract, Loaded, contract_path, load, shipped
+from harness.contract import CONTRACTS, GOES_ON, Contract, Loaded
 from harness.driver import Call, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.explore import decode_steps, unobservable
+from harness.loading import contract_path, load, shipped
 from harness.render import render_contract
 from harness.run import MEMORY, bare_steps
 from harness.sanitize import SANITIZED

@@ -83,6 +83,8 @@ def explored_text(result: Result) -> str:
     end = "all" if explored.end == COMPLETE else f"INCOMPLETE ({ENDS[explored.end]}):"
     alike = f" ({explored.kept:,} up to which MM is which)" if explored.symmetric else ""
     said = f"bounds {bounds_text(result.loaded)}: {end} {explored.states:,} states{alike}"
+    if result.unreached:
+        said += f" without every call of {', '.join(result.unreached)}, of which some did not come back"
     if explored.end != COMPLETE:
         said += f", every trace of up to {explored.depth} calls, limits {limits.seconds:g} s and "
         said += f"{limits.megabytes} MB"
@@ -132,7 +134,7 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     if check.quote and check.group == "claim":
         lines += wrapped(f'the patch says: "{check.quote}"', "  ")
     lines += table(contract_of(result, check), check.trace)
-    lines += wrapped(explanation(result, check), "  ")
+    lines += wrapped(explanation(result, check), "  ") + wrapped(check.doubt, "  ")
     if text := source_line(result, check):
         lines.append(f"  {check.file}:{check.line}: {text}")
     if check.failed and check.group not in ("claim", "trace"):

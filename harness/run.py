@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -51,6 +52,10 @@ class Explorer:
         limits = worker.Limits(int(wall), wall * 1.5, MEMORY + (job.megabytes << 20))
         self.running = worker.Running(task, limits)
 
+    def end(self) -> None:
+        """Ends the worker, whatever it is at."""
+        self.running.end()
+
     def finish(self, poll: Callable[[Flight], None] | None = None) -> tuple[Explored, tuple[Death, ...]]:
         """What was found, and the traces after which a worker died."""
         while True:
@@ -59,10 +64,12 @@ class Explorer:
                 raise HarnessError(outcome.error)
             if outcome.result is not None:
                 return checked(decode(outcome.result)), tuple(self.deaths)
+            if outcome.timed_out or outcome.killed_by == signal.SIGXCPU:
+                raise HarnessError("a worker took far more time than its limit and was ended; try --time")
             ran = self.flight.calls(self.job.loaded)
             if not ran:
                 raise HarnessError("the worker died before the subject ran")
-            how = "took too long" if outcome.timed_out else signal_name(outcome.killed_by)
+            how = signal_name(outcome.killed_by)
             self.deaths.append(Death(tuple(bare_steps(self.job.loaded, ran)), how))
             self.skip.add(self.job.loaded.contract.operations[ran[-1].op].name)
             self.start()

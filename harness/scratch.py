@@ -8,8 +8,11 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
+
+RETRIES = 50
 
 
 @contextlib.contextmanager
@@ -42,5 +45,9 @@ def _janitor(folder: Path, reader: int, writer: int) -> None:
             os.dup2(null, stream)
         while os.read(reader, 1):
             pass
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(RETRIES):  # a compiler that has lost its parent may still be writing
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+            time.sleep(0.2)
     os._exit(0)

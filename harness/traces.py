@@ -25,7 +25,7 @@ def save_traces(result: Result, folder: Path) -> list[str]:
 
 def has_trace(check: Check) -> bool:
     """Whether it is a finding of this run's own that can be run again."""
-    return check.verdict == "fail" and check.group != "trace" and bool(check.trace)
+    return check.verdict == "fail" and check.group != "trace" and bool(check.trace) and not check.doubt
 
 
 def trace_of(result: Result, check: Check) -> TraceFile:

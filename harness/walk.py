@@ -9,8 +9,7 @@ from typing import Any
 from harness import audit, shrink
 from harness.contract import GOES_ON, Operation
 from harness.driver import COMPLETE, Call, Driver, Limits, call_from
-from harness.explore import Explored, Slot, unobservable, watch_of
-from harness.trace import replay
+from harness.explore import Explored, Slot, shown, unobservable
 
 
 def walk(driver: Driver, seed: int, steps: int, seconds: float) -> Explored:
@@ -87,8 +86,8 @@ def shrunk(driver: Driver, number: int, op: str, name: str, c_slot: Any) -> Slot
     if not c_slot.failed or possible:
         return Slot(int(c_slot.compared), int(c_slot.failed))
     small = minimal_trace(driver, number)
-    return Slot(int(c_slot.compared), int(c_slot.failed),
-                tuple(replay(driver, small, watch_of(driver, op, name))))  # fmt: skip
+    steps, doubt = shown(driver, op, name, small)
+    return Slot(int(c_slot.compared), int(c_slot.failed), steps, doubt=doubt)
 
 
 def minimal_trace(driver: Driver, number: int) -> list[Call]:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 POLL = 0.1  # seconds between two looks at the progress
 
@@ -55,6 +56,13 @@ class Running:
             _child(task, limits, writer, parent)
         os.close(writer)
 
+    def end(self) -> None:
+        """Kills the child where it still runs."""
+        with contextlib.suppress(OSError):
+            os.kill(self.child, signal.SIGKILL)
+            os.waitpid(self.child, 0)
+            os.close(self.reader)
+
     def wait(self, poll: Callable[[], None] | None = None) -> Outcome:
         """How it ended; `poll` is called now and then until it does."""
         data, timed_out = _collect(self.reader, self.deadline, poll)
@@ -82,9 +90,14 @@ def _outcome(data: bytes, status: int) -> Outcome:
     return Outcome(result=said.get("result"), error=str(said.get("error", "")))
 
 
+def end_with_parent() -> None:
+    """From here on this process is killed when its parent ends, however that ends."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def die_with(parent: int) -> None:
-    """From here on this process is killed when `parent` ends, however that ends."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    """As end_with_parent(), also where `parent` has ended already."""
+    end_with_parent()
     if os.getppid() != parent:
         os._exit(1)
 

@@ -15,7 +15,7 @@ from extractor.slice import Slice, cut
 from harness import coverage, explore, worker
 from harness.branches import conditions
 from harness.build import build, contract_library, engine_library
-from harness.contract import Loaded, contract_path, load
+from harness.contract import Loaded
 from harness.coverage import (
     Branch,
     Counters,
@@ -30,6 +30,7 @@ from harness.coverage import (
 )
 from harness.driver import COMPLETE, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
+from harness.loading import contract_path, load
 from harness.render import Rendered, render, render_contract
 from harness.report_coverage import coverage_json, coverage_listing, coverage_summary
 from harness.subjects import entry_names
@@ -179,7 +180,7 @@ def tiny(folder: Path, calls: tuple[tuple[int, int, int], ...]) -> PatchCoverage
     """What `calls` cover of TINY; each is made twice."""
     overlay = f'#line 100 "include/linux/tiny.h"\n{TINY}\n'
     built = build(
-        Rendered({"linux/tiny.h": overlay}, SUBJECT, "", {}),
+        Rendered({"linux/tiny.h": overlay}, SUBJECT, {}),
         {"CONFIG_DEBUG_VM": True, "CONFIG_64BIT": True},
         folder,
         coverage_flavour(),

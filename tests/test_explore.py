@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.contract import contract_path
+from harness.loading import contract_path
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import check, kconform
 from tests.mails import V1

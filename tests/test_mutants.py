@@ -16,7 +16,7 @@ from extractor.mutants import Mutant, mutants
 from extractor.operators import OPERATORS, other_numbers
 from extractor.scan import SKIPPED, mask, scan_file
 from extractor.slice import cut
-from harness.contract import contract_path, load
+from harness.loading import contract_path, load
 from harness.subjects import entry_names
 from kernel_snippets import BUNDLED_PATCH
 from tests.mails import V2, items_of

@@ -11,8 +11,8 @@ import pytest
 
 from extractor.mutants import Mutant, mutants
 from extractor.slice import cut
-from harness.contract import contract_path, load
 from harness.driver import Call
+from harness.loading import contract_path, load
 from harness.mutate import mutate
 from harness.object_code import same_code
 from harness.shrink import minimal

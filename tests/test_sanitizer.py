@@ -366,7 +366,7 @@ def driven(text: str, folder: Path, tools: tuple[Path, Path]) -> dict[str, Any]:
     items = all_items(read_patches([str(folder / "mail")]))
     options = dict.fromkeys(("CONFIG_64BIT", "CONFIG_DEBUG_VM", "CONFIG_MMU", "CONFIG_MM_ID"), True)
     names = [f"folio_{what}_large_mapcount" for what in ("set", "inc", "dec")]
-    rendered = Rendered(overlays(cut(items, names, options)), DRIVER, "", {})
+    rendered = Rendered(overlays(cut(items, names, options)), DRIVER, {})
     built = build(rendered, options, folder, SANITIZED).finish()
     return run_all(tools[0], built.library, {"it": ("rightly", 5)}, WORLD)["it"]
 

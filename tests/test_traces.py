@@ -16,7 +16,7 @@ import pytest
 
 from extractor.mail import read_mails
 from extractor.patch import parse_patch
-from harness.contract import contract_path
+from harness.loading import contract_path
 from harness.trace_file import Diff, read_trace, trace_text
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import Done, kconform

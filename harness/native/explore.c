@@ -51,15 +51,22 @@ static void flush(struct kc_run *run, uint32_t from)
 /* Words that changed beside the live ones are state from now on. */
 static void adopt_strays(struct kc_run *run, uint32_t from, uint32_t *post)
 {
+	uint32_t word[MAX_LIVE], value[MAX_LIVE];
+	int n = 0;
+
+	for (int w = 0; w < run->words && n < MAX_LIVE; w++)
+		if (run->world[w] != run->before[w] && !run->is_live[w]) {
+			word[n] = w;
+			value[n++] = run->world[w];
+		}
+	restore_all(run);	/* before the pending states are looked at: they have no strays */
 	flush(run, from);
-	for (int w = 0; w < run->words; w++) {
-		if (run->world[w] == run->before[w] || run->is_live[w])
-			continue;
-		if (store_add_live(run, w)) {
+	for (int i = 0; i < n; i++) {
+		if (store_add_live(run, word[i])) {
 			run->failed_memory = 1;
 			return;
 		}
-		post[run->nlive - 1] = run->world[w];
+		post[run->nlive - 1] = value[i];
 	}
 }
 
@@ -119,14 +126,25 @@ static int skipped(struct kc_run *run, const struct kc_call *call)
 	return crash->failed && crash->why == KC_ENDLESS;
 }
 
+/* How many states a call in the state being expanded is counted for. */
+static uint64_t weight_of(const struct kc_run *run, const struct kc_op *op)
+{
+	return goes_on(op) || op->uses_ghost ? run->weight : run->world_weight;
+}
+
+/* The world as it was; what a call wrote that is not its own is noted where it is not yet. */
+static void take_back(struct kc_run *run)
+{
+	run->strayed |= !run->careful && frozen_changed(run);
+	restore_all(run);
+}
+
 /* One call from state `from`, whose world, ghost and observation stand ready. */
 static void transition(struct kc_run *run, uint32_t from, unsigned int index, const kc_i64 *ghost,
 		       const kc_i64 *obs)
 {
 	const struct kc_call *call = &run->calls[index];
 	const struct kc_op *op = op_of(run, call);
-	uint64_t weight = goes_on(op) || op->uses_ghost ? run->weight
-								     : run->world_weight;
 	struct outcome out;
 	kc_i64 after[MAX_SLOTS];
 	uint32_t post[MAX_LIVE];
@@ -136,11 +154,11 @@ static void transition(struct kc_run *run, uint32_t from, unsigned int index, co
 	run_call(run, call, &out, post);
 	if (run->digesting)
 		digest(run, index, &out);
-	judge_call(run, from, index, call, ghost, obs, &out, after, weight);
+	judge_call(run, from, index, call, ghost, obs, &out, after, weight_of(run, op));
 	if (__builtin_expect(out.stray >= 0, 0)) {
-		if (goes_on(op))
+		if (goes_on(op) && run->careful)
 			adopt_strays(run, from, post);
-		restore_all(run);
+		take_back(run);
 	}
 	if (goes_on(op))
 		follow(run, from, index, post, op->has_ghost ? after : ghost, out.obs);
@@ -153,9 +171,10 @@ static void record_path(struct kc_run *run, uint32_t state)
 	uint32_t at;
 
 	for (at = state; (parent = store_parent(&run->store, at, &call)) != NONE; at = parent)
-		length++;
-	if (length > KC_MAX_PATH)
-		length = 0;
+		if (++length > KC_MAX_PATH) {
+			length = 0;
+			break;
+		}
 	run->flight->length = length;
 	for (at = state; length && (parent = store_parent(&run->store, at, &call)) != NONE; at = parent)
 		run->flight->path[--length] = run->calls[call];
@@ -178,10 +197,11 @@ static void expand(struct kc_run *run, uint32_t from)
 	if (guard_enter()) {
 		unsigned int index = run->order[run->at];
 
-		judge_crash(run, from, index, &run->calls[index], ghost, obs, run->weight);
+		judge_crash(run, from, index, &run->calls[index], ghost, obs,
+			    weight_of(run, op_of(run, &run->calls[index])));
 		if (run->digesting)
 			run->digest[0] = mixed(run->digest[0] ^ index, guard_end.why);
-		restore_all(run);
+		take_back(run);
 		run->at++;
 		guard.running = 1;
 	}
@@ -208,11 +228,12 @@ static void report_progress(struct kc_run *run, uint64_t expanded)
 
 static int explore(struct kc_run *run)
 {
-	run->level_end = run->store.n;
+	uint64_t level_end = run->store.n;
+
 	for (uint64_t i = 0; i < run->store.n; i++) {
-		if (i == run->level_end) {
+		if (i == level_end) {
 			run->depth++;
-			run->level_end = run->store.n;
+			level_end = run->store.n;
 		}
 		if (!(i & 255)) {
 			report_progress(run, i);
@@ -221,7 +242,8 @@ static int explore(struct kc_run *run)
 		}
 		run->careful = i < run->options.careful_states;
 		expand(run, i);
-		if (!run->careful && frozen_changed(run))
+		take_back(run);
+		if (run->strayed)
 			return KC_STRAYED;
 		if (run->failed_memory)
 			return run->store.n >= run->options.max_states ? KC_STATES_LIMIT

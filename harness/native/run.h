@@ -18,7 +18,7 @@
 
 /*
  * States. A row holds the live words of the world (those that may change, 4 bytes
- * each), then the ghost in 1 or 2 bytes a value. Rows stand in chunks, which never
+ * each), then the ghost in 1, 2 or 4 bytes a value. Rows stand in chunks, which never
  * move; a table of indices finds them.
  */
 struct chunk {
@@ -81,10 +81,10 @@ struct kc_run {
 	struct store store;
 	struct pending pending[PENDING];
 	int npending;
-	int careful;			/* see kc_options */
+	int careful, strayed;		/* see kc_options */
 	uint64_t weight, world_weight;	/* states that it stands for */
 	volatile unsigned int at;	/* the call that runs, for after a crash */
-	uint64_t states, transitions, level_end;
+	uint64_t states, transitions;
 	int depth, digesting;
 	uint64_t digest[2];		/* of legal calls, of misuse */
 	unsigned long long open_possible;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The states of an exploration. Memory a state: its row (4 bytes a live word, 1 or 2
- * a ghost value), 6 for parent and call, 5 to 11 in the table of states, and as much
+ * The states of an exploration. Memory a state: its row (4 bytes a live word, 1, 2
+ * or 4 a ghost value), 6 for parent and call, 5 to 11 in the table of states, and as much
  * again in that of worlds where every state has a world of its own.
  */
 #include <stdlib.h>
 
 #include "run.h"
 
-#define CHUNK_BITS 12
+#define CHUNK_BITS 8
 #define CHUNK (1u << CHUNK_BITS)
 #define INDEX_BITS 27
 #define INDEX ((1u << INDEX_BITS) - 1)	/* as an entry: none */
@@ -153,8 +153,8 @@ int store_open(struct kc_run *run)
 	store->ghost_size = run->c->ghost_size;
 	store->ghost_bytes = 1;
 	set_width(store);
-	return table_resize(run, &store->states, 1024, store->width) ||
-	       table_resize(run, &store->worlds, 1024, store->live);
+	return table_resize(run, &store->states, 64, store->width) ||
+	       table_resize(run, &store->worlds, 64, store->live);
 }
 
 void store_close(struct store *store)
@@ -202,7 +202,10 @@ static void copy_ghost(const struct store *from, const uint32_t *row, const stru
 static int relayout(struct kc_run *run, struct store to, uint32_t fill)
 {
 	struct store *store = &run->store;
+	sig_atomic_t running = guard.running;
+	int failed;
 
+	guard.running = 0;	/* it takes its time, and must not be left halfway */
 	set_width(&to);
 	for (unsigned int i = 0; i < store->nchunks; i++) {
 		uint32_t *rows = calloc(CHUNK * (uint64_t)to.width, 4);
@@ -224,8 +227,10 @@ static int relayout(struct kc_run *run, struct store to, uint32_t fill)
 	store->live = to.live;
 	store->ghost_bytes = to.ghost_bytes;
 	store->width = to.width;
-	return table_resize(run, &store->states, store->states.size, store->width) ||
-	       table_resize(run, &store->worlds, store->worlds.size, store->live);
+	failed = table_resize(run, &store->states, store->states.size, store->width) ||
+		 table_resize(run, &store->worlds, store->worlds.size, store->live);
+	guard.running = running;
+	return failed;
 }
 
 /* A word of the world changed for the first time: all states so far had its initial value. */
@@ -308,7 +313,7 @@ uint32_t store_put(struct kc_run *run, const uint32_t *row, uint64_t hash, uint3
 	store->states.used++;
 	if (crowded(&store->states) &&
 	    table_resize(run, &store->states, store->states.size * 2, store->width))
-		return NONE;
+		run->failed_memory = 1;
 	return store->n - 1;
 }
 

@@ -46,8 +46,10 @@ static int probe_bit(struct kc_run *run, int k, int bit, const kc_i64 *was)
 	}
 	if (field < 0)
 		return 1;
-	if (others || changed & (changed - 1))
+	if (others)
 		return 0;
+	if (changed & (changed - 1))
+		return 1;	/* a sign, say; whether IDs are all there is seen when they are written */
 	run->id_bits[field] |= changed;
 	run->id_bit[field][__builtin_ctzll(changed)][0] = k;
 	run->id_bit[field][__builtin_ctzll(changed)][1] = bit;

@@ -109,8 +109,10 @@ int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigne
 		return KC_COMPLETE;
 	run->history = run->flight->path;
 	while (walker.left) {
-		if (now() > run->deadline)
+		if (now() > run->deadline) {
+			run->flight->running = 0;
 			return KC_TIME_LIMIT;
+		}
 		begin_trace(run, walker.ghost);
 		run->flight->length = 0;
 		run->flight->running = 1;
@@ -127,6 +129,8 @@ int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigne
 		       step(run, &walker))
 			;
 		guard_leave();
+		if (run->flight->length == (unsigned int)nprefix)
+			walker.left -= walker.left > 0;	/* nothing was legal there */
 		run->flight->transitions = run->transitions;
 		if (run->stopped)
 			break;

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is wrong with a contract before anything is compiled: names, counts, and what the engine can hold."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from types import FunctionType
+from typing import Any
+
+from harness.contract import EXTRA, Contract, Operation, Symmetry, parameters
+
+# harness/native: MAX_SLOTS, KC_MAX_ARGS, bits of a verdict and of features, kc_symmetry, uint16_t calls.
+MOST_VALUES, MOST_ARGUMENTS, MOST_BITS, MOST_OPERATIONS = 32, 4, 63, 64
+MOST_MEMBERS = 20  # 21! arrangements do not fit 64 bits
+MOST_CALLS = 65_535
+TAKEN = frozenset(["a", "s", "g", "t", "w", "op", "next", "ret", "said", "rmw", "warnings"])
+
+
+def faults(contract: Contract) -> Iterator[str]:
+    """Everything that is wrong, a sentence each."""
+    yield from twice("operation", [op.name for op in contract.operations])
+    yield from twice("claim", [claim.id for claim in contract.claims])
+    yield from of_state(contract)
+    for op in contract.operations:
+        yield from of_operation(op)
+    for claim in contract.claims:
+        yield from of_function(f"claim {claim.id}: holds", claim.holds, {"g", "s", "t", "rmw"})
+    for feature in contract.features:
+        yield from of_function(f"feature {feature.title}: holds", feature.holds, None)
+    if contract.within:
+        yield from of_function("within", contract.within, {"s"})
+    for what, number, most in counts(contract):
+        if number > most:
+            yield f"it has {number} {what}; {most} are the most"
+    if contract.symmetry:
+        yield from of_symmetry(contract, contract.symmetry)
+
+
+def twice(what: str, names: Sequence[str]) -> Iterator[str]:
+    """Names that stand more than once."""
+    for name, number in Counter(names).items():
+        if number > 1:
+            yield f"{what} {name} stands {number} times; give each a name of its own"
+
+
+def of_state(contract: Contract) -> Iterator[str]:
+    """State's fields, and what observes them."""
+    for cls in (contract.state, contract.ghost):
+        if not dataclasses.is_dataclass(cls):
+            yield f"{getattr(cls, '__name__', cls)} is no dataclass"
+            return
+    fields = {field.name: field.default for field in dataclasses.fields(contract.state)}
+    for name, default in fields.items():
+        if isinstance(default, tuple):
+            yield f"State.{name} is a tuple; an observation is one number, so give each element a field"
+        if name in EXTRA:
+            yield f"State.{name}: that name is a check's own; choose another"
+    for name in sorted(fields.keys() ^ contract.observe.keys()):
+        yield f"State.{name} and observe['{name}'] go together, and one is missing"
+
+
+def of_operation(op: Operation) -> Iterator[str]:
+    """One operation's arguments and functions."""
+    if len(op.args) > MOST_ARGUMENTS:
+        yield f"operation {op.name} has {len(op.args)} arguments; {MOST_ARGUMENTS} are the most"
+    for name in op.args:
+        if name in TAKEN or not name.isidentifier():
+            yield f"operation {op.name}: argument {name} needs another name"
+        for value in (*op.args[name], *op.wide.get(name, ())):
+            if not isinstance(value, int) or not -(1 << 63) <= value < 1 << 63:
+                yield f"operation {op.name}: {name}={value!r} is no 64-bit number"
+                break
+    for name in sorted(op.wide.keys() - op.args.keys()):
+        yield f"operation {op.name}: wide has {name}, which args has not"
+    given = {"g", "s", *op.args}
+    for key in ("when", "model", "returns", "warns", "ghost"):
+        function = getattr(op, key)
+        if function:
+            yield from of_function(f"operation {op.name}: {key}", function, given)
+
+
+def of_function(where: str, function: Any, given: set[str] | None) -> Iterator[str]:
+    """A function that is to be translated; `given` are the names that it may take."""
+    if not isinstance(function, FunctionType):
+        yield f"{where} is no function of this file"
+        return
+    strange = set(parameters(function)) - (given if given is not None else set(parameters(function)))
+    if strange:
+        yield f"{where}: {function.__name__}() takes {', '.join(sorted(strange))}, which is not given there"
+
+
+def values(cls: type) -> Mapping[str, int]:
+    """How many numbers each field of a dataclass is."""
+    return {
+        field.name: len(field.default) if isinstance(field.default, tuple) else 1
+        for field in dataclasses.fields(cls)
+    }
+
+
+def counts(contract: Contract) -> Iterator[tuple[str, int, int]]:
+    """What there is a most of."""
+    calls = sum(calls_of(op) for op in contract.operations)
+    always = sum(claim.kind == "always" for claim in contract.claims)
+    yield "observations", len(contract.observe), MOST_VALUES
+    yield "ghost values", sum(values(contract.ghost).values()), MOST_VALUES
+    yield "claims of the kind always", always, MOST_BITS
+    yield "claims of the kind possible", len(contract.claims) - always, MOST_BITS
+    yield "features", len(contract.features), MOST_BITS
+    yield "calls in these bounds", calls, MOST_CALLS
+
+
+def calls_of(op: Operation) -> int:
+    """How many calls an operation has in the contract's bounds."""
+    product = 1
+    for domain in op.args.values():
+        product *= len(domain)
+    return product
+
+
+def of_symmetry(contract: Contract, symmetry: Symmetry) -> Iterator[str]:
+    """What is alike must be there, and not too much."""
+    members, ghost = len(symmetry.values), values(contract.ghost)
+    for name in symmetry.ids:
+        if name not in contract.observe:
+            yield f"symmetry: State has no field {name}"
+    for name in symmetry.tuples:
+        if ghost.get(name) != members:
+            yield f"symmetry: Ghost.{name} is no tuple of {members} elements"
+    for what, number, most in (
+        ("members", members, MOST_MEMBERS),
+        ("ids", len(symmetry.ids), MOST_ARGUMENTS),
+        ("tuples", len(symmetry.tuples), MOST_ARGUMENTS),
+        ("operations in the contract", len(contract.operations), MOST_OPERATIONS),
+    ):
+        if number > most:
+            yield f"symmetry: there are {number} {what}; {most} are the most"
