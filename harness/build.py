@@ -105,6 +105,9 @@ class CompileError(HarnessError):
     def __init__(self, diagnostics: tuple[Diagnostic, ...], output: str) -> None:
         first = next((d for d in diagnostics if d.error), None)
         where = f"{first.file}:{first.line}: error: {first.text}" if first else output.strip()[:300]
+        self.undefined = frozenset(re.findall(r"undefined reference to `(\w+)'", output))
+        if self.undefined:
+            where = f"no shim for {', '.join(sorted(self.undefined))}"
         super().__init__(where or "the compiler failed without a word")
         self.diagnostics = diagnostics
 

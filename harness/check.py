@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +26,8 @@ from harness.mutate import Strength
 from harness.replay import Replayed
 from harness.scratch import scratch_folder
 from harness.subjects import Subject, describe, entry_names, fitted, keep_sources
+
+STATIC = re.compile(r"\s*static\b(?![^;=]*\bconst\b)[^;(]*[;=]")
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,17 @@ def judge_replays(replays: Sequence[Replayed], checks: Sequence[Check]) -> Itera
             reason=f"cannot be run: {how}" if verdict == "unknown" else "",
             detail=f"{replayed.verdict}: {how}" if how else replayed.verdict,
         )
+
+
+def hidden_state(piece: Slice) -> Iterator[str]:
+    """Static variables in functions: they outlive a call, and no state here includes them."""
+    for item in piece.items:
+        inside = False
+        for line in item.lines if item.kind == "function" else ():
+            if inside and STATIC.match(line.text):
+                yield (f"{item.file}:{line.number}: {item.name} keeps state in a static variable, which is "
+                       "not part of any state here: what is found may not show again")  # fmt: skip
+            inside = inside or "{" in line.text
 
 
 def unused_items(items: Sequence[Item], piece: Slice) -> Iterator[Item]:

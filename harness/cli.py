@@ -133,6 +133,7 @@ def amount(text: str) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit status."""
+    open_streams()
     options = parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -146,8 +147,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("kconform: interrupted", file=sys.stderr)
     except OSError as err:
-        print(f"kconform: error: {err.filename or ''}: {err.strerror or err}", file=sys.stderr)
+        where = err.filename or "the report"
+        print(f"kconform: error: {where}: {err.strerror or err}", file=sys.stderr)
+        if not err.filename:  # what is still to be written would fail again, at the interpreter's end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 2
+
+
+def open_streams() -> None:
+    """Standard streams that are closed become /dev/null, so that no file takes their numbers."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
 
 
 def read_patches(paths: Sequence[str]) -> list[Patch]:

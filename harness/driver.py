@@ -144,6 +144,7 @@ class Driver:
         self.c_calls = self.c_array(calls)
         self.run: Any = None
         self.counters: Counters | None = None
+        self.minimal: dict[int, list[Call]] = {}  # by slot, traces that were made minimal
         self.deadline = 0.0  # where a job has one, all its explorations together
 
     def c_array(self, calls: Sequence[Call]) -> Any:

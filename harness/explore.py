@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -101,16 +101,9 @@ def unobservable(driver: Driver) -> Step | None:
 def results(driver: Driver, end: int) -> Explored:
     """All that the engine found, traces replayed."""
     engine, run = driver.engine, driver.run
-    checks: dict[tuple[str, str], Slot] = {}
-    claims: dict[str, Slot] = {}
     counters = driver.counters.read() if driver.counters else ""
     errors = tuple(audit.audit_states(driver))
-    for number, op, name, c_slot in driver.slots():
-        found = slot_result(driver, number, op, name, c_slot)
-        if op:
-            checks[op, name] = found
-        else:
-            claims[name] = found
+    checks, claims = by_name(driver, slot_result)
     sites = [(op, slot_result(driver, number, op, "", slot)) for number, op, slot in driver.sites()]
     return Explored(
         end,
@@ -127,6 +120,21 @@ def results(driver: Driver, end: int) -> Explored:
         counters,
         errors,
     )
+
+
+def by_name(
+    driver: Driver, result: Callable[[Driver, int, str, str, Any], Slot]
+) -> tuple[dict[tuple[str, str], Slot], dict[str, Slot]]:
+    """The result of each check by operation and name, and of each claim by id."""
+    checks: dict[tuple[str, str], Slot] = {}
+    claims: dict[str, Slot] = {}
+    for number, op, name, c_slot in driver.slots():
+        found = result(driver, number, op, name, c_slot)
+        if op:
+            checks[op, name] = found
+        else:
+            claims[name] = found
+    return checks, claims
 
 
 def slot_result(driver: Driver, number: int, op: str, name: str, c_slot: Any) -> Slot:

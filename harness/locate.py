@@ -13,7 +13,7 @@ from typing import Any
 from extractor.slice import Slice
 from harness.contract import Loaded
 from harness.judge import Check, calls_of
-from harness.trace import failed_checks
+from harness.trace import Step, failed_checks
 
 
 def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
@@ -103,12 +103,24 @@ def follow_conformance(checks: Sequence[Check], loaded: Loaded) -> tuple[Check, 
 def consequence(check: Check, checks: Sequence[Check], loaded: Loaded) -> Check:
     """`check`, with the divergence whose consequence it is, where no write of its own is wrong.
 
-    That is where the last call of its trace also writes a wrong value, which is a finding with a line.
+    That is where the last call of its trace also writes a wrong value, wrong in the same direction as
+    in a finding that has a line.
     """
-    own = check.group == "conformance" or check.id in {f"claim/{c.id}" for c in loaded.contract.claims
-                                                       if not c.counts}  # fmt: skip
-    if check.verdict != "fail" or check.exact or not own or not check.trace:
+    contract = loaded.contract
+    claims = {f"claim/{claim.id}" for claim in contract.claims if not claim.counts}
+    value = check.group == "conformance" and check.id.rpartition("/")[2] in contract.observe
+    if check.verdict != "fail" or check.exact or not (value or check.id in claims) or not check.trace:
         return check
-    failing = set(failed_checks(loaded.contract, check.trace[-1]))
-    cause = next((c for c in checks if c.id in failing and c.exact and c.group == "conformance"), None)
-    return replace(check, file=cause.file, line=cause.line, merge=cause.merge) if cause else check
+    last = check.trace[-1]
+    failing = set(failed_checks(contract, last))
+    causes = (c for c in checks if c.id in failing and c.exact and c.group == "conformance")
+    for cause in causes:
+        name = cause.id.rpartition("/")[2]
+        if cause.trace and name in contract.observe and error(last, name) * error(cause.trace[-1], name) > 0:
+            return replace(check, file=cause.file, line=cause.line, merge=cause.merge)
+    return check
+
+
+def error(step: Step, name: str) -> int:
+    """How far an observation is from what the model expects."""
+    return step.observed.get(name, 0) - step.expected.get(name, 0)

@@ -7,7 +7,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.check import Result, tool_facts
+from harness.check import Result, hidden_state, tool_facts
 from harness.contract import Contract, Loaded
 from harness.driver import COMPLETE
 from harness.explore import ENDS
@@ -33,6 +33,8 @@ def text_report(result: Result, *, verbose: bool = False, color: bool = False) -
     for warning in result.warnings:
         lines += wrapped(f"compiler: {warning.file}:{warning.line}: {warning.text}", "  ")
     lines += list(saved_traces(result))
+    for said in hidden_state(result.piece):
+        lines += wrapped(f"warning: {said}", "")
     lines += list(unknowns(result))
     lines += list(passes(result, verbose))
     if result.strength:
@@ -86,8 +88,8 @@ def explored_text(result: Result) -> str:
     if result.unreached:
         said += f" without every call of {', '.join(result.unreached)}, of which some did not come back"
     if explored.end != COMPLETE:
-        said += f", every trace of up to {explored.depth} calls, limits {limits.seconds:g} s and "
-        said += f"{limits.megabytes} MB"
+        said += f", every trace of up to {explored.depth} call{'s' * (explored.depth != 1)}, "
+        said += f"limits {limits.seconds:g} s and {limits.megabytes} MB"
     return said + f", {explored.transitions:,} calls"
 
 
@@ -186,7 +188,7 @@ def explanation(result: Result, check: Check) -> str:
                     f"{said['file']}:{said['line']}")  # fmt: skip
         return "a warning is due, and none fires"
     if name == "elsewhere":
-        return f"byte {last.elsewhere} of the world changed, which is not its own"
+        return f"{last.place or f'byte {last.elsewhere} of the world'} changed, which is not its own"
     if name in last.expected:
         return f"{name}: the model expects {last.expected[name]}, the code gives {last.observed.get(name)}"
     of_state = any(c.of_state for c in result.loaded.contract.claims if check.id == f"claim/{c.id}")
@@ -309,8 +311,9 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
     facts = tool_facts(result.loaded)
     options = " ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(result.config.items()))
     yield from wrapped(options, "")
-    if result.loaded.contract.legend:
-        yield from wrapped(result.loaded.contract.legend, "")
+    contract = (result.wide if any(c.wide for c in result.checks if c.trace) else result.loaded).contract
+    if contract.legend:
+        yield from wrapped(contract.legend, "")
     yield from again(result)
     hashes = ", ".join(p.sha256[:12] for p in result.patches)
     yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}, "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from extractor.items import Item
-from harness.check import Result, tool_facts
+from harness.check import Result, hidden_state, tool_facts
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check
@@ -61,6 +61,7 @@ def check_json(result: Result) -> str:
             *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
         ],
         "traces": [replay_json(replayed) for replayed in result.replays],
+        "hidden_state": list(hidden_state(result.piece)),
         "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
         "tool": tool_facts(result.loaded),
     }

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from harness.driver import Call
 
+SUFFIXES = (1, 2, 3, 4)  # lengths that are tried first: most findings need no more
+
 
 def minimal(
     calls: Sequence[Call],
@@ -27,6 +29,7 @@ def minimal(
         return fails_after(tried) if next(left) > 0 else 0
 
     best = list(calls[: fails_after(calls)]) or list(calls)
+    best = next((best[-n:] for n in SUFFIXES if n < len(best) and fails(best[-n:]) == n), best)
     while True:
         shorter = drop(best, fails)
         plainer = next((tried[:length] for tried in simpler(shorter) if (length := fails(tried))), None)

@@ -47,7 +47,13 @@ def misfit(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) ->
     if not missing:
         return ""
     few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    return f"{loaded.contract.name} needs {few}, which the patch does not define"
+    there = {item.name for item in items if item.completeness == "complete"}.issuperset(missing)
+    why = (
+        "which the patch defines only in another configuration"
+        if there
+        else "which the patch does not define"
+    )
+    return f"{loaded.contract.name} needs {few}, {why}"
 
 
 def describe(lost: Unresolved) -> str:
@@ -114,7 +120,7 @@ class Attempt:
                 return Subject(left, rendered, self.finish(lost), tuple(lost), missing)
             except CompileError as err:
                 error = err
-                fresh = list(blame(err, left))
+                fresh = list(blame(err, left)) or list(blame_link(err, left))
                 if not fresh:
                     raise
                 lost += fresh
@@ -150,6 +156,16 @@ def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
             name = re.search(r"declaration of function '(\w+)'", said.text)
             reason = f"calls {name[1]}(), for which there is no shim" if name else said.text
             yield Unresolved(name[1] if name else "", item.name, said.file, said.line, reason)
+
+
+def blame_link(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
+    """The items of the patch that call what the linker does not find."""
+    for name in sorted(err.undefined):
+        for item in piece.items:
+            said = next((ln for ln in item.lines if re.search(rf"\b{re.escape(name)}\s*\(", ln.text)), None)
+            if said:
+                reason = f"calls {name}(), for which there is no shim"
+                yield Unresolved(name, item.name, item.file, said.number, reason)
 
 
 def holds_line(item: Item, file: str, line: int) -> bool:

@@ -28,6 +28,7 @@ class Step:
     warning: Mapping[str, Any] | None = None
     report: Mapping[str, Any] | None = None  # of a sanitizer
     elsewhere: int = -1
+    place: str = ""  # where that byte of the world is
     broken: tuple[str, ...] = ()  # "always" claims that do not hold after it
     witnessed: tuple[str, ...] = ()  # "possible" claims that it shows
 
@@ -97,6 +98,7 @@ def one_step(driver: Driver, op: Operation, call: Call, c: Any, given: Mapping[s
         warning_of(driver, c),
         report_of(driver, c),
         int(c.elsewhere),
+        f"byte {int(c.object_byte)} of {driver.text(c.object)}" if c.object != driver.ffi.NULL else "",
         broken(driver, claimed, view) if judged else (),
         witnessed(driver, view) if judged else (),
     )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -237,3 +239,20 @@ def test_no_compiler_is_one_line(tmp_path: Path) -> None:
     env = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
     done = kconform("check", BUNDLED_PATCH, env=env)
     assert done.status == 2 and "install the package gcc" in done.err and done.err.count("\n") == 1
+
+
+def test_what_the_linker_misses_is_named_like_what_the_compiler_misses() -> None:
+    old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
+    done = check(plant((old, "+	extern void nosuch(void);\n+\n+	nosuch();\n" + old)))
+    assert done.status == 1 and "calls nosuch(), for which there is no shim" in done.err
+    assert done.check("conformance/set/mapcount")["verdict"] == "pass"
+
+
+def test_closed_and_full_streams_are_no_traceback(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m harness.cli check {BUNDLED_PATCH} --walk 0 --no-sanitizers"
+    for redirect, status in (("<&-", 1), (">&-", 1), (">/dev/full", 2)):
+        done = subprocess.run(
+            f"{command} {redirect}", shell=True, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status and "Traceback" not in done.stderr
+        assert done.stderr.count("\n") == (status == 2)

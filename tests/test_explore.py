@@ -162,13 +162,45 @@ def test_the_same_seed_walks_the_same_way_and_another_finds_the_same() -> None:
     first, again, other = (check(FAR, "--seed", seed) for seed in ("7", "7", "8"))
     assert first.out == again.out
     assert first.json["walk"]["seed"] == 7
-    assert first.failed() == other.failed()
+    # Which claims a departure from the model breaks in the end may take a longer walk to show.
+    models = [{name for name in done.failed() if "claim/" not in name} for done in (first, other)]
+    assert (
+        models[0]
+        == models[1]
+        == {"conformance/sub/count0", "conformance/sub/exclusive"}
+        | (FOUND - {"claim/no-false-shared-with-two-mms"})
+    )
     assert first.out != other.out
 
 
 def test_what_a_walk_only_passes_is_no_claim_of_exploration() -> None:
     done = kconform("check", BUNDLED_PATCH)
     assert "random walk of 300,000 calls, seed 1" in done.out
+
+
+NEAR_THE_LIMIT = plant(
+    (
+        "+	atomic_set(&folio->_large_mapcount, mapcount_val);\n+\n+	if (folio_mm0_id(folio) == mm_id) {",
+        "+	if (mapcount_val > 0x7ffffff0)\n+		mapcount_val = 0x7ffffff0;\n"
+        "+	atomic_set(&folio->_large_mapcount, mapcount_val);\n+\n"
+        "+	if (folio_mm0_id(folio) == mm_id) {",
+    )
+)
+
+
+def test_a_walk_comes_near_the_limits_and_tells_it_in_few_calls() -> None:
+    """Hundreds of small calls reach the limit first; none of them can be dropped, yet two large ones do."""
+    finding = check(NEAR_THE_LIMIT, "--no-sanitizers").check("conformance/add/mapcount")
+    assert finding["found"] == "walk" and len(finding["trace"]) == 3 and finding["doubt"] == ""
+
+
+def test_state_that_a_patch_hides_is_said() -> None:
+    text = before_sub("	static int calls;\n\n	if (++calls == 5)\n		folio->_mm0_mapcount++;")
+    done = check(text)
+    assert "281: folio_sub_large_mapcount keeps state in a static variable" in done.json["hidden_state"][0]
+    doubted = [c for c in done.json["checks"] if c["verdict"] == "fail" and c["doubt"]]
+    assert all("what the code does varies" in c["doubt"] for c in doubted)
+    assert "warning: include/linux/rmap.h:281" in kconform("check", "-", stdin=text).out
 
 
 # Sanitizers.

@@ -72,8 +72,10 @@ def set_model(s: State, mm: int, n: int) -> State:
     return replace(s, mapcount=n, id0=IDS[mm], count0=n)
 
 
-def add_when(g: Ghost, mm: int, diff: int) -> bool:
-    return g.maps[mm] + diff <= PAGES and sum(g.maps) + diff <= MOST
+def add_when(g: Ghost, s: State, mm: int, diff: int) -> bool:
+    """Within the bounds, and within an int, also where the code's own count has gone wrong."""
+    most = s.mapcount + diff <= MOST and sum(g.maps) + diff <= MOST
+    return g.maps[mm] + diff <= PAGES and most
 
 
 def add_model(s: State, mm: int, diff: int) -> State:
@@ -128,8 +130,8 @@ def sub_model(s: State, mm: int, diff: int) -> State:
     return replace(s, mapcount=mapcount, count0=count0, count1=count1, exclusive=s.exclusive or owned)
 
 
-def inc_when(g: Ghost, mm: int) -> bool:
-    return add_when(g, mm, 1)
+def inc_when(g: Ghost, s: State, mm: int) -> bool:
+    return add_when(g, s, mm, 1)
 
 
 def inc_model(s: State, mm: int) -> State:
@@ -353,7 +355,7 @@ EACH_MM = tuple(range(MMS))
 COUNTS = tuple(range(1, min(PAGES, 512) + 1))
 # Single pages, whole folios of every order, the neighbours of powers of two, and near the limits.
 FAR_COUNTS = (1, 2, 3, *(2**k for k in range(2, 12)), *(2**k - 1 for k in range(3, 12)), 513,
-              2**15, 2**16 - 1, 2**16, 2**20, 2**24, 2**28, 2**29, 2**30)  # fmt: skip
+              2**15, 2**16 - 1, 2**16, 2**20, 2**24, 2**28, 2**29, 2**30 - 1, 2**30)  # fmt: skip
 MM_AND_COUNT = {"mm": EACH_MM, "diff": COUNTS}
 SOME_IDS = (*IDS, 0)
 SMALL = "w->folio.flags &= ~(1UL << PG_head); "
@@ -418,6 +420,9 @@ OF_WRONG_ARGUMENTS = tuple(
     )
 )
 
+CONFIG = dict.fromkeys(
+    ("CONFIG_64BIT", "CONFIG_DEBUG_VM", "CONFIG_MM_ID", "CONFIG_MMU", "CONFIG_TRANSPARENT_HUGEPAGE"), True
+)
 BESIDE_THE_POINT = (
     "values that misuse leaves behind (only whether it warns is judged)",
     "concurrent calls: every operation ran alone",
@@ -435,13 +440,7 @@ V2 = Binding(
         "folio_test_large_maybe_mapped_shared",
     ),
     headers=("linux/mm_types.h", "linux/page-flags.h", "linux/mm.h", "linux/rmap.h"),
-    config={
-        "CONFIG_64BIT": True,
-        "CONFIG_DEBUG_VM": True,
-        "CONFIG_MM_ID": True,
-        "CONFIG_MMU": True,
-        "CONFIG_TRANSPARENT_HUGEPAGE": True,
-    },
+    config=CONFIG,
     # As that patch's prep_compound_head() leaves a large folio.
     init=f"""
 {MEMBERS}
@@ -506,13 +505,7 @@ CONTRACT = Contract(
         "folio_test_large_mapped_exclusively",
     ),
     headers=("linux/mm_types.h", "linux/page-flags.h", "linux/rmap.h"),
-    config={
-        "CONFIG_64BIT": True,
-        "CONFIG_DEBUG_VM": True,
-        "CONFIG_MM_ID": True,
-        "CONFIG_MMU": True,
-        "CONFIG_TRANSPARENT_HUGEPAGE": True,
-    },
+    config=CONFIG,
     world=f"""
 struct folio folio;
 struct mm_struct mm[{MMS + len(BAD_IDS)}];

@@ -56,6 +56,7 @@ struct kc_draw { int op; int args; const long long *values[4]; int n[4]; };
 
 struct kc_step { long long got[32]; long long ret; unsigned int warnings, rmw, reports; int why, signal;
 	unsigned long long pc, changed_pc; const char *macro, *condition, *file; int line; int elsewhere;
+	const char *object; unsigned long long object_byte;	/* where `elsewhere` is */
 	/* the first report of a sanitizer */
 	const char *kind, *report_file; char text[160]; int report_line; unsigned long long report_pc; };
 
@@ -86,9 +87,9 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 void kc_judge(struct kc_run *run, const struct kc_call *call, const long long *ghost,
 	      const long long *before, const long long *after, long long rmw, long long *next,
 	      long long *next_ghost, long long *out);
-/* random walks: `steps` calls in traces of at most `length`, each behind `prefix`, from `seed` */
+/* random walks: `steps` calls in traces of at most `length`, from `seed` */
 int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigned long long seed,
-	    unsigned long long steps, int length, const struct kc_call *prefix, int nprefix);
+	    unsigned long long steps, int length);
 /* does this trace end in a failure of `slot`? the calls that it takes, or 0 */
 int kc_try(struct kc_run *run, const struct kc_call *calls, int n, int slot);
 /* the same calls from the same states with nothing checked; calls a second */

@@ -11,7 +11,7 @@ typedef long long kc_i64;
 struct kc_record;
 struct kc_sanitizer;
 
-struct kc_object {		/* one of the world's, for the sanitizer */
+struct kc_object {		/* one of the world's */
 	unsigned long at, size;
 	const char *name;
 };
@@ -25,10 +25,9 @@ struct kc_subject {
 	void (*init)(void);
 	kc_i64 (*apply)(int op, const kc_i64 *args);
 	void (*observe)(kc_i64 *state);
-	/* in the sanitized flavour only */
-	const struct kc_sanitizer *sanitizer;
 	const struct kc_object *objects;
 	int nobjects;
+	const struct kc_sanitizer *sanitizer;	/* in the sanitized flavour only */
 };
 
 /* A setup is the contract's own C: explored further as an operation is, and not judged. */

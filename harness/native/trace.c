@@ -126,6 +126,14 @@ int kc_step(struct kc_run *run, int first, const struct kc_call *call, int watch
 		if (((unsigned char *)run->world)[b] != ((unsigned char *)run->before)[b] &&
 		    !run->s->owned[b])
 			step->elsewhere = b;
+	for (int i = 0; step->elsewhere >= 0 && i < run->s->nobjects; i++) {
+		const struct kc_object *object = &run->s->objects[i];
+
+		if (step->elsewhere - object->at < object->size) {
+			step->object = object->name;
+			step->object_byte = step->elsewhere - object->at;
+		}
+	}
 	if (seen.warnings && seen.first) {
 		step->macro = seen.first->macro;
 		step->condition = seen.first->condition;

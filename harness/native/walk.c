@@ -7,6 +7,8 @@
 #include "run.h"
 
 #define TRIES 64	/* draws until one is legal; then the trace ends */
+#define MOST_CHOSEN 64
+#define IDLE 1000
 #define OTHERS 8	/* one step in so many is a probe or a misuse */
 
 static uint64_t random64(uint64_t *state)
@@ -23,13 +25,39 @@ static uint64_t below(uint64_t *state, uint64_t n)
 	return (unsigned __int128)random64(state) * n >> 64;
 }
 
-/* The first `operations` of the draws are operations, the others probes and misuse. */
-static void draw(const struct kc_draw *draws, int ndraws, int operations, uint64_t *random,
-		 struct kc_call *call)
+struct walker {
+	const struct kc_draw *draws;
+	int ndraws, operations;		/* operations come first, then probes and misuse */
+	int nchosen, chosen[MOST_CHOSEN];	/* the operations of this trace */
+	uint64_t random;
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+	volatile uint64_t left;
+	int idle;			/* traces without a call, one after the other */
+};
+
+/*
+ * Every other trace has only some of the operations: what takes many adds and no sub
+ * in between is not reached by an even mixture (swarm testing).
+ */
+static void choose(struct walker *walker)
 {
-	int others = ndraws - operations;
+	uint64_t some = random64(&walker->random);
+
+	walker->nchosen = 0;
+	for (int i = 0; i < walker->operations && walker->nchosen < MOST_CHOSEN; i++)
+		if (some & 1 || some >> (1 + i % 63) & 1)
+			walker->chosen[walker->nchosen++] = i;
+	if (!walker->nchosen)
+		walker->chosen[walker->nchosen++] = below(&walker->random, walker->operations);
+}
+
+static void draw(struct walker *walker, struct kc_call *call)
+{
+	int others = walker->ndraws - walker->operations;
+	uint64_t *random = &walker->random;
 	const struct kc_draw *drawn = others && !below(random, OTHERS)
-		? &draws[operations + below(random, others)] : &draws[below(random, operations)];
+		? &walker->draws[walker->operations + below(random, others)]
+		: &walker->draws[walker->chosen[below(random, walker->nchosen)]];
 
 	call->op = drawn->op;
 	for (int i = 0; i < drawn->args; i++)
@@ -46,25 +74,23 @@ static int legal(struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs,
 	       run->c->when(call->op, ghost, obs, call->args);
 }
 
-struct walker {
-	const struct kc_draw *draws;
-	int ndraws, operations;
-	uint64_t random;
-	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
-	volatile uint64_t left;
-};
-
-/* Makes the call at hand from where the walk stands; false where the trace is at its end. */
-static int take(struct kc_run *run, struct walker *walker)
+/* One step from where the walk stands; false where the trace is at its end. */
+static int step(struct kc_run *run, struct walker *walker)
 {
-	const struct kc_call *call = &run->flight->call;
+	struct kc_call *call = &run->flight->call;
 	kc_i64 after[MAX_SLOTS];
 	uint32_t post[MAX_LIVE];
 	struct outcome out;
+	int tries = 0;
 
+	do {
+		if (tries++ == TRIES)
+			return 0;
+		draw(walker, call);
+	} while (!legal(run, walker->ghost, walker->obs, call));
 	run->history[run->flight->length] = *call;
 	run->nhistory = run->flight->length + 1;
-	walker->left -= walker->left > 0;
+	walker->left--;
 	run->transitions++;
 	run_call(run, call, &out, post);
 	judge_call(run, 0, 0, call, walker->ghost, walker->obs, &out, after, 1);
@@ -83,22 +109,8 @@ static int take(struct kc_run *run, struct walker *walker)
 	return run->c->within(walker->obs);
 }
 
-/* One step of the walk; false where the trace is at its end. */
-static int step(struct kc_run *run, struct walker *walker)
-{
-	int tries = 0;
-
-	do {
-		if (tries++ == TRIES)
-			return 0;
-		draw(walker->draws, walker->ndraws, walker->operations, &walker->random,
-		     &run->flight->call);
-	} while (!legal(run, walker->ghost, walker->obs, &run->flight->call));
-	return take(run, walker);
-}
-
 int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigned long long seed,
-	    unsigned long long steps, int length, const struct kc_call *prefix, int nprefix)
+	    unsigned long long steps, int length)
 {
 	struct walker walker = { .draws = draws, .ndraws = ndraws, .random = seed, .left = steps };
 
@@ -114,6 +126,7 @@ int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigne
 			return KC_TIME_LIMIT;
 		}
 		begin_trace(run, walker.ghost);
+		choose(&walker);
 		run->flight->length = 0;
 		run->flight->running = 1;
 		if (guard_enter()) {
@@ -121,16 +134,16 @@ int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigne
 			continue;
 		}
 		run->s->observe(walker.obs);
-		for (int i = 0; i < nprefix; i++) {
-			run->flight->call = prefix[i];
-			take(run, &walker);
-		}
 		while (walker.left && run->flight->length < (unsigned int)length - 1 &&
 		       step(run, &walker))
 			;
 		guard_leave();
-		if (run->flight->length == (unsigned int)nprefix)
-			walker.left -= walker.left > 0;	/* nothing was legal there */
+		if (!run->flight->length)
+			walker.idle++;
+		else
+			walker.idle = 0;
+		if (walker.idle == IDLE)
+			break;	/* nothing is legal there */
 		run->flight->transitions = run->transitions;
 		if (run->stopped)
 			break;
