@@ -234,7 +234,7 @@ def contract_library(text: str, folder: Path) -> Cached:
     source.write_text(text)
     inputs = [text, (NATIVE / "subject.h").read_text()]
     # General registers: states are arrays that are written a value at a time, and a wide load that
-    # spans several fresh stores waits for them (a third of the whole run's time on x86-64).
+    # spans several fresh stores waits for them (a fifth of an exploration's time on x86-64).
     arguments: list[str | Path] = [*ENGINE, "-mgeneral-regs-only", "-I", NATIVE]
     return Cached("contract", [source], arguments, inputs, folder)
 
