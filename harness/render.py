@@ -171,7 +171,6 @@ def render_contract(loaded: Loaded) -> str:
             f"{sum(1 << bit for bit, c in moves if judges(c, op)):#x}ull" for op in contract.operations
         ],
         "within": _call(translator, contract.within, {"s": "s"}) if contract.within else "1",
-        "features": len(contract.features),
         "returned": EXTRA.index("return"),
         "warned": EXTRA.index("warnings"),
     }

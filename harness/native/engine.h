@@ -4,7 +4,7 @@
 #define KCONFORM_ENGINE_H
 #pragma GCC visibility push(default)
 /* cffi: from here */
-enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 4096, KC_MAX_IDS = 4, KC_MAX_TUPLES = 4, KC_MAX_SITES = 64 };
+enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 4096, KC_MAX_IDS = 4, KC_MAX_SITES = 64 };
 /* checks of an operation beside its observations (which come first, in State's order) */
 enum { KC_RETURN, KC_WARNINGS, KC_ELSEWHERE, KC_CRASH, KC_SANITIZER, KC_EXTRA };
 enum { KC_SIGNAL = 1, KC_ENDLESS, KC_DEADLOCK, KC_BUG_STOP, KC_BAD_ACCESS };
@@ -16,8 +16,7 @@ struct kc_slot {		/* one check, all its transitions or states */
 	unsigned long long compared, failed;
 	unsigned int state, call;		/* the first failure; call NONE: the initial state */
 	unsigned long long fail_all, pass_all;	/* features that all failures, all others have */
-	int why, signal;			/* KC_CRASH only */
-	unsigned long long pc;
+	int why;				/* KC_CRASH only */
 };
 
 struct kc_flight {		/* in shared memory: what ran when a worker died, and how far it is */

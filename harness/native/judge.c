@@ -111,11 +111,8 @@ void judge_crash(struct kc_run *run, uint32_t from, unsigned int index, const st
 			  weight);
 		return;
 	}
-	if (!slot->failed) {
+	if (!slot->failed)
 		slot->why = guard_end.why;
-		slot->signal = guard_end.signal;
-		slot->pc = guard_end.pc;
-	}
 	fail_slot(run, slot_of(run, call->op, first + KC_CRASH), from, index, features, weight);
 }
 

@@ -55,7 +55,7 @@ struct kc_state_verdict {
 /* The contract's Python functions, translated. g: ghost, s: state before, t: after, a: arguments. */
 struct kc_contract {
 	int state_size, ghost_size;		/* kc_i64 */
-	int ops, always, possible, features;
+	int always, possible;
 	unsigned long long of_states;		/* always claims that are properties of a state alone */
 	const unsigned long long *judged;	/* the other always claims: those that an operation is judged by */
 	const struct kc_op *op;
