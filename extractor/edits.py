@@ -29,7 +29,6 @@ from extractor.operators import (
 )
 from extractor.spans import JUMPS, Reading, Span
 
-LOOPS = (c_ast.For, c_ast.While, c_ast.DoWhile)
 SIMPLE = (c_ast.FuncCall, c_ast.Assignment, c_ast.UnaryOp)
 TRUTH = {"true": "false", "false": "true"}
 SWAPPABLE = re.compile(r"[A-Z][A-Z0-9_]+")

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.contract import GOES_ON
 from harness.driver import Call, Driver, arguments_of
-from harness.trace import apply, holds, legal
+from harness.trace import apply, broken, legal, witnessed
 from harness.translate import pack
 
 AUDITED = 400  # transitions of a run
@@ -72,22 +72,17 @@ def judgement(driver: Driver, call: Call, given: Mapping[str, Any], state: Any) 
     after = apply(op.ghost, given) if op.ghost else given["g"]
     model = pack(apply(op.model, given), driver.state) if op.model else None
     here = pack(state, driver.state)
-    broken, witnessed = claims(driver, op.name if op.kind == "operation" else "",
-                               {"g": after, "s": state, "t": state, "rmw": 1})  # fmt: skip
+    view = {"g": after, "s": state, "t": state, "rmw": 1}
+    failed = broken(driver, op.name if op.kind == "operation" else "", view)
     diff = sum((a != b) << i for i, (a, b) in enumerate(zip(model, here, strict=True))) if model else 0
     diff |= bool(returns) << driver.state.size
     diff |= (due and op.kind != "setup") << (driver.state.size + 1)
-    said = [1, int(due), returns, broken, witnessed, diff, *(model or ())]
+    shown = bits(driver, "possible", witnessed(driver, view))
+    said = [1, int(due), returns, bits(driver, "always", failed), shown, diff, *(model or ())]
     return said + pack(after, driver.ghost)
 
 
-def claims(driver: Driver, op: str, view: Mapping[str, Any]) -> tuple[int, int]:
-    """The bits of claims that are broken after `op` (empty: no operation), and of those witnessed."""
-    always = [c for c in driver.contract.claims if c.kind == "always"]
-    possible = [c for c in driver.contract.claims if c.kind == "possible"]
-    broken = sum(
-        (not holds(claim, view)) << bit
-        for bit, claim in enumerate(always)
-        if claim.of_state or (op and (not claim.on or op in claim.on))
-    )
-    return broken, sum(holds(claim, view) << bit for bit, claim in enumerate(possible))
+def bits(driver: Driver, kind: str, names: Sequence[str]) -> int:
+    """A bit for each claim of one kind that is among `names`, in the engine's order."""
+    claims = [claim.id for claim in driver.contract.claims if claim.kind == kind]
+    return sum(1 << bit for bit, name in enumerate(claims) if name in names)

@@ -8,17 +8,26 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness import audit
-from harness.driver import COMPLETE, MOST_CALLS, WHY, Call, Driver, Limits
+from harness.driver import (
+    COMPLETE,
+    MOST_CALLS,
+    NO_MEMORY,
+    STATES_LIMIT,
+    TIME_LIMIT,
+    WHY,
+    Call,
+    Driver,
+    Limits,
+)
 from harness.errors import HarnessError
-from harness.trace import Step, failed_checks
-from harness.trace import replay as run_again
+from harness.trace import Step, failed_checks, replay
 
 # Without symmetry up to so many states; beyond, members are taken to be alike (--symmetry auto).
 FEW_STATES = 200_000
 ENDS = {
-    1: "the limit of states was reached",
-    2: "the time limit was reached",
-    3: "the memory limit was reached",
+    STATES_LIMIT: "the limit of states was reached",
+    TIME_LIMIT: "the time limit was reached",
+    NO_MEMORY: "the memory limit was reached",
 }
 
 
@@ -156,7 +165,7 @@ def slot_result(driver: Driver, number: int, op: str, name: str, c_slot: Any) ->
 
 def shown(driver: Driver, op: str, name: str, calls: Sequence[Call]) -> tuple[tuple[Step, ...], str]:
     """A failure's trace run by itself, and, where it does not show the failure, that."""
-    steps = tuple(run_again(driver, calls, watch_of(driver, op, name)))
+    steps = tuple(replay(driver, calls, watch_of(driver, op, name)))
     last = steps[-1]
     seen = {*failed_checks(driver.contract, last), *(f"claim/{claim}" for claim in last.witnessed)}
     if op and name in ("", "sanitizer"):

@@ -74,7 +74,7 @@ static void adopt_strays(struct kc_run *run, uint32_t from, uint32_t *post)
 static void follow(struct kc_run *run, uint32_t from, unsigned int index, const uint32_t *post,
 		   const kc_i64 *ghost, const kc_i64 *obs)
 {
-	unsigned char perm[32];
+	unsigned char perm[MOST_MEMBERS];
 	struct pending *p;
 
 	if (run->npending == PENDING)
@@ -116,14 +116,6 @@ static void digest(struct kc_run *run, unsigned int index, const struct outcome 
 		h = mixed(mixed(mixed(h, out->ret), out->rmw), out->stray);
 	}
 	run->digest[misuse] = h;
-}
-
-/* An endless loop costs its whole time slice; one witness of an operation is enough. */
-static int skipped(struct kc_run *run, const struct kc_call *call)
-{
-	const struct kc_slot *crash = &run->checks[slot_of(run, call->op, run->c->state_size + KC_CRASH)];
-
-	return crash->failed && crash->why == KC_ENDLESS;
 }
 
 /* How many states a call in the state being expanded is counted for. */
@@ -210,7 +202,7 @@ static void expand(struct kc_run *run, uint32_t from)
 		unsigned int index = run->order[run->at];
 		const struct kc_call *call = &run->calls[index];
 
-		if (run->c->when(call->op, ghost, obs, call->args) && !skipped(run, call))
+		if (run->c->when(call->op, ghost, obs, call->args) && !never_ends(run, call->op))
 			transition(run, from, index, ghost, obs);
 	}
 	guard_leave();

@@ -13,6 +13,7 @@
 
 #define MAX_LIVE 96		/* words of 4 bytes that operations change */
 #define MAX_ROW (MAX_LIVE + MAX_SLOTS)
+#define MOST_MEMBERS 32		/* that may be alike */
 #define NONE 0xffffffffu
 #define INITIAL 0xffffffffu	/* a slot's call: the initial state itself fails */
 
@@ -190,6 +191,14 @@ static inline int judges_world(const struct kc_op *op)
 static inline int slot_of(const struct kc_run *run, int op, int check)
 {
 	return op * run->per_op + check;
+}
+
+/* An endless loop costs its whole time slice; one witness of an operation is enough. */
+static inline int never_ends(const struct kc_run *run, int op)
+{
+	const struct kc_slot *crash = &run->checks[slot_of(run, op, run->c->state_size + KC_CRASH)];
+
+	return crash->failed && crash->why == KC_ENDLESS;
 }
 
 /* Puts back the live words. */

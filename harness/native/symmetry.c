@@ -10,8 +10,6 @@
  */
 #include "run.h"
 
-#define MOST_MEMBERS 32
-
 static int id_field(const struct kc_run *run, int observation)
 {
 	const struct kc_symmetry *symmetry = &run->options.symmetry;

@@ -18,7 +18,7 @@ static int follow_members(struct kc_run *run, uint32_t state, const struct kc_ca
 			  unsigned char *real)
 {
 	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS], after[MAX_SLOTS];
-	unsigned char perm[32], was[32];
+	unsigned char perm[MOST_MEMBERS], was[MOST_MEMBERS];
 	uint32_t post[MAX_ROW];
 	struct outcome out;
 
@@ -42,7 +42,7 @@ static int trace_to(struct kc_run *run, uint32_t state, unsigned int last, struc
 {
 	uint32_t at, parent, *states;
 	unsigned int call, length = 0;
-	unsigned char real[32];
+	unsigned char real[MOST_MEMBERS];
 
 	for (at = state; (parent = store_parent(&run->store, at, &call)) != NONE; at = parent)
 		length++;
@@ -58,7 +58,7 @@ static int trace_to(struct kc_run *run, uint32_t state, unsigned int last, struc
 		out[i] = run->calls[call];
 	}
 	out[length] = run->calls[last];
-	for (int m = 0; m < 32; m++)
+	for (int m = 0; m < MOST_MEMBERS; m++)
 		real[m] = m;
 	for (unsigned int i = 0; run->symmetric && i < length; i++) {
 		struct kc_call kept = out[i];

@@ -64,16 +64,6 @@ static void draw(struct walker *walker, struct kc_call *call)
 		call->args[i] = drawn->values[i][below(random, drawn->n[i])];
 }
 
-static int legal(struct kc_run *run, const kc_i64 *ghost, const kc_i64 *obs,
-		 const struct kc_call *call)
-{
-	const struct kc_slot *crash =
-		&run->checks[slot_of(run, call->op, run->c->state_size + KC_CRASH)];
-
-	return !(crash->failed && crash->why == KC_ENDLESS) &&
-	       run->c->when(call->op, ghost, obs, call->args);
-}
-
 /* One step from where the walk stands; false where the trace is at its end. */
 static int step(struct kc_run *run, struct walker *walker)
 {
@@ -87,7 +77,8 @@ static int step(struct kc_run *run, struct walker *walker)
 		if (tries++ == TRIES)
 			return 0;
 		draw(walker, call);
-	} while (!legal(run, walker->ghost, walker->obs, call));
+	} while (never_ends(run, call->op) ||
+		 !run->c->when(call->op, walker->ghost, walker->obs, call->args));
 	run->history[run->flight->length] = *call;
 	run->nhistory = run->flight->length + 1;
 	walker->left--;
