@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
+    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -598,17 +599,29 @@ def test_first_and_last_warning_are_kept_and_bugs_go_on(tmp_path: Path) -> None:
 IDA = """
 #include <linux/idr.h>
 static DEFINE_IDA(ids);
+static int stopped;
+static void stop(int why, const struct kc_site *site) { stopped = why; }
 EXPORT int get(unsigned int min, unsigned int max)
 {
 	return ida_alloc_range(&ids, min, max, GFP_KERNEL);
 }
+EXPORT int get_any(void) { return ida_alloc(&ids, GFP_KERNEL); }
+EXPORT int get_min(unsigned int min) { return ida_alloc_min(&ids, min, GFP_KERNEL); }
+EXPORT int get_max(unsigned int max) { return ida_alloc_max(&ids, max, GFP_KERNEL); }
 EXPORT void put(unsigned int id) { ida_free(&ids, id); }
+EXPORT void take(unsigned int first, unsigned int last) { kc_ida_take(&ids, first, last); }
+EXPORT unsigned int count(void) { return kc_ida_count(&ids); }
+EXPORT int has(unsigned int id) { return kc_ida_has(&ids, id); }
 EXPORT void fail(unsigned int n) { kc_fail_allocations = n; }
 EXPORT int empty(void) { return ida_is_empty(&ids); }
+EXPORT int stops(void) { int n = stopped; stopped = 0; return n; }
+EXPORT unsigned long size(void) { return sizeof(ids); }
+EXPORT void *bytes(void) { return &ids; }
 EXPORT void reset(void)
 {
 	ida_destroy(&ids);
 	kc_record.warnings = 0;
+	kc_record.stop = stop;
 	fail(0);
 }
 EXPORT int fill(unsigned int min, unsigned int max)
@@ -620,85 +633,214 @@ EXPORT int fill(unsigned int min, unsigned int max)
 }
 """
 IDA_CALLS = (
-    "int get(unsigned int, unsigned int); void put(unsigned int); void reset(void);"
-    "void fail(unsigned int); int empty(void); int fill(unsigned int, unsigned int);"
+    "int get(unsigned, unsigned); int get_any(void); int get_min(unsigned); int get_max(unsigned);"
+    "void put(unsigned); void take(unsigned, unsigned); unsigned count(void); int has(unsigned);"
+    "void fail(unsigned); int empty(void); int stops(void); unsigned long size(void);"
+    "void *bytes(void); void reset(void); int fill(unsigned, unsigned);"
 )
-ENOMEM, ENOSPC, IDS = 12, 28, 2**20
+ENOMEM, ENOSPC, INT_MAX, RUNS = 12, 28, 2**31 - 1, 20
+STOP_BUG = 2
 
 
 @pytest.fixture(scope="module")
-def ida(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return load(tmp_path_factory.mktemp("ida"), IDA_CALLS, IDA)[1]
+def ida(tmp_path_factory: pytest.TempPathFactory) -> tuple[FFI, Any]:
+    return load(tmp_path_factory.mktemp("ida"), IDA_CALLS, IDA)
 
 
-def test_ids_are_the_lowest_free(ida: Any) -> None:
+def runs(used: set[int]) -> int:
+    return sum(number - 1 not in used for number in used)
+
+
+def lowest(used: set[int], low: int, high: int) -> int:
+    return next((n for n in range(low, min(high, INT_MAX) + 1) if n not in used), -ENOSPC)
+
+
+def test_every_call_in_every_state_of_a_few_ids(ida: tuple[FFI, Any]) -> None:
+    """From each set of IDs every call: the set that follows, and the one image that this set has.
+
+    The same set is the same bytes, so every sequence of calls, of any length, is made of these.
+    """
+    ffi, lib = ida
+    ids = range(8)
+    ranges = [(low, high) for low in ids for high in ids]
+    lib.reset()
+    image = {frozenset[int](): bytes(ffi.buffer(lib.bytes(), lib.size()))}
+    assert not any(image[frozenset()])
+    todo = [frozenset[int]()]
+
+    def arrive(before: frozenset[int], after: set[int], warnings: int = 0) -> None:
+        now = bytes(ffi.buffer(lib.bytes(), lib.size()))
+        known = frozenset(after)
+        if known not in image:
+            todo.append(known)
+        assert image.setdefault(known, now) == now, (before, after)
+        assert (lib.count(), lib.empty(), lib.stops()) == (len(after), not after, 0)
+        assert {n for n in range(10) if lib.has(n)} == after
+        assert lib.record().warnings == warnings
+        lib.record().warnings = 0
+        ffi.memmove(lib.bytes(), image[before], lib.size())
+
+    while todo:
+        used = todo.pop()
+        ffi.memmove(lib.bytes(), image[used], lib.size())
+        for low, high in ranges:
+            want = lowest(set(used), low, high)
+            for failing in (0, 1):
+                lib.fail(failing)
+                assert lib.get(low, high) == (-ENOMEM if failing and want >= 0 else want)
+                arrive(used, used | ({want} - {-ENOSPC} if not failing else set()))
+            lib.fail(0)
+            if low <= high and not used & set(range(low, high + 1)):
+                lib.take(low, high)
+                arrive(used, used | set(range(low, high + 1)))
+            else:
+                lib.take(low, high)
+                assert lib.stops() == STOP_BUG
+                arrive(used, set(used), 1)
+        for number in ids:
+            lib.put(number)
+            arrive(used, used - {number}, number not in used)
+            if (want := lowest(set(used), 0, number)) >= 0:
+                assert lib.get_max(number) == want
+                arrive(used, used | {want})
+            if (want := lowest(set(used), number, INT_MAX)) < 8:
+                assert lib.get_min(number) == want
+                arrive(used, used | {want})
+        if (want := lowest(set(used), 0, INT_MAX)) < 8:
+            assert lib.get_any() == want
+            arrive(used, used | {want})
+    assert len(image) == len(set(image.values())) == 2**8
+
+
+def test_ids_are_the_lowest_free(ida: tuple[FFI, Any]) -> None:
+    _, lib = ida
+
     class Allocator(RuleBasedStateMachine):
         @initialize()
         def fresh(self) -> None:
-            ida.reset()
+            lib.reset()
             self.used: set[int] = set()
             self.warned = self.failing = 0
 
         @rule(
-            low=st.sampled_from([0, 1, 60, 63, 64, 4090, IDS - 2]) | st.integers(0, 200),
+            low=st.sampled_from([0, 1, 60, 2**20, INT_MAX - 2]) | st.integers(0, 200),
             more=st.integers(0, 130),
         )
         def allocate(self, low: int, more: int) -> None:
-            high = min(low + more, IDS - 1)
-            want = next((n for n in range(low, high + 1) if n not in self.used), -ENOSPC)
+            want = lowest(self.used, low, low + more)
             if want >= 0 and self.failing:
                 self.failing, want = self.failing - 1, -ENOMEM
-            assert ida.get(low, high) == want
+            elif want >= 0 and runs(self.used | {want}) >= max(RUNS, runs(self.used) + 1):
+                want = -ENOMEM
+            assert lib.get(low, low + more) == want
             self.used |= {want} - {-ENOSPC, -ENOMEM}
 
-        @rule()
-        def fill_words(self) -> None:
-            while not self.failing and ida.get(0, 130) >= 0:
-                pass
-            if not self.failing:
-                self.used |= set(range(131))
+        @rule(low=st.integers(0, 200), more=st.integers(0, 130))
+        def others_take(self, low: int, more: int) -> None:
+            taken = set(range(low, low + more + 1))
+            if not taken & self.used and runs(self.used | taken) < RUNS:
+                lib.take(low, low + more)
+                self.used |= taken
 
         @rule(n=st.integers(1, 2))
         def memory_runs_out(self, n: int) -> None:
-            ida.fail(n)
+            lib.fail(n)
             self.failing = n
 
         @precondition(lambda self: self.used)
         @rule(data=st.data())
         def free(self, data: st.DataObject) -> None:
             number = data.draw(st.sampled_from(sorted(self.used)))
-            self.used.remove(number)
-            ida.put(number)
-            assert ida.record().warnings == self.warned
+            lib.put(number)
+            if runs(self.used - {number}) > RUNS:
+                self.warned += 1
+                assert lib.stops() == STOP_BUG
+            else:
+                self.used.remove(number)
 
-        @rule(number=st.integers(0, 200) | st.sampled_from([IDS, 2**31 - 1]))
+        @rule(number=st.integers(0, 200) | st.sampled_from([2**20, INT_MAX]))
         def free_what_is_free(self, number: int) -> None:
             if number not in self.used:
-                ida.put(number)
+                lib.put(number)
                 self.warned += 1
-                assert ida.record().warnings == self.warned
 
-        @rule()
-        def ask(self) -> None:
-            assert ida.empty() == (not self.used)
+        @invariant()
+        def agrees(self) -> None:
+            assert (lib.empty(), lib.count()) == (not self.used, len(self.used))
+            assert (lib.record().warnings, lib.stops()) == (self.warned, 0)
 
     run_state_machine_as_test(
         Allocator, settings=settings(max_examples=80, stateful_step_count=40, deadline=None)
     )
 
 
-def test_ids_run_out(ida: Any) -> None:
+def test_a_million_ids(ida: tuple[FFI, Any]) -> None:
     """All of 1 to 2^20 - 1, with 0 free below them: the search must not start over each time."""
-    ida.reset()
-    assert ida.fill(1, IDS - 1) == -1
-    assert ida.get(1, IDS - 1) == -ENOSPC
-    ida.put(777_777)
-    assert (ida.get(1, IDS - 1), ida.get(1, IDS - 1)) == (777_777, -ENOSPC)
-    assert (ida.get(0, 2**32 - 1), ida.get(0, 2**31 - 1)) == (0, -ENOMEM)
-    assert ida.get(IDS, IDS) == -ENOMEM  # more than the shim's storage holds
-    assert (ida.get(2**31, 2**32 - 1), ida.get(5, 4)) == (-ENOSPC, -ENOSPC)
-    ida.put(2**31)
-    assert ida.record().warnings == 0
+    _, lib = ida
+    lib.reset()
+    last = 2**20 - 1
+    assert lib.fill(1, last) == -1
+    assert (lib.get(1, last), lib.count()) == (-ENOSPC, last)
+    lib.put(777_777)
+    assert (lib.get(1, last), lib.get(1, last)) == (777_777, -ENOSPC)
+    assert (lib.get(0, 2**32 - 1), lib.get(0, INT_MAX)) == (0, last + 1)
+
+
+def test_ids_end_at_int_max(ida: tuple[FFI, Any]) -> None:
+    _, lib = ida
+    lib.reset()
+    assert (lib.get(2**31, 2**32 - 1), lib.get(5, 4)) == (-ENOSPC, -ENOSPC)
+    assert lib.get(INT_MAX, 2**32 - 1) == INT_MAX
+    assert (lib.get_min(INT_MAX), lib.get(INT_MAX, INT_MAX)) == (-ENOSPC, -ENOSPC)
+    assert lib.get_min(INT_MAX - 1) == INT_MAX - 1
+    for above in (2**31, 2**32 - 1):  # ignored, not warned of
+        lib.put(above)
+        assert (lib.has(above), lib.count(), lib.record().warnings) == (0, 2, 0)
+    lib.take(0, INT_MAX - 2)
+    assert (lib.count(), lib.get_any(), lib.record().warnings) == (2**31, -ENOSPC, 0)
+    lib.put(INT_MAX)
+    assert (lib.get_any(), lib.stops()) == (INT_MAX, 0)
+    lib.reset()
+    lib.take(INT_MAX, 2**31)
+    assert (lib.count(), lib.record().warnings, lib.stops()) == (0, 1, STOP_BUG)
+
+
+def test_ids_that_others_took(ida: tuple[FFI, Any]) -> None:
+    """All that a patch may give out but three; they come back one by one."""
+    _, lib = ida
+    lib.reset()
+    lib.take(1, 2**20 - 4)
+    assert [lib.get(1, 2**20 - 1) for _ in range(4)] == [*range(2**20 - 3, 2**20), -ENOSPC]
+    lib.put(4711)
+    lib.put(4712)
+    assert (lib.count(), lib.has(4711), lib.has(4713)) == (2**20 - 3, 0, 1)
+    assert [lib.get(1, 2**20 - 1) for _ in range(3)] == [4711, 4712, -ENOSPC]
+    lib.take(2**20, 2**20)
+    assert (lib.count(), lib.record().warnings) == (2**20, 0)
+
+
+def test_runs_that_run_out(ida: tuple[FFI, Any]) -> None:
+    ffi, lib = ida
+    lib.reset()
+    assert [lib.get(10 * n, 10 * n) for n in range(RUNS - 2)] == [10 * n for n in range(RUNS - 2)]
+    lib.take(1000, 1009)
+    assert (lib.get(500, 600), lib.get(5000, INT_MAX)) == (-ENOMEM, -ENOMEM)
+    assert (lib.get(0, 0), lib.get(0, 600)) == (-ENOSPC, 1)  # beside a run there is room
+    lib.take(600, 601)
+    assert (lib.stops(), lib.has(600), lib.record().warnings) == (STOP_BUG, 0, 1)
+    lib.put(1003)  # the last run is for this
+    assert (lib.stops(), lib.has(1003), lib.get(500, 600)) == (0, 0, -ENOMEM)
+    before = bytes(ffi.buffer(lib.bytes(), lib.size()))
+    lib.put(1006)
+    assert (lib.stops(), lib.has(1006), lib.record().warnings) == (STOP_BUG, 1, 2)
+    assert ffi.string(lib.record().last.condition) == b"ida_free: the shim has no run left"
+    assert bytes(ffi.buffer(lib.bytes(), lib.size())) == before
+    lib.put(2**20)  # beyond all runs
+    assert (lib.stops(), lib.record().warnings) == (0, 3)
+    lib.put(0), lib.put(1), lib.put(1004)
+    assert (lib.stops(), lib.count()) == (0, RUNS - 3 + 8)
+    lib.put(1006)
+    assert (lib.stops(), lib.has(1006), lib.size()) == (0, 0, 8 + 8 * RUNS)
 
 
 # Records, counts, lists and the small headers.

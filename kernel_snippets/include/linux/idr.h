@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * ID allocator. Source: Documentation/core-api/idr.rst and the documentation comments
- * of lib/idr.c, Linux 6.12. A bitmap of static storage holds IDs below 2^20; where an
- * allocation would need a higher one it fails with -ENOMEM, as it is allowed to. Its
- * lock is left out, so no read-modify-writes are counted.
+ * of lib/idr.c, Linux 6.12. What is allocated is a few runs of IDs, so that an IDA can
+ * be part of a state: small, without pointers, and the same IDs are the same bytes,
+ * whatever calls led there. Its lock is left out, so no read-modify-writes are counted.
+ *
+ * Runs can run out, as memory can. An allocation that would need another run than the
+ * last one fails with -ENOMEM, as it is allowed to. Freeing an ID in the middle of a
+ * run needs one more, and must not fail: the last run is for that. Where it is in use
+ * too, a BUG of the shim is recorded and the call ends, since what came after it would
+ * be no run of the kernel; the ID stays allocated.
  */
 #ifndef _LINUX_IDR_H
 #define _LINUX_IDR_H
@@ -15,56 +21,138 @@
 #include <linux/limits.h>
 #include <linux/minmax.h>
 
-#define KC_IDA_IDS (1U << 20)
-#define KC_IDA_WORDS (KC_IDA_IDS / BITS_PER_LONG)
+#define KC_IDA_RUNS 20	/* the last one is for ida_free() alone */
 
-struct ida {
-	unsigned long kc_used[KC_IDA_WORDS];
-	unsigned long kc_full[KC_IDA_WORDS / BITS_PER_LONG];	/* words of kc_used without a free ID */
+struct kc_ida_run {
+	unsigned int first, last;
 };
 
-#define IDA_INIT(name) { .kc_used = { 0 } }
+/* Ascending, with a free ID between any two; entries from kc_count on are zero. */
+struct ida {
+	unsigned long kc_count;	/* a whole word: no padding with bytes of its own */
+	struct kc_ida_run kc_runs[KC_IDA_RUNS];
+};
+
+#define IDA_INIT(name) { .kc_count = 0 }
 #define DEFINE_IDA(name) struct ida name = IDA_INIT(name)
 
-/* The lowest free ID from min on, or one that the bitmap does not hold. */
-static inline unsigned int kc_ida_lowest(const struct ida *ida, unsigned int min)
-{
-	unsigned int word = BIT_WORD(min), end = (word + 1) * BITS_PER_LONG, id;
+#define KC_IDA_STOP(text_, condition_) ({					\
+	_Bool kc_wrong_ = KC_WARN_IF(KC_BUG, "BUG_ON", text_, condition_);	\
+	if (kc_wrong_ && kc_record.stop)					\
+		kc_record.stop(KC_STOP_BUG, kc_record.last);			\
+	kc_wrong_;								\
+})
 
-	if (min >= KC_IDA_IDS)
-		return min;
-	id = find_next_zero_bit(ida->kc_used, end, min);
-	if (id < end)
-		return id;
-	word = find_next_zero_bit(ida->kc_full, KC_IDA_WORDS, word + 1);
-	return word < KC_IDA_WORDS ? word * BITS_PER_LONG + ffz(ida->kc_used[word]) : KC_IDA_IDS;
+/* The first run that ends at `id` or after it; kc_count for none. */
+static inline unsigned int kc_ida_at(const struct ida *ida, unsigned int id)
+{
+	unsigned int at = 0;
+
+	while (at < ida->kc_count && ida->kc_runs[at].last < id)
+		at++;
+	return at;
+}
+
+/* Carries one run along instead of moving them all: gcc would call memmove for that. */
+static inline void kc_ida_insert(struct ida *ida, unsigned int at, struct kc_ida_run run)
+{
+	ida->kc_count++;
+	for (; at < ida->kc_count; at++) {
+		struct kc_ida_run here = ida->kc_runs[at];
+
+		ida->kc_runs[at] = run;
+		run = here;
+	}
+}
+static inline void kc_ida_remove(struct ida *ida, unsigned int at)
+{
+	struct kc_ida_run run = { 0, 0 };
+
+	for (unsigned int i = ida->kc_count--; i-- > at;) {
+		struct kc_ida_run here = ida->kc_runs[i];
+
+		ida->kc_runs[i] = run;
+		run = here;
+	}
+}
+
+/* Takes free IDs; false, and nothing taken, where that needs a run that is not there. */
+static inline bool kc_ida_add(struct ida *ida, unsigned int first, unsigned int last)
+{
+	unsigned int at = kc_ida_at(ida, first);
+	struct kc_ida_run *run = &ida->kc_runs[at];
+	bool below = at && run[-1].last + 1 == first;
+	bool above = at < ida->kc_count && run->first == last + 1;
+
+	if (below && above) {
+		run[-1].last = run->last;
+		kc_ida_remove(ida, at);
+	} else if (below) {
+		run[-1].last = last;
+	} else if (above) {
+		run->first = first;
+	} else if (ida->kc_count < KC_IDA_RUNS - 1) {
+		kc_ida_insert(ida, at, (struct kc_ida_run){ first, last });
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* For contracts: is it allocated, and how many are */
+static inline bool kc_ida_has(const struct ida *ida, unsigned int id)
+{
+	unsigned int at = kc_ida_at(ida, id);
+
+	return at < ida->kc_count && ida->kc_runs[at].first <= id;
+}
+static inline unsigned int kc_ida_count(const struct ida *ida)
+{
+	unsigned int ids = 0;
+
+	for (unsigned int i = 0; i < ida->kc_count; i++)
+		ids += ida->kc_runs[i].last - ida->kc_runs[i].first + 1;
+	return ids;
+}
+
+/*
+ * For contracts: others, whom the world does not show, have allocated all of first to
+ * last. They must be free and within 0 to INT_MAX, and there must be a run for them;
+ * each can be freed as if ida_alloc_range() had given it.
+ */
+static inline void kc_ida_take(struct ida *ida, unsigned int first, unsigned int last)
+{
+	unsigned int at = kc_ida_at(ida, first);
+
+	if (KC_IDA_STOP("kc_ida_take: not IDs, or not free",
+			first > last || last > INT_MAX ||
+			(at < ida->kc_count && ida->kc_runs[at].first <= last)))
+		return;
+	(void)KC_IDA_STOP("kc_ida_take: the shim has no run left", !kc_ida_add(ida, first, last));
 }
 
 /*
  * exact: the lowest free ID from min to max, both included and never above INT_MAX;
- * -ENOSPC where none is free, -ENOMEM where the harness lets it fail
+ * -ENOSPC where none is free, -ENOMEM where the harness lets it fail or runs are out
  */
 static inline int ida_alloc_range(struct ida *ida, unsigned int min, unsigned int max,
 				  gfp_t gfp)
 {
-	unsigned int id;
+	unsigned int at, id = min;
 
 	(void)gfp;
 	if (min > INT_MAX)
 		return -ENOSPC;
-	id = kc_ida_lowest(ida, min);
+	at = kc_ida_at(ida, min);
+	if (at < ida->kc_count && ida->kc_runs[at].first <= min)
+		id = ida->kc_runs[at].last + 1;
 	if (id > min_t(unsigned int, max, INT_MAX))
 		return -ENOSPC;
 	if (kc_fail_allocations) {
 		kc_fail_allocations--;
 		return -ENOMEM;
 	}
-	if (id >= KC_IDA_IDS)
-		return -ENOMEM;
-	__set_bit(id, ida->kc_used);
-	if (!~ida->kc_used[BIT_WORD(id)])
-		__set_bit(BIT_WORD(id), ida->kc_full);
-	return id;
+	return kc_ida_add(ida, id, id) ? (int)id : -ENOMEM;
 }
 static inline int ida_alloc(struct ida *ida, gfp_t gfp)
 {
@@ -82,13 +170,23 @@ static inline int ida_alloc_max(struct ida *ida, unsigned int max, gfp_t gfp)
 /* recording: freeing an ID that is not allocated warns; above INT_MAX it is ignored */
 static inline void ida_free(struct ida *ida, unsigned int id)
 {
+	unsigned int at = kc_ida_at(ida, id);
+	struct kc_ida_run *run = &ida->kc_runs[at];
+
 	if (id > INT_MAX)
 		return;
-	if (WARN(id >= KC_IDA_IDS || !test_bit(id, ida->kc_used),
-		 "ida_free called for id=%d which is not allocated.\n", id))
+	if (WARN(!kc_ida_has(ida, id), "ida_free called for id=%d which is not allocated.\n", id))
 		return;
-	__clear_bit(id, ida->kc_used);
-	__clear_bit(BIT_WORD(id), ida->kc_full);
+	if (run->first == run->last) {
+		kc_ida_remove(ida, at);
+	} else if (id == run->first) {
+		run->first++;
+	} else if (id == run->last) {
+		run->last--;
+	} else if (!KC_IDA_STOP("ida_free: the shim has no run left", ida->kc_count == KC_IDA_RUNS)) {
+		kc_ida_insert(ida, at, (struct kc_ida_run){ run->first, id - 1 });
+		run[1].first = id + 1;
+	}
 }
 
 /* exact: all IDs are free again; questions */
@@ -102,7 +200,7 @@ static inline void ida_init(struct ida *ida)
 }
 static inline bool ida_is_empty(const struct ida *ida)
 {
-	return find_first_bit(ida->kc_used, KC_IDA_IDS) == KC_IDA_IDS;
+	return !ida->kc_count;
 }
 
 #endif
