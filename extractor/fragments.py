@@ -84,7 +84,7 @@ class _Stretch:
         self.lines = item.lines[_comment_tail(item.lines) :]
         added = [ln.number for ln in item.lines if ln.origin == "added"]
         if not added:
-            raise self.refusal(item.lines[0].number, "it is no line")
+            raise self.refusal(item.lines[0].number, "it only removes lines here")
         if not self.lines or added[0] < self.lines[0].number:
             raise self.refusal(added[0], "the comment that ends here begins before the hunk")
         self.first, self.last = (number - self.lines[0].number for number in (added[0], added[-1]))

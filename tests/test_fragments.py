@@ -156,7 +156,7 @@ def test_what_stays(text: str, expected: str) -> None:
         (" \tg();\n+\t/* h\n \t i", 11, "the end of this comment is not shown"),
         (" \tg();\n \telse /*\n+\t * h */\n \ti();", 12, "its beginning is not shown"),
         (" \t * g\n+\t * h\n \t */\n \ti();", 11, "the comment that ends here begins before the hunk"),
-        (" \tg();\n-\th();\n \ti();", 10, "it is no line"),
+        (" \tg();\n-\th();\n \ti();", 10, "it only removes lines here"),
         ("+\tg();\n" + " \tdo\n" * 300 + " \th();", 212, "it is nested too deeply"),
     ],
 )  # fmt: skip
