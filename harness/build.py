@@ -35,6 +35,8 @@ DIALECT = [
     "-nostdinc",
     "-D__KERNEL__",
 ]
+# Records whose layout is broken are still driven; what is wrong with them, harness/layout.py says.
+LENIENT = "-DKC_NO_LAYOUT_ASSERTS"
 WARNINGS = [
     "-Wall",
     "-Wundef",
@@ -265,7 +267,7 @@ class Building:
         ]
         includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE, "-I", NATIVE]
         flags: list[str | Path] = [
-            *DIALECT, *WARNINGS, *CODE, *flavour.code, *config_flags(config), *prefixes,
+            *DIALECT, LENIENT, *WARNINGS, *CODE, *flavour.code, *config_flags(config), *prefixes,
         ]  # fmt: skip
         status, output = run_compiler([*flags, *includes, "-E", f"{name}.c", "-o", f"{name}.i"], folder)
         if status:

@@ -77,6 +77,12 @@ def parser() -> argparse.ArgumentParser:
     mutate.add_argument("--format", choices=("text", "json"), default="text")
     mutate.add_argument("-o", "--output", metavar="FILE", help="write the report there")
     mutate.set_defaults(run=run_mutate)
+    layout = commands.add_parser("layout", help="the records that a patch extends, before and after")
+    layout.add_argument("patch", nargs="+", metavar="PATCH")
+    layout.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    layout.add_argument("--format", choices=("text", "json"), default="text")
+    layout.add_argument("-o", "--output", metavar="FILE", help="write the table there")
+    layout.set_defaults(run=run_layout)
     replay = commands.add_parser("replay", help="run saved findings again", epilog=REPLAY_EPILOG)
     replay.add_argument("trace", nargs="+", metavar="TRACE")
     replay.add_argument("--patch", nargs="+", metavar="PATCH", help="another revision than the trace's own")
@@ -289,6 +295,28 @@ def run_mutate(options: argparse.Namespace) -> int:
     what = "; ".join(patch.subject or patch.source for patch in patches)
     write(options, strength_json(strength) if options.format == "json" else strength_text(strength, what))
     return 1 if strength.survived else 0
+
+
+def run_layout(options: argparse.Namespace) -> int:
+    """`kconform layout`."""
+    from harness.build import cache_folder
+    from harness.layout_build import LayoutBuild, conditions, default_config
+    from harness.report_layout import layout_json, layout_text
+    from harness.scratch import scratch_folder
+
+    given = config_of(options.config)
+    patches = read_patches(options.patch)
+    items = all_items(patches)
+    with scratch_folder(cache_folder()) as folder:
+        layouts = LayoutBuild(items, default_config(items, given), folder).finish()
+    if options.format == "json":
+        write(options, layout_json(layouts, conditions(items)))
+    elif not layouts.extended:
+        write(options, "the patch changes no record\n")
+    else:
+        title = "; ".join(patch.subject or patch.source for patch in patches)
+        write(options, layout_text(layouts, conditions(items), title))
+    return 0
 
 
 def traces_folder(name: str | None) -> Path | None:

@@ -14,9 +14,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.layout import Layouts
 
 CONTRACTS = Path(__file__).resolve().parent / "contracts"
 # What is checked of each operation beside its observations, in the engine's order.
@@ -252,3 +255,33 @@ class Loaded:
         if number < 0:
             return self
         return replace(self, contract=self.contract.bound(self.contract.bindings[number]), binding=number)
+
+
+@dataclass(frozen=True)
+class LayoutClaim:
+    """A property of record layouts before and after a patch, with the sentence it was taken from.
+
+    `holds` gives nothing where it does, else what is wrong: "_x is at byte 112, page[1].private at
+    104". It is unknown where the patch adds no field to `record`, or `fields` are not there.
+    `sizes` are the bytes that the patch's fields have by its words: only to say which one is to blame.
+    """
+
+    id: str
+    title: str
+    sentence: str
+    record: str  # "struct folio"
+    holds: Callable[[Layouts], str]
+    fields: tuple[str, ...] = ()
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StaticContract:
+    """What is claimed of a patch's records, options and documents; nothing of it is run."""
+
+    name: str
+    title: str
+    requires: tuple[str, ...]  # fields ("struct folio._x"), options and functions that make it fit
+    headers: tuple[str, ...]
+    config: Mapping[str, bool]
+    layout: tuple[LayoutClaim, ...] = ()

@@ -853,7 +853,7 @@ def test_layout(tmp_path: Path) -> None:
         """
 	struct folio folio = {};
 
-	CHECK(sizeof(struct page) == 64 && sizeof(struct folio) == 256);
+	CHECK(sizeof(struct page) == 64 && sizeof(struct folio) == 192);
 	CHECK(offsetof(struct page, _mapcount) == 48 && offsetof(struct page, _refcount) == 52);
 	CHECK(offsetof(struct folio, _large_mapcount) == 80);
 	CHECK(offsetof(struct folio, _pincount) == 92);
