@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from extractor.slice import cut
 from harness import worker
 from harness.build import cache_folder, contract_library, engine_library
 from harness.cli import all_items, read_patches
@@ -21,7 +20,7 @@ from harness.driver import Driver, Flight, Libraries, Limits
 from harness.loading import contract_path, load
 from harness.render import render_contract
 from harness.scratch import scratch_folder
-from harness.subjects import Attempt, entry_names
+from harness.subjects import Attempt, slice_of
 from harness.walk import walk
 from kernel_snippets import BUNDLED_PATCH
 
@@ -33,7 +32,7 @@ STEPS = 2_000_000
 def libraries(loaded: Loaded, folder: Path) -> Libraries:
     items = all_items(read_patches([str(BUNDLED_PATCH)]))
     config = dict(loaded.contract.config)
-    piece = cut(items, entry_names(loaded), config)
+    piece = slice_of(loaded, items)
     contract, engine = contract_library(render_contract(loaded), folder), engine_library(folder)
     subject = Attempt(loaded, piece, config, folder / "subject").settle()
     return Libraries(subject.built.library, contract.finish(), engine.finish())

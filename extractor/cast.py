@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pycparser import c_ast, c_parser
@@ -70,6 +71,7 @@ class Facts:
     parsed: bool
 
 
+@lru_cache(4096)  # each contract cuts a slice of its own, of the same items
 def facts(item: Item) -> Facts:
     """The facts of `item`; never raises, whatever its text."""
     text = strip_comments(item.text)

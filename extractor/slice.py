@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 from extractor.cast import Facts, facts, strip_comments
 from extractor.conditions import holds
 from extractor.errors import ExtractError
-from extractor.items import Item
+from extractor.fragments import fragments, names, statements
+from extractor.items import Item, SourceLine
 
 FORBIDDEN = re.compile(
     r"\b(?P<asm>asm|__asm|__asm__)\b|\b__attribute(?:__)?\s*\(\s*\([^;{]*?\b(?:__)?"
@@ -31,12 +32,31 @@ class Unresolved:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What can stand in a function's body of one fragment: consecutive lines of the post-image."""
+
+    item: Item
+    lines: tuple[SourceLine, ...]
+
+    @property
+    def file(self) -> str:
+        """The patch's file."""
+        return self.item.file
+
+    @property
+    def text(self) -> str:
+        """The statements, without a final newline."""
+        return "\n".join(line.text for line in self.lines)
+
+
+@dataclass(frozen=True)
 class Slice:
     """What a subject is made of.
 
     `items` are complete, live and in file and line order; `extensions` are the record fragments;
     `outside` are the names that shims (or nothing) must define, with their first user;
-    `needs` gives each function's own references within the slice.
+    `needs` gives each function's own references within the slice. `shown` are the statements of
+    functions that the patch shows in part, by name, each fragment for itself.
     """
 
     items: tuple[Item, ...]
@@ -45,11 +65,22 @@ class Slice:
     outside: Mapping[str, Unresolved]
     needs: Mapping[str, frozenset[str]]
     unresolved: tuple[Unresolved, ...]
+    shown: Mapping[str, tuple[Shown, ...]] = field(default_factory=dict)
 
     @property
     def functions(self) -> tuple[str, ...]:
         """The names of the patch's own functions in the slice."""
         return tuple(item.name for item in self.items if item.kind == "function")
+
+    @property
+    def parts(self) -> tuple[Shown, ...]:
+        """What is shown of functions, in order."""
+        return tuple(part for parts in self.shown.values() for part in parts)
+
+    @property
+    def code(self) -> tuple[Item, ...]:
+        """Its items, and what is shown of functions as if these were whole."""
+        return (*self.items, *(replace(part.item, lines=part.lines) for part in self.parts))
 
     def dependents(self, names: Iterable[str]) -> frozenset[str]:
         """Every item of the slice that needs one of `names`, directly or not; `names` included."""
@@ -76,12 +107,21 @@ def definitions(items: Sequence[Item], config: Mapping[str, bool]) -> dict[str, 
     }
 
 
-def cut(items: Sequence[Item], entries: Iterable[str], config: Mapping[str, bool]) -> Slice:
+def cut(
+    items: Sequence[Item],
+    entries: Iterable[str],
+    config: Mapping[str, bool],
+    within: Iterable[str] = (),
+    given: Set[str] = frozenset(),
+) -> Slice:
     """The slice that `entries` (any identifiers) need from `items` under `config`.
 
-    ExtractError for code that must not be compiled: inline assembly, linker attributes.
+    `within` names functions of which fragments are wanted where no item defines them whole; `given` are
+    names that stand ready, unless the patch adds a definition of its own. ExtractError for code that
+    must not be compiled: inline assembly, linker attributes.
     """
-    defined = definitions(items, config)
+    defined = {name: item for name, item in definitions(items, config).items()
+               if name not in given or item.origin == "added"}  # fmt: skip
     partly = {i.name: i for i in live_items(items, config) if i.completeness != "complete"}
     chosen: dict[str, Item] = {}
     needs: dict[str, frozenset[str]] = {}
@@ -91,23 +131,30 @@ def cut(items: Sequence[Item], entries: Iterable[str], config: Mapping[str, bool
     # Fields that a patch adds may be of types that it adds, which no function need mention.
     fields = {word for item in extensions for line in item.lines if line.origin == "added"
               for word in re.findall(r"[A-Za-z_]\w*", strip_comments(line.text))}  # fmt: skip
-    todo = [name for name in (*entries, *sorted(fields)) if name in defined]
+    shown = {name: parts for name in within
+             if name not in defined and (parts := tuple(shown_parts(items, name, config)))}  # fmt: skip
+    for name, parts in shown.items():
+        needs[name] = frozenset().union(*(names(part.lines) for part in parts))
+    said = [*entries, *sorted(fields), *sorted(frozenset().union(*needs.values()))]
+    todo = [name for name in said if name in defined]
     while todo:
         name = todo.pop()
         if name in chosen:
             continue
         item = defined[name]
         refuse_unsafe(item)
-        said = facts(item)
+        facts_of = facts(item)
         chosen[name] = item
-        needs[name] = said.names
-        for other in sorted(said.names):
+        needs[name] = facts_of.names
+        for other in sorted(facts_of.names):
             if other in defined:
                 todo.append(other)
+            elif other in given:
+                continue
             elif other in partly and partly[other].kind == "function":
-                unresolved.append(_use(other, said, item, "the patch shows only a part of it"))
+                unresolved.append(_use(other, facts_of, item, "the patch shows only a part of it"))
             else:
-                outside.setdefault(other, _use(other, said, item, "no shim for it"))
+                outside.setdefault(other, _use(other, facts_of, item, "no shim for it"))
     order = {id(item): n for n, item in enumerate(items)}
     return Slice(
         tuple(sorted(chosen.values(), key=lambda item: order[id(item)])),
@@ -121,7 +168,16 @@ def cut(items: Sequence[Item], entries: Iterable[str], config: Mapping[str, bool
         outside,
         needs,
         tuple(unresolved),
+        shown,
     )
+
+
+def shown_parts(items: Sequence[Item], name: str, config: Mapping[str, bool]) -> Iterator[Shown]:
+    """The fragments of function `name`; ExtractError where one holds what must not be compiled."""
+    for item in fragments(items, name, config):
+        part = Shown(item, statements(item))
+        refuse_unsafe(replace(item, lines=part.lines))
+        yield part
 
 
 def _use(name: str, said: Facts, item: Item, reason: str) -> Unresolved:

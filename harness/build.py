@@ -256,7 +256,7 @@ def write_sources(rendered: Rendered, folder: Path) -> None:
 
 
 class Building:
-    """A subject that is being compiled in `folder`, beside us."""
+    """A subject that is being compiled in `folder`, beside us: preprocessed, looked at, then compiled."""
 
     def __init__(self, folder: Path, name: str, config: dict[str, bool], flavour: Flavour) -> None:
         self.folder = folder
@@ -269,21 +269,35 @@ class Building:
         flags: list[str | Path] = [
             *DIALECT, LENIENT, *WARNINGS, *CODE, *flavour.code, *config_flags(config), *prefixes,
         ]  # fmt: skip
-        status, output = run_compiler([*flags, *includes, "-E", f"{name}.c", "-o", f"{name}.i"], folder)
+        self.flags, self.flavour, self.text = flags, flavour, folder / f"{name}.i"
+        self.preprocessing = Compiling([*flags, *includes, "-E", f"{name}.c", "-o", self.text.name], folder)
+        self.objects = [native_object(source, folder) for source in flavour.sources]
+        self.compiling: Compiling | None = None
+
+    def compile(self) -> Compiling:
+        """Goes on to the compiler proper, once; CompileError for what the preprocessor refuses."""
+        if self.compiling:
+            return self.compiling
+        status, output = self.preprocessing.finish()
         if status:
             raise CompileError(diagnostics(output), output)
-        refuse_unsafe_text((folder / f"{name}.i").read_text(errors="replace"))
-        objects = [native_object(source, folder).finish() for source in flavour.sources]
-        last = ["-S"] if flavour.compile_only else ["-x", "none", *objects, *LINK, *flavour.link]
-        self.compiling = Compiling([*flags, "-fpreprocessed", f"{name}.i", *last, "-o", self.library], folder)
+        refuse_unsafe_text(self.text.read_text(errors="replace"))
+        objects = [made.finish() for made in self.objects]
+        last = ["-S"] if self.flavour.compile_only else ["-x", "none", *objects, *LINK, *self.flavour.link]
+        whole = [*self.flags, "-fpreprocessed", self.text.name, *last, "-o", self.library]
+        self.compiling = Compiling(whole, self.folder)
+        return self.compiling
 
     def finish(self) -> Built:
         """The compiled subject; CompileError with the patch's lines where gcc refuses it."""
-        status, output = self.compiling.finish()
+        status, output = self.compile().finish()
         said = diagnostics(output)
         if status:
             raise CompileError(said, output)
         return Built(self.library, self.folder, tuple(d for d in said if not d.error))
+
+
+UNDER_WAY: dict[str, Cached] = {}  # native objects that several subjects wait for
 
 
 def native_object(source: str, folder: Path) -> Cached:
@@ -291,11 +305,15 @@ def native_object(source: str, folder: Path) -> Cached:
     arguments: list[str | Path] = [*BELOW, "-I", NATIVE, "-idirafter", INCLUDE, "-c"]
     inputs = [NATIVE / source, *sorted(NATIVE.glob("*.h")), INCLUDE / "kconform/record.h"]
     texts = [path.read_text() for path in inputs]
-    return Cached(Path(source).stem, [NATIVE / source], arguments, texts, folder, "o")
+    waiting = UNDER_WAY.get(source)
+    if not waiting or not waiting.compiling or not waiting.made.parent.exists():
+        waiting = Cached(Path(source).stem, [NATIVE / source], arguments, texts, folder, "o")
+        UNDER_WAY[source] = waiting
+    return waiting
 
 
 def build(rendered: Rendered, config: dict[str, bool], folder: Path, flavour: Flavour = PLAIN) -> Building:
-    """Begins to compile `rendered` in `folder`; what `-E` refuses is a CompileError at once."""
+    """Begins to compile `rendered` in `folder`."""
     write_sources(rendered, folder)
     return Building(folder, "subject", config, flavour)
 

@@ -1,51 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One revision against one contract: slice, compile and run, verdicts."""
+"""One revision against every contract that fits: slice, compile and run, verdicts."""
 
 from __future__ import annotations
 
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from extractor.items import Item
 from extractor.patch import Patch
-from extractor.slice import Slice, Unresolved, cut
+from extractor.slice import Slice, Unresolved
 from harness.build import Diagnostic, cache_folder, compiler_version
 from harness.contract import GOES_ON, Loaded
-from harness.coverage import PatchCoverage
-from harness.drive import Poll, Request, drive
+from harness.coverage import PatchCoverage, together
+from harness.drive import Driven, Poll, Request, drive
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
 from harness.judge import Check, Runs, Verdict, judge
-from harness.loading import contract_path, load, shipped
+from harness.loading import contract_path, load, shipped, without_unknown
 from harness.locate import follow_conformance, place
 from harness.mutate import Strength
 from harness.replay import Replayed
 from harness.scratch import scratch_folder
-from harness.subjects import Subject, describe, entry_names, fitted, keep_sources
+from harness.subjects import describe, fitted, keep_sources, slice_of
 
 STATIC = re.compile(r"\s*static\b(?![^;=]*\bconst\b)[^;(]*[;=]")
 
 
 @dataclass(frozen=True)
-class Result:
-    """All that a report needs."""
+class Part:
+    """What one contract says of a revision."""
 
-    request: Request
-    config: Mapping[str, bool]
-    wide: Loaded  # the contract in the bounds of the walk
+    loaded: Loaded  # in the bounds of exploration
+    wide: Loaded  # in those of the walk
     piece: Slice
     unresolved: tuple[Unresolved, ...]
     warnings: tuple[Diagnostic, ...]
     runs: Runs
     checks: tuple[Check, ...]
-    unused: tuple[Item, ...]  # items that the patch adds and no operation reaches
     coverage: PatchCoverage | None = None
-    replays: tuple[Replayed, ...] = ()  # of saved traces
-    strength: Strength | None = None
+
+    @property
+    def name(self) -> str:
+        """The contract's name."""
+        return self.loaded.contract.name
 
     @property
     def whole(self) -> bool:
@@ -60,65 +61,148 @@ class Result:
         going_on = (op.name for op in self.loaded.contract.operations if op.kind in GOES_ON)
         return tuple(name for name in going_on if f"crash/{name}" in lost)
 
+
+@dataclass(frozen=True)
+class Result:
+    """All that a report needs; the first part is that of the contract that reaches most of the patch."""
+
+    request: Request
+    parts: tuple[Part, ...]
+    checks: tuple[Check, ...]
+    outlooks: tuple[Check, ...]  # what the patch calls possible: said, and no findings
+    unused: tuple[Item, ...]  # items that the patch adds and nothing reaches
+    failed: Mapping[str, str]  # contracts of which nothing could be compiled, and why
+    replays: tuple[Replayed, ...] = ()  # of saved traces
+    strength: Strength | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all was compiled, and explored to its bounds."""
+        return not self.failed and all(part.whole for part in self.parts)
+
     @property
     def patches(self) -> tuple[Patch, ...]:
         """The revision."""
         return self.request.patches
 
     @property
-    def loaded(self) -> Loaded:
-        """The contract in the bounds of exploration."""
-        return self.request.loaded
+    def main(self) -> Part:
+        """The part of the contract that reaches most of the patch."""
+        return self.parts[0]
+
+    @property
+    def unresolved(self) -> tuple[Unresolved, ...]:
+        """What could not be compiled."""
+        return tuple(dict.fromkeys(lost for part in self.parts for lost in part.unresolved))
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The compiler's warnings at the patch's lines."""
+        return tuple(dict.fromkeys(said for part in self.parts for said in part.warnings))
+
+    @property
+    def coverage(self) -> PatchCoverage | None:
+        """Of the patch's own lines, by all parts together."""
+        covered = [part.coverage for part in self.parts if part.coverage]
+        return together(covered) if covered else None
+
+    @property
+    def hidden_state(self) -> tuple[str, ...]:
+        """Warnings of what outlives a call and is in no state."""
+        return tuple(dict.fromkeys(said for part in self.parts for said in hidden_state(part.piece)))
+
+    def part_of(self, check: Check) -> Part:
+        """The part that a check belongs to."""
+        return next((part for part in self.parts if part.name == check.contract), self.main)
 
     def count(self, verdict: Verdict) -> int:
         """How many checks ended so."""
         return sum(check.verdict == verdict for check in self.checks)
 
 
-def choose_contract(
+def choose_contracts(
     name: str | None, items: Sequence[Item], bounds: Mapping[str, int], config: Mapping[str, bool]
-) -> Loaded:
-    """The contract called `name`, or the one that ships and fits; HarnessError with what is missing."""
+) -> tuple[Loaded, ...]:
+    """The contract called `name`, or all that ship and fit, those that reach most of the patch first.
+
+    HarnessError with what is missing where none does, or where no contract that fits has such a bound.
+    """
     reasons: list[str] = []
+    found: list[Loaded] = []
     for candidate in [name] if name else shipped():
-        loaded, reason = fitted(load(contract_path(candidate), bounds), items, config)
+        path = contract_path(candidate)
+        loaded, reason = fitted(load(path, bounds if name else without_unknown(path, bounds)), items, config)
         if not reason:
-            return loaded
+            found.append(loaded)
         reasons.append(reason)
-    if not any(item.kind == "function" and item.completeness == "complete" for item in items):
+    if not found and not any(i.kind == "function" and i.completeness == "complete" for i in items):
         raise HarnessError("nothing to check: the patch shows no whole C function")
-    raise HarnessError("no contract fits this patch: " + "; ".join(reasons))
+    if not found:
+        raise HarnessError("no contract fits this patch: " + "; ".join(reasons))
+    known = {bound for loaded in found for bound in loaded.bounds}
+    if strange := sorted(bounds.keys() - known):
+        raise HarnessError(f"there is no bound {', '.join(strange)}; the contracts that fit have: "
+                           f"{', '.join(sorted(known))}")  # fmt: skip
+    reach = {loaded.contract.name: len(slice_of(loaded, items).functions) for loaded in found}
+    return tuple(sorted(found, key=lambda loaded: (-reach[loaded.contract.name], loaded.contract.name)))
 
 
 def check(request: Request, poll: Poll | None = None) -> Result:
-    """Every check of the contract on the revision; `poll` is called while it explores."""
-    loaded = request.loaded
-    config = dict(loaded.contract.config) | dict(request.config)
-    piece = cut(request.items, entry_names(loaded), config)
+    """Every check of every contract on the revision; `poll` is called while it explores."""
+    pieces = [slice_of(loaded, request.items) for loaded in request.contracts]
     with scratch_folder(cache_folder()) as folder:
-        subject, wide, runs, covered, replays = drive(request, config, piece, folder, poll)
+        driven, failed, replays = drive(request, pieces, folder, poll)
         if request.keep:
-            keep_sources(subject.built, request.keep, loaded, request.patches)
-        checks = list(judge(loaded, runs, subject.rendered, config))
-        placed = [place(c, loaded, piece, library_of(c, subject, folder)) for c in checks]
-        placed = list(follow_conformance(placed, loaded))
-    explored = runs.explored
-    if not explored.transitions and not runs.deaths and not explored.blind:
-        raise HarnessError("nothing could be driven: " + "; ".join(map(describe, subject.lost)))
-    unused = tuple(unused_items(request.items, piece))
-    warnings = subject.built.warnings
-    checks = [*placed, *judge_replays(replays, placed)]
-    return Result(
-        request, config, wide, piece, subject.lost, warnings, runs, tuple(checks), unused, covered, replays
+            for each in driven:
+                keep_sources(each.subject.built, request.keep, each.loaded, request.patches)
+        whole = {loaded.contract.name: piece for loaded, piece in zip(request.contracts, pieces, strict=True)}
+        parts = [judged(each, whole[each.loaded.contract.name]) for each in driven]
+    idle = [part for part in parts if nothing_ran(part)]
+    if len(idle) == len(parts):
+        raise HarnessError("nothing could be driven: " + "; ".join(map(describe, parts[0].unresolved)))
+    every = list(one_deadlock([c for part in parts for c in part.checks]))
+    checks = [check for check in every if check.group != "outlook"]
+    outlooks = tuple(check for check in every if check.group == "outlook")
+    checks += judge_replays(replays, checks)
+    unused = tuple(unused_items(request.items, [part.piece for part in parts]))
+    return Result(request, tuple(parts), tuple(checks), outlooks, unused, failed, replays)
+
+
+def judged(driven: Driven, piece: Slice) -> Part:
+    """The verdicts of one contract, each finding with its place."""
+    loaded, subject = driven.loaded, driven.subject
+
+    def placed(check: Check) -> Check:
+        library = driven.library(sanitized=check.group == "sanitizer", wide=check.wide)
+        return place(check, loaded, piece, library)
+
+    checks = [placed(check) for check in judge(loaded, driven.runs, subject.rendered)]
+    checks = list(follow_conformance(checks, loaded))
+    files = {item.file for item in piece.code}
+    warnings = tuple(said for said in subject.built.warnings if said.file in files)
+    return Part(
+        loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage
     )
 
 
-def library_of(check: Check, subject: Subject, folder: Path) -> Path:
-    """The build whose addresses a check's trace has."""
-    if check.group == "sanitizer":
-        return folder / "sanitized/subject.so"
-    wide = folder / "wide/subject.so"
-    return wide if check.wide and wide.exists() else subject.built.library
+def nothing_ran(part: Part) -> bool:
+    """Whether no call could be made."""
+    explored = part.runs.explored
+    return not explored.transitions and not part.runs.deaths and not explored.blind
+
+
+def one_deadlock(checks: Sequence[Check]) -> Iterator[Check]:
+    """Contracts have the same check of locks that are never released: those that fail, else one."""
+    same = [check for check in checks if check.id == "crash/deadlock"]
+    failing = [check for check in same if check.verdict == "fail"]
+    unknown = [check for check in same if check.verdict == "unknown"]
+    kept = failing or (unknown or same)[:1]
+    judged = sum(check.judged for check in same)
+    for check in checks:
+        if check.id != "crash/deadlock":
+            yield check
+        elif any(check is other for other in kept):
+            yield check if failing else replace(check, judged=judged)
 
 
 def judge_replays(replays: Sequence[Replayed], checks: Sequence[Check]) -> Iterator[Check]:
@@ -141,6 +225,8 @@ def judge_replays(replays: Sequence[Replayed], checks: Sequence[Check]) -> Itera
             failed=int(verdict == "fail"),
             reason=f"cannot be run: {how}" if verdict == "unknown" else "",
             detail=f"{replayed.verdict}: {how}" if how else replayed.verdict,
+            contract=replayed.trace.contract if replayed.trace else "",
+            part="saved traces",
         )
 
 
@@ -155,9 +241,10 @@ def hidden_state(piece: Slice) -> Iterator[str]:
             inside = inside or "{" in line.text
 
 
-def unused_items(items: Sequence[Item], piece: Slice) -> Iterator[Item]:
-    """What the patch adds and the slice leaves out, but for what only describes it."""
-    used = {id(item) for item in (*piece.items, *piece.extensions, *piece.includes)}
+def unused_items(items: Sequence[Item], pieces: Sequence[Slice]) -> Iterator[Item]:
+    """What the patch adds and no slice has, but for what only describes it."""
+    whole = (item for p in pieces for item in (*p.items, *p.extensions, *p.includes))
+    used = {id(item) for item in (*whole, *(part.item for piece in pieces for part in piece.parts))}
     for item in items:
         if item.origin == "added" and id(item) not in used and item.kind != "field":
             yield item

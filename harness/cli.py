@@ -240,13 +240,13 @@ def run_check(options: argparse.Namespace) -> int:
     config, bounds = config_of(options.config), bounds_of(options.bound)
     patches = read_patches(options.patch)
     items = all_items(patches)
-    loaded = checking.choose_contract(options.contract, items, bounds, config)
+    contracts = checking.choose_contracts(options.contract, items, bounds, config)
     traces = traces_folder(options.traces)
     saved, damaged = read_folder(traces) if traces else ([], [])
     request = Request(
         tuple(patches),
         tuple(items),
-        loaded,
+        contracts,
         config,
         limits_of(options),
         options.symmetry,
@@ -262,7 +262,7 @@ def run_check(options: argparse.Namespace) -> int:
     with progress() as poll:
         result = checking.check(request, poll)
     if options.strength:
-        result = replace(result, strength=strength_of(items, loaded, config, processors(), options.seed))
+        result = replace(result, strength=strength_of(items, contracts, processors(), options.seed))
     for lost in result.unresolved:
         print(describe(lost), file=sys.stderr)
     if traces:
@@ -273,25 +273,23 @@ def run_check(options: argparse.Namespace) -> int:
     return 1 if bad else 0 if result.whole else 2
 
 
-def strength_of(
-    items: Sequence[Item], loaded: Loaded, config: dict[str, bool], jobs: int, seed: int
-) -> Strength:
-    """What the contract's checks are worth for this revision."""
+def strength_of(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: int) -> Strength:
+    """What the contracts' checks are worth for this revision."""
     from harness.mutate import mutate
 
-    return mutate(items, loaded, config, jobs, seed)
+    return mutate(items, contracts, jobs, seed)
 
 
 def run_mutate(options: argparse.Namespace) -> int:
     """`kconform mutate`."""
-    from harness.check import choose_contract
+    from harness.check import choose_contracts
     from harness.report_mutate import strength_json, strength_text
 
     config = config_of(options.config)
     patches = read_patches(options.patch)
     items = all_items(patches)
-    loaded = choose_contract(options.contract, items, bounds_of(options.bound), config)
-    strength = strength_of(items, loaded, config, options.jobs, options.seed)
+    contracts = choose_contracts(options.contract, items, bounds_of(options.bound), config)
+    strength = strength_of(items, contracts, options.jobs, options.seed)
     what = "; ".join(patch.subject or patch.source for patch in patches)
     write(options, strength_json(strength) if options.format == "json" else strength_text(strength, what))
     return 1 if strength.survived else 0
@@ -340,7 +338,8 @@ def run_replay(options: argparse.Namespace) -> int:
 
     config = config_of(options.config)
     traces = [(clean(name), read_trace(Path(name))) for name in options.trace]
-    given = load(contract_path(options.contract), {}) if options.contract else None
+    own = load(contract_path(options.contract), {}) if options.contract else None
+    given = {own.contract.name: own} if own else {}
     revision = revision_of(read_patches(options.patch)) if options.patch else None
     with scratch_folder(cache_folder()) as folder:
         replays = list(replay_all(traces, Stage(folder), revision, given, config))

@@ -72,15 +72,25 @@ class Operation:
 
     kind "operation": legal, compared with the model, and explored further. "probe": compared, but
     its successor is not explored. "misuse": only whether it warns is compared. "setup": the
-    contract's own C that prepares the world; explored further, and not judged.
+    contract's own C that prepares the world; explored further, and not judged. "outlook": a probe of
+    what the patch calls possible, though it does not claim it: what differs is no finding, but said.
+
+    `option` is the one without which its warning is compiled away. `part` names the part of the patch
+    that it belongs to, where that is not the contract's title. One that is `long` runs for many calls
+    in one, and only where nothing slows it: not in walks, not under sanitizers.
     """
 
     name: str
     call: str
     args: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     wide: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    kind: Literal["operation", "probe", "misuse", "setup"] = "operation"
+    kind: Literal["operation", "probe", "misuse", "setup", "outlook"] = "operation"
     title: str = ""
+    part: str = ""
+    sentence: str = ""  # of the patch, for an outlook
+    option: str = "CONFIG_DEBUG_VM"
+    long: bool = False
+    outcome: str = "the code gives {}"  # of an outlook, with what was returned
     through: str = ""  # the operation that this one calls with fixed arguments
     when: Callable[..., bool] | None = None
     model: Callable[..., Any] | None = None
@@ -120,6 +130,7 @@ class Claim:
     sentence: str
     holds: Callable[..., bool]
     on: tuple[str, ...] = ()
+    part: str = ""
     least: Mapping[str, int] = field(default_factory=dict)  # bounds below which it cannot show
 
     @property
@@ -156,6 +167,23 @@ class Symmetry:
     arguments: tuple[str, ...]
 
 
+SHOWN = "/* what the patch shows */"
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """A kernel function of which a patch shows only fragments, made whole by the contract's C.
+
+    `head` is the function's C up to its body; `body` has the contract's own statements, and SHOWN where
+    the fragments go, in the patch's order, whose text stays the patch's own. Where a revision defines
+    the whole function, that is called instead.
+    """
+
+    of: str
+    head: str
+    body: str
+
+
 @dataclass(frozen=True)
 class Binding:
     """A contract for a revision that has other names and fields, and that no model was written for.
@@ -182,7 +210,7 @@ class Contract:
 
     name: str
     title: str
-    requires: tuple[str, ...]  # functions that a revision must define for this contract to fit
+    requires: tuple[str, ...]  # functions that a revision must define, or show, for this contract to fit
     headers: tuple[str, ...]  # kernel headers that the world needs
     config: Mapping[str, bool]
     world: str  # C fields of the world
@@ -203,6 +231,25 @@ class Contract:
     legend: str = ""
     show: Callable[[Any], Mapping[str, str]] | None = None  # State -> columns of a trace
     not_checked: tuple[str, ...] = ()
+    scope: str = ""  # its bounds in words, where it has none by name
+    pinned: tuple[str, ...] = ()  # options of `config` that no run may set otherwise
+    standins: str = ""  # C of what the code under test calls and neither patch nor shims define
+    wrappers: tuple[Wrapper, ...] = ()
+
+    def part(self, of: Operation | Claim) -> str:
+        """The part of the patch that an operation or claim belongs to."""
+        return of.part or self.title
+
+    @property
+    def goes_further(self) -> bool:
+        """Whether a random walk has calls that exploration has not."""
+        return bool(self.walk) or any(op.wide for op in self.operations)
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names that its own C defines: functions and macros."""
+        named = r"^[ \t]*#[ \t]*define[ \t]+(\w+)|^[a-z][^;=(]*?\b(\w+)\s*\([^;{]*\)\s*\{"
+        return frozenset(a or b for a, b in re.findall(named, self.standins, re.M))
 
     def bound(self, binding: Binding) -> Contract:
         """The contract for another revision: ghost and claims judge it, the model does not."""
@@ -231,8 +278,9 @@ class Contract:
 
     @property
     def unjudged(self) -> tuple[str, ...]:
-        """What its checks say nothing about: its own words, and operations without a model."""
-        bare = [op.name for op in self.operations if op.kind in ("operation", "probe") and not op.model]
+        """What its checks say nothing about: its own words, and operations that nothing predicts."""
+        bare = [op.name for op in self.operations
+                if op.kind in ("operation", "probe") and not op.model and not op.returns]  # fmt: skip
         few = ", ".join(bare[:6]) + (f" and {len(bare) - 6} more" if len(bare) > 6 else "")
         alone = f"what {few} leave: the contract has no model of them, so ghost and claims judge alone"
         return (*([alone] if bare else []), *self.not_checked)
@@ -249,6 +297,22 @@ class Loaded:
     namespace: Mapping[str, Any]
     bounds: Mapping[str, int]
     binding: int = -1  # which of the contract file's bindings it is; -1: its own
+    config: Mapping[str, bool] = field(default_factory=dict)  # what the run sets otherwise
+
+    @property
+    def options(self) -> dict[str, bool]:
+        """The configuration of its subjects: its own, and what the run sets otherwise."""
+        return dict(self.contract.config) | dict(self.config)
+
+    def under(self, config: Mapping[str, bool]) -> Loaded:
+        """The contract in another configuration: where warnings are compiled away, no legal call warns."""
+        made = replace(self, config=dict(config))
+        options = made.options
+        operations = tuple(
+            replace(op, warns=None) if op.kind != "misuse" and not options.get(op.option, True) else op
+            for op in self.contract.operations
+        )
+        return replace(made, contract=replace(self.contract, operations=operations))
 
     def bound(self, number: int) -> Loaded:
         """The contract in its binding `number`; -1: as it is."""

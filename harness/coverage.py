@@ -297,7 +297,7 @@ def merge(lines: Iterable[tuple[str, LineCoverage]]) -> Coverage:
 def added(one: LineCoverage, other: LineCoverage) -> LineCoverage:
     """Two copies of one line; where a copy lost a branch to the compiler, the branches stand side by side."""
     branches = one.branches + other.branches
-    if len(one.branches) == len(other.branches):
+    if len(one.branches) == len(other.branches):  # in the order of the source, in both
         pairs = zip(one.branches, other.branches, strict=True)
         branches = tuple(replace(a, count=a.count + b.count) for a, b in pairs)
     return replace(one, count=one.count + other.count, branches=branches)
@@ -306,6 +306,21 @@ def added(one: LineCoverage, other: LineCoverage) -> LineCoverage:
 def measure(coverage: Coverage, items: Sequence[Item]) -> PatchCoverage:
     """`coverage` of the functions among `items`; of them, the lines that the patch (or a tree) wrote."""
     return PatchCoverage(tuple(of_function(coverage, i) for i in items if i.kind == "function"))
+
+
+def together(covered: Sequence[PatchCoverage]) -> PatchCoverage:
+    """The coverage of several runs: what ran in any of them; each function in the order of its first."""
+    by_place: dict[tuple[str, int], FunctionCoverage] = {}
+    for function in (function for said in covered for function in said.functions):
+        place = function.file, function.source[0].number
+        if place in by_place:
+            before = by_place[place]
+            ran = {n: added(line, function.ran[n]) if n in function.ran else line
+                   for n, line in before.ran.items()}  # fmt: skip
+            by_place[place] = replace(before, ran=ran)
+        else:
+            by_place[place] = function
+    return PatchCoverage(tuple(by_place.values()))
 
 
 def of_function(coverage: Coverage, item: Item) -> FunctionCoverage:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from harness.coverage import (
     read_coverage,
 )
 from harness.driver import Driver, Flight, Libraries, Limits
+from harness.errors import HarnessError
 from harness.explore import Explored
 from harness.judge import Runs
 from harness.loading import in_walk
@@ -43,7 +44,7 @@ class Request:
 
     patches: tuple[Patch, ...]
     items: tuple[Item, ...]
-    loaded: Loaded
+    contracts: tuple[Loaded, ...]
     config: Mapping[str, bool] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
     symmetry: str = "auto"
@@ -57,15 +58,44 @@ class Request:
     damaged: tuple[Replayed, ...] = ()  # files there that are no traces
 
 
-class Drive:
-    """One revision on its way through compilers and workers."""
+@dataclass(frozen=True)
+class Driven:
+    """What was compiled and run of one contract."""
 
-    def __init__(self, request: Request, config: dict[str, bool], piece: Slice, folder: Path) -> None:
-        self.request, self.config, self.piece, self.folder = request, config, piece, folder
+    loaded: Loaded
+    wide: Loaded  # the contract in the bounds of the walk
+    subject: Subject
+    runs: Runs
+    coverage: PatchCoverage | None
+    folder: Path
+
+    def library(self, *, sanitized: bool, wide: bool) -> Path:
+        """The build that a trace ran on."""
+        if sanitized:
+            return self.folder / "sanitized/subject.so"
+        path = self.folder / "wide/subject.so"
+        return path if wide and path.exists() else self.subject.built.library
+
+
+class Drive:
+    """One contract on its way through compilers and workers, which begin at once."""
+
+    def __init__(self, request: Request, loaded: Loaded, piece: Slice, folder: Path, engine: Cached) -> None:
+        self.request, self.loaded, self.piece, self.engine = request, loaded, piece, engine
+        self.config = loaded.options
+        self.folder = folder / loaded.contract.name
+        self.folder.mkdir(exist_ok=True)
         self.workers: list[Explorer] = []
-        self.engine = engine_library(folder)
-        self.contract = self.contract_of(request.loaded)
-        self.plain = self.attempt(request.loaded, PLAIN)
+        self.wide = in_walk(loaded)
+        self.contract = self.contract_of(loaded)
+        self.plain = self.attempt(loaded, PLAIN)
+        self.sanitized = self.attempt(loaded, SANITIZED) if request.sanitize else None
+        self.walker, self.wide_contract = self.plain, self.contract
+        self.walks = request.walk > 0 and loaded.contract.goes_further
+        if self.walks and self.wide is not loaded:
+            self.walker = self.attempt(self.wide, PLAIN, "wide")
+            self.wide_contract = self.contract_of(self.wide)
+        self.counting = self.attempt(loaded, coverage_flavour()) if request.coverage else None
 
     def contract_of(self, loaded: Loaded) -> Cached:
         """The contract's library, under way."""
@@ -76,15 +106,44 @@ class Drive:
         folder = self.folder / (name or flavour.name)
         return Attempt(loaded, self.piece, self.config, folder, flavour)
 
+    def compile(self) -> None:
+        """What the preprocessor has gone through goes to the compiler."""
+        attempts = [self.plain, self.sanitized, self.walker, self.counting]
+        for attempt in dict.fromkeys(attempt for attempt in attempts if attempt):
+            attempt.compile()
+
     def settle(self) -> None:
         """The subject is known; from here on workers can begin."""
         self.subject = self.plain.settle()
 
-    def begin(self, built: Built, contract: Cached, loaded: Loaded, task: Task) -> Explorer:
+    def start(self) -> None:
+        """Begins all that is asked for."""
+        lost = self.subject.lost
+        self.exploring = self.explore(self.subject.built)
+        self.walking = self.walk(self.walker.finish(lost)) if self.walks else None
+        self.watching = self.explore(self.sanitized.finish(lost)) if self.sanitized else None
+        self.counted = self.explore(self.counting.finish(lost), count=True) if self.counting else None
+
+    def finish(self, poll: Poll | None) -> Driven:
+        """What came of it."""
+        explored, deaths = self.exploring.finish(poll)
+        walked = self.walking.finish() if self.walking else None
+        watched = self.watching.finish() if self.watching else None
+        covered = None
+        if self.counted:
+            counters = decode_counters(self.counted.finish()[0].counters)
+            files = {item.file for item in self.piece.code}
+            covered = measure(read_coverage(self.folder / "coverage", counters, files), self.piece.code)
+        runs = Runs(explored, deaths, walked, watched)
+        return Driven(self.loaded, self.wide, self.subject, runs, covered, self.folder)
+
+    def begin(
+        self, built: Built, contract: Cached, loaded: Loaded, task: Task, without: frozenset[str]
+    ) -> Explorer:
         """A worker, under way."""
         libraries = Libraries(built.library, contract.finish(), self.engine.finish())
         limits = self.request.limits
-        job = Job(libraries, loaded, task, self.subject.skip, limits.seconds, limits.megabytes)
+        job = Job(libraries, loaded, task, self.subject.skip | without, limits.seconds, limits.megabytes)
         self.workers.append(Explorer(job))
         return self.workers[-1]
 
@@ -96,74 +155,81 @@ class Drive:
             driver.counters = Counters(built.library) if count else None
             return explore.explore(driver, request.limits, request.symmetry)
 
-        return self.begin(built, self.contract, request.loaded, task)
+        slow = count or built is not self.subject.built
+        return self.begin(built, self.contract, self.loaded, task, self.long if slow else frozenset())
 
-    def walk(self, built: Built, contract: Cached, wide: Loaded) -> Explorer:
+    def walk(self, built: Built) -> Explorer:
         """The random walk."""
         request = self.request
 
         def task(driver: Driver) -> Explored:
             return walk.walk(driver, request.seed, request.walk, request.limits.seconds)
 
-        return self.begin(built, contract, wide, task)
+        return self.begin(built, self.wide_contract, self.wide, task, self.long)
 
-    def replay_saved(
-        self, known: Sequence[tuple[Loaded, Flavour, Attempt | None, Cached | None]]
-    ) -> tuple[Replayed, ...]:
-        """What became of the saved traces; those with the same setting run on the `known` subjects."""
-        request, stage = self.request, Stage(self.folder, self.engine)
-        revision = Revision(request.patches, request.items)
-        for loaded, flavour, attempt, contract in known:
-            if attempt and contract:
-                stage.know(Setting(revision, loaded, self.config, flavour), attempt, contract)
-        replays = replay_all(request.saved, stage, revision, request.loaded, {})
-        return tuple(sorted((*request.damaged, *replays), key=lambda replayed: replayed.name))
+    @property
+    def long(self) -> frozenset[str]:
+        """The operations that run where nothing slows them."""
+        return frozenset(op.name for op in self.loaded.contract.operations if op.long)
+
+    def ready(self) -> Iterator[tuple[Loaded, Flavour, Attempt, Cached]]:
+        """The subjects that saved traces can run on."""
+        yield self.loaded, PLAIN, self.plain, self.contract
+        if self.walker is not self.plain:
+            yield self.wide, PLAIN, self.walker, self.wide_contract
+        if self.sanitized:
+            yield self.loaded, SANITIZED, self.sanitized, self.contract
 
 
 def drive(
-    request: Request, config: dict[str, bool], piece: Slice, folder: Path, poll: Poll | None
-) -> tuple[Subject, Loaded, Runs, PatchCoverage | None, tuple[Replayed, ...]]:
-    """Everything that is compiled and run of one revision."""
-    under = Drive(request, config, piece, folder)
+    request: Request, pieces: Sequence[Slice], folder: Path, poll: Poll | None
+) -> tuple[list[Driven], dict[str, str], tuple[Replayed, ...]]:
+    """Everything that is compiled and run of one revision, a slice for each contract.
+
+    What came of each contract, why there is nothing of some, and of the saved traces. HarnessError where
+    there is nothing of any.
+    """
+    engine = engine_library(folder)
+    pairs = zip(request.contracts, pieces, strict=True)
+    drives = [Drive(request, loaded, piece, folder, engine) for loaded, piece in pairs]
     try:
-        return drive_all(under, poll)
+        return drive_all(request, drives, folder, engine, poll)
     except BaseException:
-        for explorer in under.workers:
+        for explorer in (worker for under in drives for worker in under.workers):
             explorer.end()
         raise
 
 
 def drive_all(
-    under: Drive, poll: Poll | None
-) -> tuple[Subject, Loaded, Runs, PatchCoverage | None, tuple[Replayed, ...]]:
-    """As drive(); its workers may still run where it fails."""
-    request, loaded = under.request, under.request.loaded
-    wide = in_walk(loaded)
-    sanitized = under.attempt(loaded, SANITIZED) if request.sanitize else None
-    walker = under.attempt(wide, PLAIN, "wide") if request.walk else None
-    wide_contract = under.contract_of(wide) if request.walk else None
-    counting = under.attempt(loaded, coverage_flavour()) if request.coverage else None
-    under.settle()
-    lost = under.subject.lost
-    known = [(loaded, PLAIN, under.plain, under.contract), (wide, PLAIN, walker, wide_contract),
-             (loaded, SANITIZED, sanitized, under.contract)]  # fmt: skip
-    replays = under.replay_saved(known) if request.saved or request.damaged else ()
-    exploring = under.explore(under.subject.built)
-    walking = under.walk(walker.finish(lost), wide_contract, wide) if walker and wide_contract else None
-    watched = under.explore(sanitized.finish(lost)) if sanitized else None
-    counted = under.explore(counting.finish(lost), count=True) if counting else None
-    explored, deaths = exploring.finish(poll)
-    runs = Runs(
-        explored,
-        deaths,
-        walking.finish() if walking else None,
-        watched.finish() if watched else None,
-    )
-    covered = covered_by(counted.finish()[0], under.folder / "coverage", under.piece) if counted else None
-    return under.subject, wide, runs, covered, replays
+    request: Request, drives: Sequence[Drive], folder: Path, engine: Cached, poll: Poll | None
+) -> tuple[list[Driven], dict[str, str], tuple[Replayed, ...]]:
+    """As drive(); workers may still run where it fails."""
+    for under in drives:
+        under.compile()
+    settled: list[Drive] = []
+    failed: dict[str, HarnessError] = {}
+    for under in drives:
+        try:
+            under.settle()
+            settled.append(under)
+        except HarnessError as err:
+            failed[under.loaded.contract.name] = err
+    if not settled:
+        raise next(iter(failed.values()))
+    replays = replay_saved(request, settled, Stage(folder, engine))
+    for under in settled:
+        under.start()
+    return [under.finish(poll) for under in settled], {name: str(e) for name, e in failed.items()}, replays
 
 
-def covered_by(explored: Explored, folder: Path, piece: Slice) -> PatchCoverage:
-    """The coverage of the patch's own lines by an exploration."""
-    files = {item.file for item in piece.items}
-    return measure(read_coverage(folder, decode_counters(explored.counters), files), piece.items)
+def replay_saved(request: Request, drives: Sequence[Drive], stage: Stage) -> tuple[Replayed, ...]:
+    """What became of the saved traces; those with the same setting run on the subjects at hand."""
+    if not (request.saved or request.damaged):
+        return ()
+    revision = Revision(request.patches, request.items)
+    for under in drives:
+        for loaded, flavour, attempt, contract in under.ready():
+            stage.know(Setting(revision, loaded, under.config, flavour), attempt, contract)
+    given = {under.loaded.contract.name: under.loaded for under in drives}
+    replays = replay_all(request.saved, stage, revision, given, {})
+    return tuple(sorted((*request.damaged, *replays), key=lambda replayed: replayed.name))

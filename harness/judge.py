@@ -17,7 +17,7 @@ from harness.trace import Step
 
 Verdict = Literal["pass", "fail", "unknown"]
 Group = Literal[
-    "conformance", "misuse", "claim", "crash", "sanitizer", "trace",
+    "conformance", "misuse", "claim", "crash", "sanitizer", "trace", "outlook",
     "layout", "configuration", "documentation",
 ]  # fmt: skip
 
@@ -42,6 +42,8 @@ class Check:
     detail: str = ""
     wide: bool = False  # found, or only judged, by a random walk
     doubt: str = ""  # what is amiss with its trace
+    contract: str = ""
+    part: str = ""  # of the patch
     exact: bool = False  # the line is that of a write, a crash, a warning; not only the function's
 
 
@@ -67,8 +69,23 @@ class Runs:
     watched: tuple[Explored, tuple[Death, ...]] | None = None
 
 
-def judge(loaded: Loaded, runs: Runs, rendered: Rendered, config: Mapping[str, bool]) -> Iterator[Check]:
-    """All verdicts, in the contract's order."""
+def judge(loaded: Loaded, runs: Runs, rendered: Rendered) -> Iterator[Check]:
+    """All verdicts on one contract, in its order; outlooks are among them."""
+    contract = loaded.contract
+    by_length = sorted(contract.operations, key=lambda op: -len(op.name))
+    for check in verdicts(loaded, runs, rendered):
+        group, _, rest = check.id.partition("/")
+        op = next((op for op in by_length if rest == op.name or rest.startswith(f"{op.name}/")), None)
+        claim = next((c for c in contract.claims if check.id == f"claim/{c.id}"), None)
+        of = claim if group == "claim" else op
+        title = f"{of.part}: {check.title}" if of and of.part else check.title
+        part = contract.part(of) if of else contract.title
+        yield replace(check, contract=contract.name, part=part, title=title)
+
+
+def verdicts(loaded: Loaded, runs: Runs, rendered: Rendered) -> Iterator[Check]:
+    """As judge(), but for the contract's name and part."""
+    config = loaded.options
     if runs.explored.blind:
         yield blind(runs.explored.blind)
         return
@@ -146,10 +163,13 @@ def judge_operation(
     """conformance/<operation>/<observation>, or the one check of a misuse."""
     if op.kind == "setup":
         return
+    if op.kind == "outlook":
+        yield judge_outlook(op, explored, reason)
+        return
     if op.kind == "misuse":
         slot = explored.checks[op.name, "warnings"]
-        if not config.get("CONFIG_DEBUG_VM", True):
-            slot, reason = Slot(0, 0), "CONFIG_DEBUG_VM=n compiles the warnings away"
+        if not config.get(op.option, True):
+            slot, reason = Slot(0, 0), f"{op.option}=n compiles the warnings away"
         verdict, why = settle(slot, explored, reason)
         yield _check(f"misuse/{op.name}", "misuse", verdict, f"{op.title}: warns", slot, why)
         if op.by:
@@ -170,12 +190,24 @@ def judge_operation(
             f"conformance/{op.name}/{name}",
             "conformance",
             verdict,
-            title_of(op.name, name),
+            op.title if op.title and name == "return" else title_of(op.name, name),
             slot,
             why,
         )
         quote = " ".join((op.model.__doc__ or "").split()) if op.model else ""
         yield replace(made, quote=quote, merge=f"{op.through or op.name}/{name}")
+
+
+def judge_outlook(op: Operation, explored: Explored, reason: str) -> Check:
+    """outlook/<operation>: whether what the patch calls possible would work as the code is."""
+    slots = [explored.checks[op.name, name] for of, name in explored.checks if of == op.name]
+    seen = [slot for slot in slots if slot.failed] or slots[:1]
+    first = min(seen, key=lambda slot: len(slot.trace))
+    verdict, why = settle(first, explored, reason)
+    made = _check(f"outlook/{op.name}", "outlook", verdict, op.title, first, why)
+    last = first.last if verdict == "fail" else None
+    said = op.outcome.format(last.observed.get("return")) if last and op.returns else ""
+    return replace(made, quote=op.sentence, detail=said)
 
 
 def title_of(op: str, name: str) -> str:
@@ -201,7 +233,7 @@ def judge_crashes(
     for op in loaded.contract.operations:
         slot = explored.checks[op.name, "crash"]
         title = f"{op.name} comes back"
-        if op.kind == "setup" and not slot.failed:
+        if op.kind == "outlook" or (op.kind == "setup" and not slot.failed):
             continue
         if op.name in died:
             death = died[op.name]
@@ -232,7 +264,7 @@ def judge_sanitizers(
     """sanitizer/<operation>: no undefined behaviour, no access out of bounds."""
     died = {death.trace[-1].op: death for death in deaths}
     for op in loaded.contract.operations:
-        if op.kind == "setup":
+        if op.kind in ("setup", "outlook") or op.long:
             continue
         title = f"{op.name} has no undefined behaviour and stays within its objects"
         name = f"sanitizer/{op.name}"

@@ -71,7 +71,15 @@ def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
     return Loaded(contract, path, source, tree, module.__dict__, used.used)
 
 
+def without_unknown(path: Path, bounds: Mapping[str, int]) -> dict[str, int]:
+    """Those of `bounds` that the contract file at `path` has; whether any has the rest is said later."""
+    known = load(path, {}).bounds if bounds else {}
+    return {name: value for name, value in bounds.items() if name in known}
+
+
 def in_walk(loaded: Loaded) -> Loaded:
-    """The contract in the bounds of its random walks."""
+    """The contract in the bounds of its random walks; itself where it has none of its own."""
     walk = loaded.contract.walk
-    return load(loaded.path, walk).bound(loaded.binding) if walk else loaded
+    if not walk:
+        return loaded
+    return load(loaded.path, walk).bound(loaded.binding).under(loaded.config)

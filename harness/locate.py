@@ -22,7 +22,7 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
         return check
     last = check.trace[-1]
     spot = None
-    files = {item.file for item in piece.items}
+    files = {item.file for item in piece.code}
     if check.group == "sanitizer":
         spot = report_place(last.report, files, library) if last.report else None
     elif last.pc:
@@ -56,7 +56,8 @@ def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, in
     op = next((o for o in loaded.contract.operations if o.name == operation), None)
     if op is None:
         return None
-    by_name = {item.name: item for item in piece.items}
+    by_name = {part.item.name: part.item for part in reversed(piece.parts)}
+    by_name |= {item.name: item for item in piece.items}
     names = [n for n in op.called if n in by_name]
     if not names:
         return None

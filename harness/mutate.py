@@ -8,6 +8,7 @@ did the same: values, return value, warnings, read-modify-writes. The others hav
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import signal
 import struct
@@ -18,7 +19,6 @@ from typing import Any, Literal
 
 from extractor.items import Item
 from extractor.mutants import Mutant, mutants
-from extractor.slice import Slice, cut
 from harness import worker
 from harness.build import (
     Building,
@@ -38,7 +38,7 @@ from harness.render import render_contract
 from harness.render_mutants import render_mutants
 from harness.sanitize import SANITIZED
 from harness.scratch import scratch_folder
-from harness.subjects import Attempt, Subject, entry_names
+from harness.subjects import Attempt, Subject, slice_of
 from harness.walk import random_walk
 
 # Many mutants are compiled and each runs for milliseconds: so nothing is inlined or optimised.
@@ -52,6 +52,7 @@ WALK = 300_000  # calls, as in a check
 Fate = Literal["killed", "same", "misuse", "differs", "broken"]
 
 ALIVE = ("same", "misuse", "differs")
+FATES: tuple[Fate, ...] = ("broken", "same", "misuse", "differs", "killed")  # what several contracts say
 
 
 @dataclass(frozen=True)
@@ -98,41 +99,60 @@ class Stage:
     seed: int = 1
 
 
-def mutate(
-    items: Sequence[Item], loaded: Loaded, config: Mapping[str, bool], jobs: int, seed: int = 1
-) -> Strength:
-    """Every mutant judged: explored; what is left, walked with; what is left, explored under sanitizers."""
-    options = dict(loaded.contract.config) | dict(config)
-    piece = cut(items, entry_names(loaded), options)
-    wide = in_walk(loaded)
+def mutate(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: int = 1) -> Strength:
+    """Every mutant judged by each contract that it reaches, until one kills it."""
+    pieces = [slice_of(loaded, items) for loaded in contracts]
+    used = {id(item) for piece in pieces for item in piece.items}
+    every = [item for item in items if id(item) in used]
+    made = mutants(every)
+    judged: dict[Mutant, Judged] = {}
+    alike: set[Mutant] = set()
+    with scratch_folder(cache_folder()) as folder:
+        for loaded, piece in zip(contracts, pieces, strict=True):
+            place = folder / loaded.contract.name
+            place.mkdir()
+            subject = Attempt(loaded, piece, loaded.options, place / "subject").settle()
+            here = {item.name for item in subject.piece.items}
+            todo = [m for m in made if m.item in here and (m not in judged or judged[m].fate != "killed")]
+            mine = judge_mutants(loaded, subject, todo, place, jobs, seed)
+            left = [j.mutant for j in mine.values() if j.fate in ALIVE]
+            alike |= same_code(subject, loaded, loaded.options, left, place / "assembly")
+            for mutant, verdict in mine.items():
+                before = judged.get(mutant)
+                if not before or FATES.index(verdict.fate) > FATES.index(before.fate):
+                    judged[mutant] = verdict
+    bounds = dict(item for loaded in contracts for item in loaded.bounds.items())
+    return sorted_out(judged.values(), alike, every, bounds)
+
+
+def judge_mutants(
+    loaded: Loaded, subject: Subject, todo: Sequence[Mutant], folder: Path, jobs: int, seed: int
+) -> dict[Mutant, Judged]:
+    """What one contract says: explored; what is left, walked with; what is left, under sanitizers."""
     stages = [
         Stage("explore", loaded, FAST),
-        Stage("walk", wide, FAST, walk=True, seed=seed),
+        Stage("walk", in_walk(loaded), FAST, walk=True, seed=seed),
         Stage("sanitizers", loaded, FAST_SANITIZED),
     ]
-    with scratch_folder(cache_folder()) as folder:
-        subject = Attempt(loaded, piece, options, folder / "subject").settle()
-        left = [Judged(m, "same") for m in mutants(subject.piece.items)]
-        judged: dict[Mutant, Judged] = {}
-        for stage in stages:
-            work = Work(stage, subject, options, folder, jobs)
-            for verdict in work.judge([j.mutant for j in left]):
-                before = judged.get(verdict.mutant)
-                news = verdict.fate == "killed" or not before
-                judged[verdict.mutant] = verdict if news else before or verdict
-            left = [j for j in judged.values() if j.fate in ALIVE]
-        alike = same_code(subject, loaded, options, [j.mutant for j in left], folder / "assembly")
-    return sorted_out(judged.values(), alike, subject.piece, loaded)
+    judged: dict[Mutant, Judged] = {}
+    left = list(todo)
+    for stage in stages:
+        work = Work(stage, subject, loaded.options, folder, jobs)
+        for verdict in work.judge(left):
+            before = judged.get(verdict.mutant)
+            judged[verdict.mutant] = verdict if verdict.fate == "killed" or not before else before
+        left = [j.mutant for j in judged.values() if j.fate in ALIVE]
+    return judged
 
 
-def sorted_out(judged: Any, alike: set[Mutant], piece: Slice, loaded: Loaded) -> Strength:
+def sorted_out(judged: Any, alike: set[Mutant], items: Sequence[Item], bounds: Mapping[str, int]) -> Strength:
     """Each mutant in its list, in the patch's order."""
     order = sorted(judged, key=lambda j: (j.mutant.file, j.mutant.line, j.mutant.column))
     same_code_text, same_text = "the same object code", "the same behaviour in every call within the bounds"
     equivalent = [
         Judged(j.mutant, j.fate, same_code_text if j.mutant in alike else same_text)
         for j in order
-        if j.mutant in alike or j.fate == "same"
+        if j.fate in ALIVE and (j.mutant in alike or j.fate == "same")
     ]
     gone = {j.mutant for j in equivalent}
     return Strength(
@@ -140,8 +160,8 @@ def sorted_out(judged: Any, alike: set[Mutant], piece: Slice, loaded: Loaded) ->
         tuple(equivalent),
         tuple(j for j in order if j.fate in ALIVE and j.mutant not in gone),
         tuple(j for j in order if j.fate == "broken"),
-        {item.name: item for item in piece.items},
-        dict(loaded.bounds),
+        {item.name: item for item in items},
+        bounds,
     )
 
 
@@ -166,6 +186,8 @@ class Work:
         while waiting or compiling or running:
             while waiting and len(compiling) < self.jobs:
                 compiling.append(Batch(self, len(waiting), waiting.pop(0)))
+            for batch in compiling:
+                batch.go_on()
             if compiling:
                 batch = compiling.pop(0)
                 yield from batch.compiled()
@@ -183,21 +205,21 @@ class Batch:
         self.folder.mkdir()
         self.building = self.build()
 
-    def build(self) -> Building | CompileError:
+    def build(self) -> Building:
         """The compilation, under way."""
         work = self.work
         rendered = render_mutants(work.stage.loaded, work.subject.piece, work.subject.missing, self.todo)
-        try:
-            return build(rendered, work.config, self.folder, work.stage.flavour)
-        except CompileError as err:
-            return err
+        return build(rendered, work.config, self.folder, work.stage.flavour)
+
+    def go_on(self) -> None:
+        """From the preprocessor to the compiler, so that several do it beside each other."""
+        with contextlib.suppress(CompileError):  # said when it is finished
+            self.building.compile()
 
     def compiled(self) -> Iterator[Judged]:
         """Waits for the compiler and begins to run; gives the mutants that it refuses."""
         while True:
             try:
-                if isinstance(self.building, CompileError):
-                    raise self.building
                 self.library = self.building.finish().library
                 break
             except CompileError as err:
@@ -214,7 +236,9 @@ class Batch:
         """Begins (again), without the mutants that killed a worker."""
         stage, contract, engine = self.work.stage, self.work.contract, self.work.engine
         libraries = Libraries(self.library, contract.finish(), engine.finish())
-        skip, place = self.work.subject.skip, mmap.mmap(-1, mmap.PAGESIZE)
+        operations = stage.loaded.contract.operations
+        aside = {op.name for op in operations if op.kind == "outlook" or op.long}
+        skip, place = self.work.subject.skip | aside, mmap.mmap(-1, mmap.PAGESIZE)
         numbers = [n for n in range(1, len(self.todo) + 1) if n not in self.dead]
         self.place = place
 

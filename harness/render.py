@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.records import merge_records
 from extractor.slice import Slice
-from harness.contract import EXTRA, GOES_ON, Claim, Loaded, Operation, parameters
+from harness.contract import EXTRA, GOES_ON, SHOWN, Claim, Loaded, Operation, Wrapper, parameters
 from harness.errors import HarnessError
 from harness.translate import Translator, layout
 from kernel_snippets import INCLUDE
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
-KINDS = {"operation": "KC_OPERATION", "probe": "KC_PROBE", "misuse": "KC_MISUSE", "setup": "KC_SETUP"}
+KINDS = {"operation": "KC_OPERATION", "probe": "KC_PROBE", "misuse": "KC_MISUSE", "setup": "KC_SETUP",
+         "outlook": "KC_PROBE"}  # fmt: skip
 
 
 def include_name(file: str) -> str:
@@ -95,6 +97,10 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         contract=loaded.contract,
         headers=include_order(piece, loaded.contract.headers),
         world=declarations(loaded.contract.world),
+        variables=variables(piece),
+        owns=[*loaded.contract.owns, *variables(piece)],
+        standins=loaded.contract.standins.strip("\n"),
+        wrappers=[wrapper_text(w, piece) for w in loaded.contract.wrappers if wraps(w, piece, missing)],
         observe=[(name, loaded.contract.observe[name]) for name in layout(loaded.contract.state).offsets],
         operations=operations,
     )
@@ -102,8 +108,9 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
     return Rendered(overlays(piece), subject, unavailable)
 
 
+@cache
 def template(name: str) -> jinja2.Template:
-    """A template of ours."""
+    """A template of ours, compiled once a run."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -111,6 +118,28 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     ).get_template(name)
+
+
+def variables(piece: Slice) -> list[str]:
+    """The patch's own variables that a call may change: they outlive it, so they are state."""
+    kept = re.compile(r"\b(const|extern)\b")
+    return [i.name for i in piece.items if i.kind == "variable" and not kept.search(i.signature)]
+
+
+def wraps(wrapper: Wrapper, piece: Slice, missing: Mapping[str, str]) -> bool:
+    """Whether a function is made of fragments here."""
+    return wrapper.of not in missing and wrapper.of not in piece.functions
+
+
+def wrapper_text(wrapper: Wrapper, piece: Slice, suffix: str = "") -> str:
+    """A function's C: the contract's own, and the patch's lines under their places."""
+    parts = wrapper.body.split(SHOWN)
+    own = f'#line 1 "{wrapper.of} as the contract completes it{suffix}"'
+    lines = [own, wrapper.head, "{", parts[0]]
+    for shown, after in zip(piece.shown[wrapper.of], parts[1:], strict=True):
+        # The semicolon: a label or an if may be the last that is shown.
+        lines += [f'#line {shown.lines[0].number} "{shown.file}{suffix}"', shown.text, own, ";", after]
+    return "\n".join([*lines, "}"])
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from extractor.items import Item
 from extractor.mutants import Mutant
 from extractor.slice import Slice
 from harness.contract import Loaded
-from harness.render import Rendered, render, subject_operation, template
+from harness.render import Rendered, render, subject_operation, template, wrapper_text, wraps
 from harness.translate import layout
 
 
@@ -25,18 +25,23 @@ def render_mutants(
     behind = template("mutants.c.j2").render(
         init=contract.init,
         observe=[(name, contract.observe[name]) for name in layout(contract.state).offsets],
-        mutants=[one(loaded, piece, base, number, mutant) for number, mutant in enumerate(mutants, 1)],
+        mutants=[
+            one(loaded, piece, missing, base, number, mutant) for number, mutant in enumerate(mutants, 1)
+        ],
     )
     return replace(base, subject=base.subject + behind)
 
 
-def one(loaded: Loaded, piece: Slice, base: Rendered, number: int, mutant: Mutant) -> dict[str, Any]:
+def one(
+    loaded: Loaded, piece: Slice, missing: Mapping[str, str], base: Rendered, number: int, mutant: Mutant
+) -> dict[str, Any]:
     """What the template needs of one mutant: all that its edit reaches."""
     contract = loaded.contract
     reached = piece.dependents([mutant.item])
     edited = next(item for item in piece.items if item.name == mutant.item)
     functions = [i for i in piece.items if i.kind == "function" and i.name in reached]
     items = functions if edited.kind == "function" else [edited, *functions]
+    wrappers = [w for w in contract.wrappers if w.of in reached and wraps(w, piece, missing)]
     operations = [
         {"number": n} | subject_operation(op, {})
         for n, op in enumerate(contract.operations)
@@ -44,9 +49,10 @@ def one(loaded: Loaded, piece: Slice, base: Rendered, number: int, mutant: Mutan
     ]
     return {
         "number": number,
-        "functions": [item.name for item in functions],
+        "functions": [*(item.name for item in functions), *(w.of for w in wrappers)],
         "macro": edited if edited.kind == "macro" else None,
         "texts": [text_of(item, mutant) for item in items],
+        "wrappers": [wrapper_text(w, piece, f"@{number}") for w in wrappers],
         "init": mentions(contract.init, reached),
         "observe": any(mentions(expression, reached) for expression in contract.observe.values()),
         "operations": operations,

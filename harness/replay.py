@@ -13,7 +13,6 @@ from extractor.errors import ExtractError
 from extractor.extract import extract_items
 from extractor.items import Item
 from extractor.patch import Patch
-from extractor.slice import cut
 from harness import worker
 from harness.build import PLAIN, Cached, Flavour, contract_library, engine_library
 from harness.contract import CONTRACTS, GOES_ON, Contract, Loaded
@@ -24,8 +23,8 @@ from harness.loading import contract_path, load, shipped
 from harness.render import render_contract
 from harness.run import MEMORY, bare_steps
 from harness.sanitize import SANITIZED
-from harness.subjects import Attempt, entry_names, fitted
-from harness.trace import DIED, Step, call_text, failed_checks, has_check, replay, values_seen
+from harness.subjects import Attempt, fitted, slice_of
+from harness.trace import DIED, Step, call_text, failed_checks, has_check, of_operation, replay, values_seen
 from harness.trace_file import Recorded, TraceFile, clean, read_trace
 
 SECONDS = 60  # for one trace, however slow its steps are
@@ -98,9 +97,9 @@ def revision_of(patches: Sequence[Patch]) -> Revision:
 # From a trace to what it is run with; HarnessError with the reason where it cannot be run.
 
 
-def contract_of(trace: TraceFile, given: Loaded | None) -> Loaded:
-    """The trace's contract in its bounds: `given` where it has that name, else the one that ships."""
-    path = given.path if given and given.contract.name == trace.contract else None
+def contract_of(trace: TraceFile, given: Mapping[str, Loaded]) -> Loaded:
+    """The trace's contract in its bounds: a `given` one of that name, else the one that ships."""
+    path = given[trace.contract].path if trace.contract in given else None
     if trace.contract_file and (path is None or ships(path)):
         raise HarnessError(f"it was made with a contract file of its own, {trace.contract_file} "
                            f"(contract {trace.contract}); give that with --contract FILE")  # fmt: skip
@@ -110,20 +109,28 @@ def contract_of(trace: TraceFile, given: Loaded | None) -> Loaded:
 
 
 def setting_of(
-    trace: TraceFile, revision: Revision, given: Loaded | None, config: Mapping[str, bool]
+    trace: TraceFile, revision: Revision, given: Mapping[str, Loaded], config: Mapping[str, bool]
 ) -> Setting:
     """What a trace is run with on a revision; `config` goes before the trace's own."""
     wanted = dict(trace.config) | dict(config)
     loaded, reason = fitted(contract_of(trace, given), revision.items, wanted)
-    options = dict(loaded.contract.config) | wanted
     if reason:
         raise HarnessError(f"no contract fits this patch: {reason}")
     if not has_check(loaded.contract, trace.id):
         raise HarnessError(f"contract {loaded.contract.name} has no check {trace.id}")
-    if trace.group == "misuse" and not options.get("CONFIG_DEBUG_VM", True):
-        raise HarnessError("CONFIG_DEBUG_VM=n compiles the warnings away")
+    silent = next(
+        (
+            op
+            for op in loaded.contract.operations
+            if of_operation(loaded.contract, op, *trace.id.split("/", 1))
+            and not loaded.options.get(op.option, True)
+        ),
+        None,
+    )
+    if trace.group == "misuse" and silent:
+        raise HarnessError(f"{silent.option}=n compiles the warnings away")
     flavour = SANITIZED if trace.group == "sanitizer" else PLAIN
-    return Setting(revision, loaded, options, flavour)
+    return Setting(revision, loaded, loaded.options, flavour)
 
 
 def calls_of(trace: TraceFile, contract: Contract) -> list[Call]:
@@ -169,7 +176,7 @@ class Stage:
         if setting.key not in self.known:
             loaded, options = setting.loaded, dict(setting.config)
             contract = contract_library(render_contract(loaded), self.folder)
-            piece = cut(setting.revision.items, entry_names(loaded), options)
+            piece = slice_of(loaded, setting.revision.items)
             folder = self.folder / f"replay-{len(self.known)}"
             self.known[setting.key] = Attempt(loaded, piece, options, folder, setting.flavour), contract
         return self.known[setting.key]
@@ -225,7 +232,7 @@ def replay_all(
     traces: Sequence[tuple[str, TraceFile]],
     stage: Stage,
     revision: Revision | None,
-    given: Loaded | None,
+    given: Mapping[str, Loaded],
     config: Mapping[str, bool],
 ) -> Iterator[Replayed]:
     """What became of each trace on `revision`, else on its own patches."""
@@ -260,7 +267,7 @@ def replay_one(
     trace: TraceFile,
     stage: Stage,
     revision: Revision,
-    given: Loaded | None,
+    given: Mapping[str, Loaded],
     config: Mapping[str, bool],
 ) -> Replayed:
     """What became of one trace; HarnessError where it cannot be run."""

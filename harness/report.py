@@ -7,7 +7,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.check import Result, hidden_state, tool_facts
+from harness.check import Part, Result, tool_facts
 from harness.contract import Contract, Loaded
 from harness.driver import COMPLETE
 from harness.explore import ENDS
@@ -20,7 +20,9 @@ from harness.translate import layout, unpack
 
 WIDTH = 100
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
-BESIDES = ("conformance", "misuse", "crash", "sanitizer")  # of the groups, all but claims and traces
+NAMED = ("claim", "layout", "configuration", "documentation")  # groups whose checks are named
+BESIDES = ("conformance", "misuse", "crash", "sanitizer")  # those that are counted
+STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "names"}
 
 
 def text_report(result: Result, *, verbose: bool = False, color: bool = False) -> str:
@@ -28,14 +30,17 @@ def text_report(result: Result, *, verbose: bool = False, color: bool = False) -
     lines = [*head(result, color), ""]
     for block in merged(result):
         lines += [*finding(result, block, color), ""]
+    for name, why in result.failed.items():
+        lines += wrapped(f"not compiled: {name}: {why}", "  ")
     for lost in result.unresolved:
         lines += wrapped(f"not compiled: {describe(lost)}", "  ")
     for warning in result.warnings:
         lines += wrapped(f"compiler: {warning.file}:{warning.line}: {warning.text}", "  ")
     lines += list(saved_traces(result))
-    for said in hidden_state(result.piece):
+    for said in result.hidden_state:
         lines += wrapped(f"warning: {said}", "")
     lines += list(unknowns(result))
+    lines += list(outlooks(result))
     lines += list(passes(result, verbose))
     if result.strength:
         lines += wrapped(strength_line(result.strength), "")
@@ -74,19 +79,19 @@ def head(result: Result, color: bool) -> list[str]:
     return [
         f"{word}: {', '.join(counts)}",
         textwrap.shorten(f"patch: {subjects}", WIDTH, placeholder=" …"),
-        *wrapped(f"against {result.loaded.contract.name}, {explored_text(result)}", ""),
+        *(line for part in result.parts for line in wrapped(explored_text(result, part), "")),
         *wrapped(walked_text(result), ""),
     ]
 
 
-def explored_text(result: Result) -> str:
-    """How far exploration went."""
-    explored, limits = result.runs.explored, result.request.limits
+def explored_text(result: Result, part: Part) -> str:
+    """How far the exploration of one contract went."""
+    explored, limits = part.runs.explored, result.request.limits
     end = "all" if explored.end == COMPLETE else f"INCOMPLETE ({ENDS[explored.end]}):"
     alike = f" ({explored.kept:,} up to which MM is which)" if explored.symmetric else ""
-    said = f"bounds {bounds_text(result.loaded)}: {end} {explored.states:,} states{alike}"
-    if result.unreached:
-        said += f" without every call of {', '.join(result.unreached)}, of which some did not come back"
+    said = f"against {part.name}, {bounds_text(part.loaded)}: {end} {explored.states:,} states{alike}"
+    if part.unreached:
+        said += f" without every call of {', '.join(part.unreached)}, of which some did not come back"
     if explored.end != COMPLETE:
         said += f", every trace of up to {explored.depth} call{'s' * (explored.depth != 1)}, "
         said += f"limits {limits.seconds:g} s and {limits.megabytes} MB"
@@ -95,18 +100,20 @@ def explored_text(result: Result) -> str:
 
 def bounds_text(loaded: Loaded) -> str:
     """A contract's bounds."""
-    return ", ".join(f"{name}={value}" for name, value in loaded.bounds.items())
+    named = ", ".join(f"{name}={value}" for name, value in loaded.bounds.items())
+    return f"bounds {named}" if named else loaded.contract.scope or "no bounds"
 
 
 def walked_text(result: Result) -> str:
-    """What was run beside the exploration."""
-    runs = result.runs
+    """What was run beside the explorations."""
+    walked = [(part, part.runs.walked[0]) for part in result.parts if part.runs.walked]
+    watched = [part.runs.watched[0] for part in result.parts if part.runs.watched]
     said = ""
-    if runs.walked:
-        said = f"random walk of {runs.walked[0].transitions:,} calls, seed {result.request.seed}, "
-        said += f"bounds {bounds_text(result.wide)}"
-    if runs.watched:
-        under = f"{runs.watched[0].transitions:,} calls of the exploration under UBSan and ASan"
+    if walked:
+        said = "; ".join(f"random walk of {run.transitions:,} calls, seed {result.request.seed}, "
+                         f"{bounds_text(part.wide)}" for part, run in walked)  # fmt: skip
+    if watched:
+        under = f"{sum(run.transitions for run in watched):,} calls of exploration under UBSan and ASan"
         said += f"; {under}" if said else under
     return said or "no random walk, no sanitizers"
 
@@ -114,7 +121,9 @@ def walked_text(result: Result) -> str:
 def merged(result: Result) -> Iterator[list[Check]]:
     """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
     blocks: list[tuple[set[object], list[Check]]] = []
-    order = {"claim": 0, "crash": 1, "sanitizer": 2, "conformance": 3, "misuse": 4, "trace": 5}
+    groups = ("claim", "crash", "sanitizer", "conformance", "misuse", "layout", "configuration",
+              "documentation", "trace")  # fmt: skip
+    order = {group: number for number, group in enumerate(groups)}
     failing = [c for c in result.checks if c.verdict == "fail"]
     for check in sorted(failing, key=lambda c: order[c.group]):
         keys: set[object] = {check.merge} if check.merge else set()
@@ -156,7 +165,7 @@ def also(result: Result, other: Check, first: Check) -> tuple[str, str]:
 
 def source_line(result: Result, check: Check) -> str:
     """The patch's text at a finding's line."""
-    for item in result.piece.items:
+    for item in result.request.items:
         for line in item.lines:
             if item.file == check.file and line.number == check.line:
                 return line.text.strip()
@@ -191,7 +200,8 @@ def explanation(result: Result, check: Check) -> str:
         return f"{last.place or f'byte {last.elsewhere} of the world'} changed, which is not its own"
     if name in last.expected:
         return f"{name}: the model expects {last.expected[name]}, the code gives {last.observed.get(name)}"
-    of_state = any(c.of_state for c in result.loaded.contract.claims if check.id == f"claim/{c.id}")
+    claims = result.part_of(check).loaded.contract.claims
+    of_state = any(c.of_state for c in claims if check.id == f"claim/{c.id}")
     if of_state:
         reached = " that a random walk reached" if check.wide else ""
         return f"broken in {check.failed:,} of {check.judged:,} states{reached}"
@@ -203,7 +213,8 @@ def contract_of(result: Result, check: Check) -> Contract:
     for replayed in result.replays:
         if check.group == "trace" and replayed.loaded and check.trace is replayed.steps:
             return replayed.loaded.contract
-    return (result.wide if check.wide else result.loaded).contract
+    part = result.part_of(check)
+    return (part.wide if check.wide else part.loaded).contract
 
 
 def table(contract: Contract, trace: Sequence[Step], was: Sequence[Mapping[str, str]] = ()) -> list[str]:
@@ -277,20 +288,55 @@ def unknowns(result: Result) -> Iterator[str]:
         yield from wrapped(f"unknown: {few}: {reason}", "")
 
 
+def outlooks(result: Result) -> Iterator[str]:
+    """What the patch calls possible and would not work as it is."""
+    for check in result.outlooks:
+        if check.verdict == "fail":
+            yield from wrapped(f"outlook, no finding: {check.title}: {check.detail}", "")
+            yield from wrapped(f'the patch says: "{check.quote}"', "    ")
+        elif check.verdict == "unknown":
+            yield from wrapped(f"outlook: {check.title}: unknown: {check.reason}", "")
+
+
 def passes(result: Result, verbose: bool) -> Iterator[str]:
-    """What passed: the claims by name, the rest counted (all of it with -v)."""
+    """What passed, by the parts of the patch: the claims by name, the rest counted (all of it with -v)."""
     good = [c for c in result.checks if c.verdict == "pass"]
-    claims = [c.id.partition("/")[2] for c in good if c.group == "claim"]
     if verbose:
         for check in good:
-            yield from wrapped(f"pass {check.id}: {check.title} ({check.judged:,} calls)", "")
-            if check.group == "claim":
-                yield from wrapped(f'"{check.quote}"', "    ")
-                yield from table(contract_of(result, check), check.trace)
-    else:
-        groups = [(g, sum(c.group == g for c in good)) for g in BESIDES]
-        yield from wrapped("passed claims: " + (", ".join(claims) or "none"), "")
-        yield "passed besides: " + ", ".join(f"{n} of {g}" for g, n in groups)
+            yield from passed(result, check)
+        return
+    yield "passed:" if good else "passed: nothing"
+    for part in dict.fromkeys(check.part for check in good):
+        here = [check for check in good if check.part == part]
+        named = [c.id.partition("/")[2] for c in here if c.group in NAMED]
+        counts = [(g, sum(c.group == g for c in here)) for g in BESIDES]
+        said = [", ".join(named)] if named else []
+        said += [", ".join(f"{n} of {g}" for g, n in counts if n)] if any(n for _, n in counts) else []
+        yield from wrapped(f"{part}: {'; '.join(said)}", "  ")
+
+
+def passed(result: Result, check: Check) -> Iterator[str]:
+    """One check that passed, in full."""
+    yield from wrapped(f"pass {check.id}: {check.title} ({check.judged:,} {judged_word(check)})", "")
+    if check.group in NAMED:
+        yield from wrapped(f'"{check.quote}"', "    ") if check.quote else ()
+        yield from table(contract_of(result, check), check.trace) if check.trace else ()
+
+
+def judged_word(check: Check) -> str:
+    """What a check counts."""
+    return STATIC_WORDS.get(check.group, "calls")
+
+
+def configurations(result: Result) -> Iterator[str]:
+    """The options that were set, and where a contract needs others."""
+    said = result.main.loaded.options
+    yield from wrapped(" ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(said.items())), "")
+    for part in result.parts[1:]:
+        own = {k: v for k, v in part.loaded.options.items() if said.get(k, False) != v}
+        if own:
+            options = " ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(own.items()))
+            yield from wrapped(f"{part.name}: {options}", "  ")
 
 
 def not_checked(result: Result, verbose: bool) -> Iterator[str]:
@@ -300,7 +346,7 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
         part = f"{item.name} ({item.completeness})" if item.completeness != "complete" else item.name
         names.setdefault(item.file, []).append(part)
     yield "not checked:"
-    for said in result.loaded.contract.unjudged:
+    for said in dict.fromkeys(said for part in result.parts for said in part.loaded.contract.unjudged):
         yield from wrapped(said, "  ")
     parts = [f"{file}: {', '.join(dict.fromkeys(items))}" for file, items in names.items()]
     for part in parts if verbose else ["; ".join(parts)]:
@@ -308,13 +354,13 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
     for patch in result.patches:
         for note in patch.notes:
             yield from wrapped(f"note: {note}", "  ")
-    facts = tool_facts(result.loaded)
-    options = " ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(result.config.items()))
-    yield from wrapped(options, "")
-    contract = (result.wide if any(c.wide for c in result.checks if c.trace) else result.loaded).contract
-    if contract.legend:
-        yield from wrapped(contract.legend, "")
+    yield from configurations(result)
+    for one in result.parts:
+        wide = any(c.wide for c in result.checks if c.trace and c.contract == one.name)
+        legend = (one.wide if wide else one.loaded).contract.legend
+        yield from wrapped(legend, "") if legend else ()
     yield from again(result)
+    facts = tool_facts(result.main.loaded)
     hashes = ", ".join(p.sha256[:12] for p in result.patches)
     yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}, "
            f"diff sha256 {hashes}")  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from extractor.items import Item
-from harness.check import Result, hidden_state, tool_facts
+from harness.check import Part, Result, tool_facts
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check
@@ -21,7 +21,7 @@ from harness.trace import values_seen
 def check_json(result: Result) -> str:
     """The JSON of `kconform check`."""
     patches = result.patches
-    explored, watched = result.runs.explored, result.runs.watched
+    main = result.main
     said: dict[str, Any] = {
         "schema": 1,
         "patch": {
@@ -30,16 +30,42 @@ def check_json(result: Result) -> str:
             "sha256": ",".join(p.sha256 for p in patches),
             "notes": [note for p in patches for note in p.notes],
         },
-        "config": {name: "y" if value else "n" for name, value in sorted(result.config.items())},
+        **part_json(result, main),  # of the contract that reaches most of the patch
+        "contracts": [
+            {"name": p.name, "title": p.loaded.contract.title} | part_json(result, p) for p in result.parts
+        ],
+        "not_compiled": [{"contract": name, "reason": why} for name, why in result.failed.items()],
+        "coverage": coverage_json(result.coverage) if result.coverage else None,
+        "strength": strength_data(result.strength) if result.strength else None,
+        "checks": [one(check) for check in result.checks],
+        "outlooks": [one(check) for check in result.outlooks],
+        "not_checked": [
+            *(said for part in result.parts for said in part.loaded.contract.unjudged),
+            *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
+        ],
+        "traces": [replay_json(replayed) for replayed in result.replays],
+        "hidden_state": list(result.hidden_state),
+        "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
+        "tool": tool_facts(main.loaded),
+    }
+    return json.dumps(said, indent=1) + "\n"
+
+
+def part_json(result: Result, part: Part) -> dict[str, Any]:
+    """What was compiled and run of one contract."""
+    explored, watched = part.runs.explored, part.runs.watched
+    return {
+        "config": {name: "y" if value else "n" for name, value in sorted(part.loaded.options.items())},
         "subject": {
-            "functions": list(result.piece.functions),
-            "shims": sorted(result.piece.outside.keys() - {u.name for u in result.unresolved}),
+            "functions": list(part.piece.functions),
+            "fragments": list(part.piece.shown),
+            "shims": sorted(part.piece.outside.keys() - {u.name for u in part.unresolved}),
             "unresolved": [
                 {"name": u.name, "user": u.user, "file": u.file, "line": u.line, "reason": u.reason}
-                for u in result.unresolved
+                for u in part.unresolved
             ],
         },
-        "bounds": dict(result.loaded.bounds),
+        "bounds": dict(part.loaded.bounds),
         "explored": {
             "states": explored.states,
             "kept": explored.kept,
@@ -47,34 +73,22 @@ def check_json(result: Result) -> str:
             "transitions": explored.transitions,
             "depth": explored.depth,
             "bytes_per_state": round(explored.bytes / max(explored.kept, 1), 1),
-            "complete": explored.end == COMPLETE and not result.unreached,
-            "reason": ENDS.get(explored.end, "not every call came back" if result.unreached else ""),
-            "unreached": list(result.unreached),
+            "complete": explored.end == COMPLETE and not part.unreached,
+            "reason": ENDS.get(explored.end, "not every call came back" if part.unreached else ""),
+            "unreached": list(part.unreached),
         },
-        "walk": walk_json(result),
+        "walk": walk_json(result, part),
         "sanitizers": {"transitions": watched[0].transitions} if watched else None,
-        "coverage": coverage_json(result.coverage) if result.coverage else None,
-        "strength": strength_data(result.strength) if result.strength else None,
-        "checks": [one(check) for check in result.checks],
-        "not_checked": [
-            *result.loaded.contract.unjudged,
-            *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
-        ],
-        "traces": [replay_json(replayed) for replayed in result.replays],
-        "hidden_state": list(hidden_state(result.piece)),
-        "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
-        "tool": tool_facts(result.loaded),
     }
-    return json.dumps(said, indent=1) + "\n"
 
 
-def walk_json(result: Result) -> dict[str, Any] | None:
+def walk_json(result: Result, part: Part) -> dict[str, Any] | None:
     """The random walk, for whoever repeats it."""
-    walked = result.runs.walked
+    walked = part.runs.walked
     if not walked:
         return None
     return {"seed": result.request.seed, "transitions": walked[0].transitions,
-            "bounds": dict(result.wide.bounds)}  # fmt: skip
+            "bounds": dict(part.wide.bounds)}  # fmt: skip
 
 
 def one(check: Check) -> dict[str, Any]:
@@ -82,6 +96,8 @@ def one(check: Check) -> dict[str, Any]:
     return {
         "id": check.id,
         "group": check.group,
+        "contract": check.contract,
+        "part": check.part,
         "verdict": check.verdict,
         "title": check.title,
         "quote": check.quote,

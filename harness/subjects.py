@@ -8,42 +8,62 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from extractor.items import Item
 from extractor.patch import Patch
-from extractor.slice import Slice, Unresolved, definitions
+from extractor.slice import Slice, Unresolved, cut, definitions, live_items
 from harness.build import PLAIN, Building, Built, CompileError, Flavour, build
-from harness.contract import Loaded
+from harness.contract import SHOWN, Loaded, Wrapper
 from harness.errors import HarnessError
 from harness.render import Rendered, render
+from kernel_snippets import INCLUDE
 
 ROUNDS = 4  # of compiling without what the compiler refused
 
 
-def entry_names(loaded: Loaded) -> list[str]:
-    """The identifiers in the contract's C, in order."""
+def slice_of(loaded: Loaded, items: Sequence[Item]) -> Slice:
+    """What a contract needs of a revision: all that its C mentions, and fragments where it wraps them."""
     contract = loaded.contract
     said = [*(op.call for op in contract.operations), contract.init, *contract.observe.values()]
-    return list(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", " ".join(said))))
+    said += [
+        contract.standins,
+        *(part for wrapper in contract.wrappers for part in (wrapper.of, wrapper.body)),
+    ]
+    entries = list(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", " ".join(said))))
+    return cut(items, entries, loaded.options, [wrapper.of for wrapper in contract.wrappers], contract.given)
+
+
+@cache
+def shim_names() -> frozenset[str]:
+    """Every identifier in the shims: what is none of them is no kernel API that stands ready."""
+    texts = (path.read_text() for path in INCLUDE.rglob("*.h"))
+    return frozenset(name for text in texts for name in re.findall(r"[A-Za-z_]\w*", text))
 
 
 def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> tuple[Loaded, str]:
     """The contract in the first of its bindings that a revision has the names for, or why none fits."""
     reasons = []
     for number in range(-1, len(loaded.contract.bindings)):
-        bound = loaded.bound(number)
-        reason = misfit(bound, items, config)
+        bound = loaded.bound(number).under(config)
+        reason = misfit(bound, items)
         if not reason:
             return bound, ""
         reasons.append(reason)
     return loaded, "; or ".join(reasons)
 
 
-def misfit(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> str:
+def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
     """Why a contract does not fit a revision; empty where it does."""
-    defined = definitions(items, dict(loaded.contract.config) | dict(config))
-    missing = [f for f in loaded.contract.requires if f not in defined]
+    contract, options = loaded.contract, loaded.options
+    otherwise = [name for name in contract.pinned if options[name] != contract.config[name]]
+    if otherwise:
+        need = ", ".join(f"{name}={'y' if contract.config[name] else 'n'}" for name in otherwise)
+        return f"{contract.name} is for {need}"
+    shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
+    defined = shown.union(definitions(items, options))
+    missing = [f for f in contract.requires if f not in defined]
     if not missing:
         return ""
     few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
@@ -87,11 +107,15 @@ class Attempt:
             loaded, piece, config, folder, flavour,
         )  # fmt: skip
         folder.mkdir(exist_ok=True)
-        self.building: Building | None = None
         self.done: dict[tuple[Unresolved, ...], Built] = {}
         rendered = self.render(piece.unresolved)[2]
+        self.building: Building | None = build(rendered, config, folder, flavour)
+
+    def compile(self) -> None:
+        """Goes on from the preprocessor to the compiler, so that several do it beside each other."""
         with contextlib.suppress(CompileError):  # said when it is finished
-            self.building = build(rendered, config, folder, flavour)
+            if self.building:
+                self.building.compile()
 
     def render(self, lost: Sequence[Unresolved]) -> tuple[dict[str, str], Slice, Rendered]:
         """Names that cannot be called, what is left of the slice, and its C."""
@@ -130,28 +154,42 @@ class Attempt:
 
 def missing_names(loaded: Loaded, piece: Slice, lost: Sequence[Unresolved]) -> dict[str, str]:
     """What cannot be called, with the reason; HarnessError where nothing can be observed without it."""
+    contract = loaded.contract
+    ready = contract.given.union(piece.needs, shim_names())
     missing = {
         name: f"the patch does not define {name}"
-        for op in loaded.contract.operations
+        for op in contract.operations
         for name in op.called
-        if name not in piece.needs
+        if name not in ready
     }
+    missing |= {w.of: reason for w in contract.wrappers if (reason := not_wrapped(w, piece))}
     missing |= {
         name: next(f"{u.user}: {u.reason}" for u in lost) for name in piece.dependents(u.user for u in lost)
     }
-    needed = " ".join([loaded.contract.init, *loaded.contract.observe.values()])
+    needed = " ".join([contract.init, *contract.observe.values()])
     blind = [n for n in re.findall(r"\w+", needed) if n in missing]
     if blind:
         raise HarnessError(describe(lost[0]) if lost else missing[blind[0]])
     return missing
 
 
+def not_wrapped(wrapper: Wrapper, piece: Slice) -> str:
+    """Why a function cannot be made of what the patch shows; empty where it can, or is whole."""
+    shown, wanted = len(piece.shown.get(wrapper.of, ())), wrapper.body.count(SHOWN)
+    if wrapper.of in piece.functions or shown == wanted:
+        return ""
+    if not shown:
+        return f"the patch shows nothing of {wrapper.of}"
+    return f"the patch changes {wrapper.of} in {shown} places, and the contract knows {wanted}"
+
+
 def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
     """The items of the patch that the compiler's errors are in."""
+    parts = [part.item for parts in piece.shown.values() for part in parts]
     for said in err.diagnostics:
         if not said.error:
             continue
-        item = next((i for i in piece.items if holds_line(i, said.file, said.line)), None)
+        item = next((i for i in (*piece.items, *parts) if holds_line(i, said.file, said.line)), None)
         if item:
             name = re.search(r"declaration of function '(\w+)'", said.text)
             reason = f"calls {name[1]}(), for which there is no shim" if name else said.text
@@ -161,7 +199,7 @@ def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
 def blame_link(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
     """The items of the patch that call what the linker does not find."""
     for name in sorted(err.undefined):
-        for item in piece.items:
+        for item in (*piece.items, *(part.item for parts in piece.shown.values() for part in parts)):
             said = next((ln for ln in item.lines if re.search(rf"\b{re.escape(name)}\s*\(", ln.text)), None)
             if said:
                 reason = f"calls {name}(), for which there is no shim"

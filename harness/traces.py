@@ -30,7 +30,8 @@ def has_trace(check: Check) -> bool:
 
 def trace_of(result: Result, check: Check) -> TraceFile:
     """A finding as a trace; one of a random walk was judged in the walk's bounds."""
-    loaded = result.wide if check.wide else result.loaded
+    part = result.part_of(check)
+    loaded = part.wide if check.wide else part.loaded
     return TraceFile(
         check.id,
         check.title,
@@ -41,7 +42,7 @@ def trace_of(result: Result, check: Check) -> TraceFile:
         "" if ships(loaded.path) else loaded.path.name,
         hash_of(loaded),
         loaded.bounds,
-        result.config,
+        loaded.options,
         result.request.seed if check.wide else None,
         tuple(recorded(check, loaded.contract)),
         tuple(Diff(p.subject, Path(p.source).name, p.sha256, p.diff) for p in result.patches),

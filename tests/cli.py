@@ -36,3 +36,11 @@ def kconform(*arguments: object, stdin: str | bytes = b"", env: dict[str, str] |
 
 def check(text: str | bytes, *arguments: object) -> Done:
     return kconform("check", "-", "--format", "json", *arguments, stdin=text)
+
+
+ONE = ("--contract", "mm-owner-tracking")
+
+
+def tracked(text: str | bytes, *arguments: object) -> Done:
+    """`check` by one contract, where a test is about that or about any."""
+    return check(text, *ONE, *arguments)

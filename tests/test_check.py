@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import check, kconform
+from tests.cli import ONE, check, kconform, tracked
 from tests.mails import FORMS, V2
 from tests.planted import DEFECTS, HARMLESS, REPAIR, V1, added, plant
 
@@ -52,7 +52,7 @@ def test_the_bundled_patch() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_the_mail_gives_the_same_verdicts(form: str) -> None:
-    plain, other = check(V1).json, check(FORMS[form]).json
+    plain, other = tracked(V1).json, tracked(FORMS[form]).json
     assert other["checks"] == plain["checks"]
     assert other["patch"]["sha256"] == plain["patch"]["sha256"]
 
@@ -75,7 +75,7 @@ EXPECTED = {
 @pytest.mark.parametrize("defect", DEFECTS)
 def test_a_planted_defect_is_named_with_a_shortest_trace(defect: str) -> None:
     name, trace = EXPECTED[defect]
-    done = check(plant(DEFECTS[defect]))
+    done = tracked(plant(DEFECTS[defect]))
     assert done.status == 1
     assert name in done.failed() - FOUND
     assert ops(done.check(name)) == trace
@@ -83,7 +83,7 @@ def test_a_planted_defect_is_named_with_a_shortest_trace(defect: str) -> None:
 
 
 def test_a_lock_that_is_never_released_is_a_finding_and_claims_say_what_they_lack() -> None:
-    done = check(plant(DEFECTS["missing unlock"]))
+    done = tracked(plant(DEFECTS["missing unlock"]))
     stuck = done.check("crash/deadlock")
     assert stuck["verdict"] == "fail" and len(ops(stuck)) == 3
     assert done.check("claim/exclusive-is-certain")["verdict"] == "unknown"
@@ -91,18 +91,18 @@ def test_a_lock_that_is_never_released_is_a_finding_and_claims_say_what_they_lac
 
 def test_crashes_name_the_line_of_the_patch() -> None:
     text = plant(DEFECTS["null dereference"])
-    where = check(text).check("crash/sub")["where"]
+    where = tracked(text).check("crash/sub")["where"]
     assert where == {"file": "include/linux/rmap.h", "line": 281}
 
 
 def test_harmless_rewrites_bring_no_new_finding() -> None:
-    assert check(plant(*HARMLESS)).failed() == FOUND
+    assert tracked(plant(*HARMLESS)).failed() == FOUND
 
 
 def test_a_repair_loses_the_finding() -> None:
-    done = check(plant(REPAIR))
+    done = tracked(plant(REPAIR))
     assert (done.status, done.failed()) == (0, set())
-    assert check(plant(REPAIR), "--strict").status == 0
+    assert tracked(plant(REPAIR), "--strict").status == 0
 
 
 RENAMED = V1.replace("folio_add_large_mapcount", "folio_more_large_mapcount")
@@ -121,7 +121,7 @@ def test_the_next_revision_is_judged_by_ghost_and_claims() -> None:
     assert not any(c["id"].startswith("conformance/add/count") for c in done.json["checks"])
     start = "+	new_mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
     text = V2.read_text().replace(start, start.replace("- diff", "- diff + (diff > 1)"))
-    assert "claim/mapcount-is-the-sum" in check(text).failed()
+    assert "claim/mapcount-is-the-sum" in tracked(text).failed()
 
 
 def test_no_contract_fits_other_names() -> None:
@@ -131,7 +131,7 @@ def test_no_contract_fits_other_names() -> None:
 
 def test_a_function_without_a_shim_is_named_and_the_rest_goes_on() -> None:
     old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
-    done = check(plant((old, "+	frobnicate(folio);\n" + old)))
+    done = tracked(plant((old, "+	frobnicate(folio);\n" + old)))
     assert done.status == 1
     assert done.err == (
         "include/linux/rmap.h:281: error: folio_sub_large_mapcount: calls frobnicate(), "
@@ -145,20 +145,20 @@ def test_a_function_without_a_shim_is_named_and_the_rest_goes_on() -> None:
 
 def test_what_does_not_compile_has_not_passed() -> None:
     old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
-    done = kconform("check", "-", stdin=plant(REPAIR, (old, "+	frobnicate(folio);\n" + old)))
+    done = kconform("check", "-", *ONE, stdin=plant(REPAIR, (old, "+	frobnicate(folio);\n" + old)))
     assert done.status == 2 and done.out.startswith("UNKNOWN")
 
 
 def test_a_second_defect_is_a_finding_of_its_own() -> None:
     old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) + diff;"
-    done = kconform("check", "-", stdin=plant((old, "+	atomic_or(1, &folio->_pincount);\n" + old)))
+    done = kconform("check", "-", *ONE, stdin=plant((old, "+	atomic_or(1, &folio->_pincount);\n" + old)))
     assert "also conformance/add/elsewhere" in done.out
     assert "FINDING claim/one-atomic-rmw-per-update" in done.out
 
 
 def test_a_host_file_is_not_included() -> None:
     old = "+#include <linux/bit_spinlock.h>\n"
-    done = check(plant((old, old + '+#include "/etc/passwd"\n')))
+    done = tracked(plant((old, old + '+#include "/etc/passwd"\n')))
     assert done.status == 2 and "no shim" in done.err
 
 
@@ -174,28 +174,28 @@ def test_unsafe_code_is_refused_by_name(code: str, word: str) -> None:
     start = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
     macro = '+#define AS(a, b) a##b\n+#define EVIL AS(__as, m__)("nop")\n'
     constant = "+#define FOLIO_MM_IDS_ID1_SHIFT			32\n"
-    done = check(plant((start, added(code) + start), (constant, macro + constant)))
+    done = tracked(plant((start, added(code) + start), (constant, macro + constant)))
     assert done.status == 2 and word in done.err and done.err.startswith("include/linux/rmap.h:")
 
 
 def test_wild_writes_and_deep_recursion_are_findings() -> None:
     start = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
     wild = "	((volatile long *)folio)[1L << 40] = 1;"
-    assert "crash/sub" in check(plant((start, added(wild) + start))).failed()
+    assert "crash/sub" in tracked(plant((start, added(wild) + start))).failed()
     accessor = "+static inline unsigned int folio_mm0_id(struct folio *folio)\n+{\n"
     endless = accessor + added(
         "	volatile char x = folio_mm0_id(folio);\n\n	if (x != 3)\n		return x;"
     )
-    done = check(plant((accessor, endless)))
+    done = tracked(plant((accessor, endless)))
     assert (done.status, done.failed()) == (1, {"crash/observe"})
     assert done.check("crash/observe")["where"]["file"] == "include/linux/rmap.h"
 
 
 def test_options(tmp_path: Path) -> None:
-    small = check(V1, "--bound", "mms=2", "--bound", "pages=2")
+    small = tracked(V1, "--bound", "mms=2", "--bound", "pages=2")
     assert small.json["bounds"] == {"mms": 2, "pages": 2}
     assert small.check("claim/three-mms-stay-shared")["verdict"] == "unknown"
-    quiet = check(V1, "--config", "CONFIG_DEBUG_VM=n")
+    quiet = tracked(V1, "--config", "CONFIG_DEBUG_VM=n")
     assert quiet.check("misuse/add/count")["verdict"] == "unknown"
     assert quiet.failed() == FOUND
     report, kept = tmp_path / "report.txt", tmp_path / "kept"
@@ -231,7 +231,7 @@ def test_the_text_report_fits_a_screen_and_two_runs_print_the_same() -> None:
     ],
 )
 def test_bad_options_are_one_line(arguments: list[str], words: str) -> None:
-    done = check(V1, *arguments)
+    done = tracked(V1, *arguments)
     assert done.status == 2 and words in done.err and done.err.count("\n") == 1
 
 
@@ -243,7 +243,7 @@ def test_no_compiler_is_one_line(tmp_path: Path) -> None:
 
 def test_what_the_linker_misses_is_named_like_what_the_compiler_misses() -> None:
     old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
-    done = check(plant((old, "+	extern void nosuch(void);\n+\n+	nosuch();\n" + old)))
+    done = tracked(plant((old, "+	extern void nosuch(void);\n+\n+	nosuch();\n" + old)))
     assert done.status == 1 and "calls nosuch(), for which there is no shim" in done.err
     assert done.check("conformance/set/mapcount")["verdict"] == "pass"
 

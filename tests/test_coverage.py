@@ -11,7 +11,7 @@ import pytest
 from cffi import FFI
 
 from extractor.items import Item, SourceLine
-from extractor.slice import Slice, cut
+from extractor.slice import Slice
 from harness import coverage, explore, worker
 from harness.branches import conditions
 from harness.build import build, contract_library, engine_library
@@ -33,7 +33,7 @@ from harness.errors import HarnessError
 from harness.loading import contract_path, load
 from harness.render import Rendered, render, render_contract
 from harness.report_coverage import coverage_json, coverage_listing, coverage_summary
-from harness.subjects import entry_names
+from harness.subjects import slice_of
 from kernel_snippets import BUNDLED_PATCH
 from tests import shim_subject
 from tests.mails import items_of
@@ -63,7 +63,7 @@ def bundled(folder: Path, *kinds: str) -> PatchCoverage:
     """The bundled patch's coverage by the contract's operations of `kinds`."""
     loaded = load(contract_path("mm-owner-tracking"), {})
     config = dict(loaded.contract.config)
-    piece = cut(items_of(BUNDLED_PATCH), entry_names(loaded), config)
+    piece = slice_of(loaded, items_of(BUNDLED_PATCH))
     skip = {op.name for op in loaded.contract.operations if op.kind not in kinds}
     gcda = decode_counters(driven(folder, loaded, piece, config, skip))
     return measure(read_coverage(folder, gcda, {item.file for item in piece.items}), piece.items)

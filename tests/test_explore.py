@@ -17,7 +17,8 @@ import pytest
 
 from harness.loading import contract_path
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import check, kconform
+from tests.cli import ONE, kconform
+from tests.cli import tracked as check
 from tests.mails import V1
 from tests.planted import DEFECTS, REPAIR, added, plant
 from tests.test_check import FOUND, ops
@@ -82,7 +83,7 @@ def test_a_run_beyond_its_limits_is_unknown_and_says_what_it_completed(
     assert not explored["complete"] and word in explored["reason"] and explored["depth"] >= 1
     always = done.check("claim/exclusive-is-certain")
     assert always["verdict"] == "unknown" and "every trace of up to" in always["reason"]
-    text = kconform("check", "-", "--bound", "mms=9", "--bound", "pages=64", *limit,
+    text = kconform("check", *ONE, "-", "--bound", "mms=9", "--bound", "pages=64", *limit,
                     stdin=plant(REPAIR)).out  # fmt: skip
     assert text.startswith("UNKNOWN") and "INCOMPLETE" in text
 
@@ -174,7 +175,7 @@ def test_the_same_seed_walks_the_same_way_and_another_finds_the_same() -> None:
 
 
 def test_what_a_walk_only_passes_is_no_claim_of_exploration() -> None:
-    done = kconform("check", BUNDLED_PATCH)
+    done = kconform("check", *ONE, BUNDLED_PATCH)
     assert "random walk of 300,000 calls, seed 1" in done.out
 
 
@@ -200,7 +201,7 @@ def test_state_that_a_patch_hides_is_said() -> None:
     assert "281: folio_sub_large_mapcount keeps state in a static variable" in done.json["hidden_state"][0]
     doubted = [c for c in done.json["checks"] if c["verdict"] == "fail" and c["doubt"]]
     assert all("what the code does varies" in c["doubt"] for c in doubted)
-    assert "warning: include/linux/rmap.h:281" in kconform("check", "-", stdin=text).out
+    assert "warning: include/linux/rmap.h:281" in kconform("check", *ONE, "-", stdin=text).out
 
 
 # Sanitizers.
@@ -225,7 +226,7 @@ def test_undefined_behaviour_is_a_finding_with_line_and_trace(what: str) -> None
     assert done.status == 1 and finding["verdict"] == "fail"
     assert finding["where"]["file"] == "include/linux/rmap.h" and 281 <= finding["where"]["line"] <= 283
     assert ops(finding)[-1] == "sub" and len(ops(finding)) <= 3
-    text = kconform("check", "-", stdin=before_sub(code)).out
+    text = kconform("check", *ONE, "-", stdin=before_sub(code)).out
     assert text.count(f"FINDING sanitizer/sub/{kind}") == 1 and "also sanitizer/dec/" in text
     assert not any(
         c["group"] == "sanitizer" for c in check(before_sub(code), "--no-sanitizers").json["checks"]
@@ -243,11 +244,11 @@ def test_what_the_kernels_dialect_defines_is_no_finding() -> None:
 
 
 def test_coverage_in_check() -> None:
-    done = kconform("check", BUNDLED_PATCH, "--coverage")
+    done = kconform("check", *ONE, BUNDLED_PATCH, "--coverage")
     assert "coverage of the patch's lines: 81 of 81 lines, 74 of 74 branches, 12 of 12 functions" in done.out
     assert re.search(r"\d+:  259:   2/2:\t\t} else \{|259:", done.out)
     dead = before_sub("	if (diff == 77777)\n		diff = 1;")
-    said = kconform("check", "-", "--coverage", stdin=dead).out
+    said = kconform("check", *ONE, "-", "--coverage", stdin=dead).out
     assert "include/linux/rmap.h:282" in said and "#####" in said
     data = check(dead, "--coverage").json["coverage"]
     assert any(missed["line"] == 282 for missed in data["missed"])
@@ -262,14 +263,14 @@ def cache_of(tmp_path: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_killing_a_run_in_the_middle_leaves_nothing_behind(number: int, tmp_path: Path) -> None:
-    kconform("check", BUNDLED_PATCH, env=cache_of(tmp_path))
+    kconform("check", *ONE, BUNDLED_PATCH, env=cache_of(tmp_path))
     cache = tmp_path / "kconform"
-    command = [sys.executable, "-m", "harness.cli", "check", str(BUNDLED_PATCH), "--bound", "mms=9",
+    command = [sys.executable, "-m", "harness.cli", "check", str(BUNDLED_PATCH), *ONE, "--bound", "mms=9",
                "--bound", "pages=64", "--time", "60"]  # fmt: skip
     with subprocess.Popen(command, env=cache_of(tmp_path), stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:  # fmt: skip
         deadline = time.monotonic() + 20
-        while len(list(cache.glob("kconform-*/*/subject.so"))) < 3:
+        while len(list(cache.glob("kconform-*/*/*/subject.so"))) < 3:
             assert time.monotonic() < deadline
             time.sleep(0.02)
         time.sleep(0.3)

@@ -15,9 +15,8 @@ from extractor.items import Item
 from extractor.mutants import Mutant, mutants
 from extractor.operators import OPERATORS, other_numbers
 from extractor.scan import SKIPPED, mask, scan_file
-from extractor.slice import cut
 from harness.loading import contract_path, load
-from harness.subjects import entry_names
+from harness.subjects import slice_of
 from kernel_snippets import BUNDLED_PATCH
 from tests.mails import V2, items_of
 
@@ -25,7 +24,7 @@ from tests.mails import V2, items_of
 def sliced(path: Path) -> tuple[Item, ...]:
     items = items_of(path)
     loaded = load(contract_path("mm-owner-tracking"), {})
-    return cut(items, entry_names(loaded), dict(loaded.contract.config)).items
+    return slice_of(loaded, items).items
 
 
 def of(text: str) -> list[Mutant]:

@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 
 from extractor.mutants import Mutant, mutants
-from extractor.slice import cut
 from harness.driver import Call
 from harness.loading import contract_path, load
 from harness.mutate import mutate
 from harness.object_code import same_code
 from harness.shrink import minimal
-from harness.subjects import Attempt, entry_names
+from harness.subjects import Attempt, slice_of
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import kconform
+from tests.cli import ONE, kconform
 from tests.mails import items_of
 from tests.planted import REPAIR, added, plant
 
@@ -27,7 +26,7 @@ FILES = [f"include/linux/{name}.h" for name in ("rmap", "page-flags", "mm_types"
 
 @pytest.fixture(scope="module")
 def said() -> dict:
-    done = kconform("mutate", BUNDLED_PATCH, "--format", "json")
+    done = kconform("mutate", BUNDLED_PATCH, *ONE, "--format", "json")
     assert done.err == ""
     return done.json
 
@@ -59,7 +58,7 @@ def test_a_dropped_check_that_a_callee_repeats_is_killed_by_name(said: dict) -> 
 
 
 def test_the_text_report() -> None:
-    done = kconform("mutate", BUNDLED_PATCH, "--jobs", "1", "--bound", "pages=3")
+    done = kconform("mutate", BUNDLED_PATCH, *ONE, "--jobs", "1", "--bound", "pages=3")
     assert done.status == 1
     lines = done.out.splitlines()
     assert re.match(r"strength: \d+ of \d+ mutants killed \(9\d\.\d %\); \d+ more are equivalent", lines[0])
@@ -68,7 +67,7 @@ def test_the_text_report() -> None:
 
 
 def test_strength_in_the_report_of_check() -> None:
-    done = kconform("check", BUNDLED_PATCH, "--strength")
+    done = kconform("check", BUNDLED_PATCH, *ONE, "--strength")
     assert re.search(r"^strength: 29\d of 29\d mutants killed", done.out, re.M)
     assert "  survived: include/linux/rmap.h:206 change-assignment" in done.out
 
@@ -90,7 +89,9 @@ def test_a_check_of_little_worth_is_shown_as_that(tmp_path: Path) -> None:
 def test_a_mutant_that_only_undefined_behaviour_betrays_is_killed() -> None:
     start = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
     code = "	if (folio->_mm0_mapcount > 2)\n		diff += (int)(1UL << (folio->_mm0_mapcount + 58)) & 0;"
-    done = kconform("mutate", "-", "--format", "json", stdin=plant(REPAIR, (start, added(code) + start)))
+    done = kconform(
+        "mutate", "-", *ONE, "--format", "json", stdin=plant(REPAIR, (start, added(code) + start))
+    )
     by = {m["by"] for m in done.json["killed"] if m["line"] in (282, 283)}
     assert any(name.startswith("sanitizer/") for name in by)
 
@@ -99,14 +100,14 @@ def test_bad_options() -> None:
     for arguments in (["--jobs", "0"], ["--jobs", "x"], ["--contract", "nosuch"], ["--bound", "pages=0"]):
         done = kconform("mutate", BUNDLED_PATCH, *arguments)
         assert done.status == 2 and "Traceback" not in done.err
-    wide = kconform("mutate", BUNDLED_PATCH, "--bound", "mms=12", "--bound", "pages=512")
+    wide = kconform("mutate", BUNDLED_PATCH, *ONE, "--bound", "mms=12", "--bound", "pages=512")
     assert wide.status == 2 and "too wide" in wide.err and wide.err.count("\n") == 1
 
 
 def test_the_same_object_code_is_seen(tmp_path: Path) -> None:
     loaded = load(contract_path("mm-owner-tracking"), {"pages": 2})
     config = dict(loaded.contract.config)
-    piece = cut(items_of(BUNDLED_PATCH), entry_names(loaded), config)
+    piece = slice_of(loaded, items_of(BUNDLED_PATCH))
     subject = Attempt(loaded, piece, config, tmp_path / "subject").settle()
     item = next(i for i in piece.items if i.name == "folio_sub_large_mapcount")
 
@@ -122,11 +123,11 @@ def test_the_same_object_code_is_seen(tmp_path: Path) -> None:
 def test_a_mutant_that_does_not_compile_is_left_out_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     items = items_of(BUNDLED_PATCH)
     loaded = load(contract_path("mm-owner-tracking"), {"mms": 2, "pages": 2})
-    piece = cut(items, entry_names(loaded), dict(loaded.contract.config))
+    piece = slice_of(loaded, items)
     few = mutants(piece.items)[:6]
     broken = replace(few[2], after="no_such_name")
     monkeypatch.setattr("harness.mutate.mutants", lambda _: [*few[:2], broken, *few[3:]])
-    strength = mutate(items, loaded, {}, 1)
+    strength = mutate(items, [loaded], 1)
     assert [judged.mutant for judged in strength.broken] == [broken]
     assert strength.total == 5
 

@@ -19,7 +19,7 @@ from extractor.patch import parse_patch
 from harness.loading import contract_path
 from harness.trace_file import Diff, read_trace, trace_text
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import Done, kconform
+from tests.cli import ONE, Done, kconform
 from tests.mails import FORMS, V2
 from tests.planted import DEFECTS, REPAIR, V1, added, plant
 from tests.test_check import RENAMED
@@ -40,7 +40,7 @@ SMASH = (
 
 
 def save(text: str, folder: Path, *arguments: object) -> Done:
-    done = kconform("check", "-", "--traces", folder, *arguments, stdin=text)
+    done = kconform("check", *ONE, "-", "--traces", folder, *arguments, stdin=text)
     assert done.status == 1, done.err
     return done
 
@@ -177,7 +177,7 @@ def test_what_a_random_walk_found_runs_in_the_walks_bounds(tmp_path: Path) -> No
     assert trace["steps"][1]["args"]["diff"] >= 512
     assert replays(path, status=1)["conformance/add/mapcount"]["verdict"] == "still there"
     assert replays(path, "--patch", mail(tmp_path, plant(REPAIR)), status=0)
-    again = kconform("check", "-", "--traces", folder, "--walk", "0", stdin=plant(REPAIR, FAR))
+    again = kconform("check", *ONE, "-", "--traces", folder, "--walk", "0", stdin=plant(REPAIR, FAR))
     assert again.status == 1 and "trace/conformance-add-mapcount-" in again.out
 
 
@@ -210,7 +210,7 @@ def test_a_contract_file_of_ones_own_is_needed_again(tmp_path: Path) -> None:
     mine.write_text(text + "\n")
     note = replays(path, "--contract", mine, status=0)["claim/mapcount-is-the-sum"]["notes"][0]
     assert "not the same text" in note
-    check = kconform("check", BUNDLED_PATCH, "--traces", folder, "--format", "json")
+    check = kconform("check", *ONE, BUNDLED_PATCH, "--traces", folder, "--format", "json")
     assert check.check(f"trace/{path.stem}")["verdict"] == "unknown"
 
 
@@ -221,12 +221,12 @@ def test_a_folder_of_traces_over_two_revisions(tmp_path: Path) -> None:
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
     second = save(V1, folder)
     assert "saved traces: 3 replayed: 3 still there" in second.out and "trace/" not in second.out
-    third = kconform("check", "-", "--traces", folder, "--format", "json", stdin=plant(REPAIR))
+    third = kconform("check", *ONE, "-", "--traces", folder, "--format", "json", stdin=plant(REPAIR))
     assert (third.status, third.failed()) == (0, set())
     assert third.check(f"trace/{CLAIM[:-5]}")["verdict"] == "pass"
     assert {said["verdict"] for said in third.json["traces"]} == {"gone"}
     (folder / "broken.json").write_text("{")
-    fourth = kconform("check", "-", "--traces", folder, stdin=plant(REPAIR))
+    fourth = kconform("check", *ONE, "-", "--traces", folder, stdin=plant(REPAIR))
     assert fourth.status == 0 and "cannot be run: broken.json: not a trace" in fourth.out
     (folder / "broken.json").unlink()
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
@@ -234,14 +234,14 @@ def test_a_folder_of_traces_over_two_revisions(tmp_path: Path) -> None:
 
 def test_same_input_same_bytes_in_every_form_of_the_mail(traces: Path, tmp_path: Path) -> None:
     folder = tmp_path / "traces"
-    kconform("check", BUNDLED_PATCH, "--traces", folder)
+    kconform("check", *ONE, BUNDLED_PATCH, "--traces", folder)
     other = {path.name: path.read_text() for path in folder.iterdir()}
     for path in traces.iterdir():
         said, same = json.loads(path.read_text()), json.loads(other[path.name])
         said["patches"][0]["source"] = same["patches"][0]["source"]
         assert said == same
     folder2 = tmp_path / "again"
-    kconform("check", BUNDLED_PATCH, "--traces", folder2)
+    kconform("check", *ONE, BUNDLED_PATCH, "--traces", folder2)
     assert other == {path.name: path.read_text() for path in folder2.iterdir()}
 
 
