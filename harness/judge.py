@@ -16,7 +16,10 @@ from harness.render import Rendered
 from harness.trace import Step
 
 Verdict = Literal["pass", "fail", "unknown"]
-Group = Literal["conformance", "misuse", "claim", "crash", "sanitizer", "trace"]
+Group = Literal[
+    "conformance", "misuse", "claim", "crash", "sanitizer", "trace",
+    "layout", "configuration", "documentation",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
