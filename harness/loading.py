@@ -24,8 +24,14 @@ def contract_path(name: str) -> Path:
 
 
 def shipped() -> list[str]:
-    """The names of the contracts that ship with kconform."""
-    return sorted(p.stem.replace("_", "-") for p in CONTRACTS.glob("*.py") if not p.stem.startswith("_"))
+    """The names of the contracts that ship with kconform and are run."""
+    files = (path for path in CONTRACTS.glob("*.py") if not path.stem.startswith("_"))
+    return sorted(path.stem.replace("_", "-") for path in files if not is_static(path))
+
+
+def is_static(path: Path) -> bool:
+    """Whether a contract file claims something of records and options, and runs nothing."""
+    return "\nCONTRACT = StaticContract(" in path.read_text(encoding="utf-8")
 
 
 def load(path: Path, bounds: Mapping[str, int]) -> Loaded:

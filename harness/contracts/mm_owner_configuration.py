@@ -13,6 +13,7 @@ CONTRACT = StaticContract(
     name="mm-owner-configuration",
     title="the option of MM owner tracking",
     requires=("folio_set_mm0_id", "folio_set_mm1_id", "folio_test_large_mapped_exclusively"),
+    headers=("linux/mm_types.h", "linux/page-flags.h", "linux/rmap.h"),
     config={"CONFIG_64BIT": True, "CONFIG_MMU": True, "CONFIG_TRANSPARENT_HUGEPAGE": True,
             "CONFIG_MM_ID": True, "CONFIG_DEBUG_VM": True},
     options=(
