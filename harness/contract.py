@@ -340,12 +340,45 @@ class LayoutClaim:
 
 
 @dataclass(frozen=True)
+class OptionClaim:
+    """An option can be set only where `needs` holds, and can be set there at all.
+
+    `free` are options that are known to be settable where `needs` does not hold; what depends on
+    other options is in doubt, since one of them may need it. `manual`: nothing sets the option but
+    its prompt.
+    """
+
+    id: str
+    title: str
+    sentence: str
+    option: str  # without CONFIG_
+    needs: str = "y"  # in Kconfig's language
+    free: tuple[str, ...] = ()
+    manual: bool = False
+
+
+@dataclass(frozen=True)
+class UndoneClaim:
+    """A header that lets 64-bit kernel headers be compiled for 32 bit must undo an option."""
+
+    id: str
+    title: str
+    sentence: str
+    header: str
+    option: str  # with CONFIG_
+    before: tuple[str, ...] = ("CONFIG_64BIT",)  # what its base is known to undo
+    config: Mapping[str, bool] = field(default_factory=dict)  # what is set where it is included
+
+
+@dataclass(frozen=True)
 class StaticContract:
     """What is claimed of a patch's records, options and documents; nothing of it is run."""
 
     name: str
     title: str
     requires: tuple[str, ...]  # fields ("struct folio._x"), options and functions that make it fit
-    headers: tuple[str, ...]
-    config: Mapping[str, bool]
+    headers: tuple[str, ...] = ()
+    config: Mapping[str, bool] = field(default_factory=dict)
     layout: tuple[LayoutClaim, ...] = ()
+    options: tuple[OptionClaim, ...] = ()
+    undone: tuple[UndoneClaim, ...] = ()
