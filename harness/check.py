@@ -14,17 +14,19 @@ from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import Slice, Unresolved
 from harness.build import Diagnostic, cache_folder, compiler_version
-from harness.contract import GOES_ON, Loaded
+from harness.configuration import refused
+from harness.contract import GOES_ON, Loaded, StaticContract
 from harness.coverage import PatchCoverage, together
 from harness.drive import Driven, Poll, Request, drive
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
 from harness.judge import Check, Runs, Verdict, judge
-from harness.loading import contract_path, load, shipped, without_unknown
+from harness.loading import contract_path, is_static, load, load_static, shipped, without_unknown
 from harness.locate import follow_conformance, place
 from harness.mutate import Strength
 from harness.replay import Replayed
 from harness.scratch import scratch_folder
+from harness.static_checks import StaticChecks, lacks
 from harness.subjects import describe, fitted, keep_sources, slice_of
 
 STATIC = re.compile(r"\s*static\b(?![^;=]*\bconst\b)[^;(]*[;=]")
@@ -111,6 +113,19 @@ class Result:
         """Warnings of what outlives a call and is in no state."""
         return tuple(dict.fromkeys(said for part in self.parts for said in hidden_state(part.piece)))
 
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """Functions that a branch of the patch has and a hunk's border cuts."""
+        cut = [item for item in self.request.items if item.kind == "function"
+               and item.completeness == "partial" and item.condition]  # fmt: skip
+        return tuple(f"{item.where}: {item.name}, if {' && '.join(item.condition)}: the patch shows only a "
+                     "part of it; a kernel tree would have the rest" for item in cut)  # fmt: skip
+
+    @property
+    def main_title(self) -> str:
+        """What that contract is about."""
+        return self.parts[0].loaded.contract.title if self.parts else ""
+
     def part_of(self, check: Check) -> Part:
         """The part that a check belongs to."""
         return next((part for part in self.parts if part.name == check.contract), self.main)
@@ -120,51 +135,91 @@ class Result:
         return sum(check.verdict == verdict for check in self.checks)
 
 
-def choose_contracts(
-    name: str | None, items: Sequence[Item], bounds: Mapping[str, int], config: Mapping[str, bool]
-) -> tuple[Loaded, ...]:
-    """The contract called `name`, or all that ship and fit, those that reach most of the patch first.
+@dataclass(frozen=True)
+class Chosen:
+    """The contracts that fit a revision: those that are run, which reach most of the patch first."""
 
-    HarnessError with what is missing where none does, or where no contract that fits has such a bound.
+    driven: tuple[Loaded, ...]
+    static: tuple[StaticContract, ...]
+    near: tuple[str, ...] = ()  # of contracts that are for some of its names: why they do not fit
+
+
+def choose(
+    name: str | None, items: Sequence[Item], bounds: Mapping[str, int], config: Mapping[str, bool]
+) -> Chosen:
+    """The contract called `name`, or all that ship and fit.
+
+    HarnessError with what is missing where none that is run does, where the patch's Kconfig allows no
+    such configuration, or where no contract that fits has such a bound.
     """
-    reasons: list[str] = []
-    found: list[Loaded] = []
-    for candidate in [name] if name else shipped():
-        path = contract_path(candidate)
-        loaded, reason = fitted(load(path, bounds if name else without_unknown(path, bounds)), items, config)
-        if not reason:
-            found.append(loaded)
-        reasons.append(reason)
-    if not found and not any(i.kind == "function" and i.completeness == "complete" for i in items):
-        raise HarnessError("nothing to check: the patch shows no whole C function")
-    if not found:
-        raise HarnessError("no contract fits this patch: " + "; ".join(reasons))
-    known = {bound for loaded in found for bound in loaded.bounds}
+    if config.get("CONFIG_64BIT") is False:
+        raise HarnessError("CONFIG_64BIT=n: what is checked runs here, with 64 bits; kconform check --matrix "
+                           "compiles for 32 bit as well")  # fmt: skip
+    paths = [contract_path(each) for each in ([name] if name else shipped())]
+    driven: list[Loaded] = []
+    static: list[StaticContract] = []
+    misfits: list[tuple[str, bool]] = []
+    for path in paths:
+        if is_static(path):
+            contract = load_static(path)
+            reason, near = static_misfit(contract, items, config), bool(name)
+            static += [] if reason else [contract]
+        else:
+            wanted = bounds if name else without_unknown(path, bounds)
+            loaded, reason, near = fits(load(path, wanted), items, config)
+            driven += [] if reason else [loaded]
+        misfits += [(reason, near)] if reason else []
+    if not driven and not (name and static):
+        if not any(i.kind == "function" and i.completeness == "complete" for i in items):
+            raise HarnessError("nothing to check: the patch shows no whole C function")
+        raise HarnessError("no contract fits this patch: " + "; ".join(reason for reason, _ in misfits))
+    known = {bound for loaded in driven for bound in loaded.bounds}
     if strange := sorted(bounds.keys() - known):
         raise HarnessError(f"there is no bound {', '.join(strange)}; the contracts that fit have: "
-                           f"{', '.join(sorted(known))}")  # fmt: skip
-    reach = {loaded.contract.name: len(slice_of(loaded, items).functions) for loaded in found}
-    return tuple(sorted(found, key=lambda loaded: (-reach[loaded.contract.name], loaded.contract.name)))
+                           f"{', '.join(sorted(known)) or 'none'}")  # fmt: skip
+    reach = {loaded.contract.name: len(slice_of(loaded, items).functions) for loaded in driven}
+    driven.sort(key=lambda loaded: (-reach[loaded.contract.name], loaded.contract.name))
+    return Chosen(tuple(driven), tuple(static), tuple(reason for reason, near in misfits if near))
+
+
+def fits(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> tuple[Loaded, str, bool]:
+    """A contract as it fits, or why it does not, and whether it is for some of the revision's names."""
+    fitting, reason = fitted(loaded, items, config)
+    if not reason and (against := refused(items, fitting.options)):
+        reason = f"{loaded.contract.name} is for a configuration that there cannot be: {against}"
+    there = {item.name for item in items}
+    return fitting, reason, not there.isdisjoint(loaded.contract.requires)
+
+
+def static_misfit(contract: StaticContract, items: Sequence[Item], config: Mapping[str, bool]) -> str:
+    """Why a static contract does not fit; empty where it does."""
+    if against := refused(items, dict(contract.config) | dict(config)):
+        return f"{contract.name} is for a configuration that there cannot be: {against}"
+    missing = lacks(contract, items, config)
+    return f"{contract.name} needs {', '.join(missing)}, which the patch does not define" if missing else ""
 
 
 def check(request: Request, poll: Poll | None = None) -> Result:
     """Every check of every contract on the revision; `poll` is called while it explores."""
     pieces = [slice_of(loaded, request.items) for loaded in request.contracts]
     with scratch_folder(cache_folder()) as folder:
+        place = folder / "static"
+        static = StaticChecks(request.static, request.patches, request.items, request.config, place)
         driven, failed, replays = drive(request, pieces, folder, poll)
+        said = list(static.finish(generic=request.generic))
         if request.keep:
             for each in driven:
                 keep_sources(each.subject.built, request.keep, each.loaded, request.patches)
         whole = {loaded.contract.name: piece for loaded, piece in zip(request.contracts, pieces, strict=True)}
         parts = [judged(each, whole[each.loaded.contract.name]) for each in driven]
-    idle = [part for part in parts if nothing_ran(part)]
-    if len(idle) == len(parts):
+    if parts and all(map(nothing_ran, parts)):
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, parts[0].unresolved)))
     every = list(one_deadlock([c for part in parts for c in part.checks]))
     checks = [check for check in every if check.group != "outlook"]
     outlooks = tuple(check for check in every if check.group == "outlook")
+    checks += said
     checks += judge_replays(replays, checks)
-    unused = tuple(unused_items(request.items, [part.piece for part in parts]))
+    unused = tuple(unused_items(request.items, [part.piece for part in parts], said))
     return Result(request, tuple(parts), tuple(checks), outlooks, unused, failed, replays)
 
 
@@ -241,17 +296,19 @@ def hidden_state(piece: Slice) -> Iterator[str]:
             inside = inside or "{" in line.text
 
 
-def unused_items(items: Sequence[Item], pieces: Sequence[Slice]) -> Iterator[Item]:
-    """What the patch adds and no slice has, but for what only describes it."""
+def unused_items(items: Sequence[Item], pieces: Sequence[Slice], static: Sequence[Check]) -> Iterator[Item]:
+    """What the patch adds, no slice has, and no static check was about."""
+    read = {check.file for check in static if check.verdict != "unknown"}
     whole = (item for p in pieces for item in (*p.items, *p.extensions, *p.includes))
     used = {id(item) for item in (*whole, *(part.item for piece in pieces for part in piece.parts))}
     for item in items:
-        if item.origin == "added" and id(item) not in used and item.kind != "field":
+        was_read = item.kind in ("text", "kconfig", "undef") and item.file in read
+        if item.origin == "added" and id(item) not in used and item.kind != "field" and not was_read:
             yield item
 
 
-def tool_facts(loaded: Loaded) -> dict[str, str]:
-    """What made a report: versions of tool, compiler and Python, and the contract."""
+def tool_facts() -> dict[str, str]:
+    """What made a report: versions of tool, compiler and Python."""
     try:
         own = version("kconform")
     except PackageNotFoundError:
@@ -260,5 +317,4 @@ def tool_facts(loaded: Loaded) -> dict[str, str]:
         "version": own,
         "compiler": compiler_version(),
         "python": platform.python_version(),
-        "contract": loaded.contract.name,
     }

@@ -240,13 +240,16 @@ def run_check(options: argparse.Namespace) -> int:
     config, bounds = config_of(options.config), bounds_of(options.bound)
     patches = read_patches(options.patch)
     items = all_items(patches)
-    contracts = checking.choose_contracts(options.contract, items, bounds, config)
+    chosen = checking.choose(options.contract, items, bounds, config)
     traces = traces_folder(options.traces)
     saved, damaged = read_folder(traces) if traces else ([], [])
     request = Request(
         tuple(patches),
         tuple(items),
-        contracts,
+        chosen.driven,
+        chosen.static,
+        chosen.near,
+        not options.contract,
         config,
         limits_of(options),
         options.symmetry,
@@ -262,7 +265,7 @@ def run_check(options: argparse.Namespace) -> int:
     with progress() as poll:
         result = checking.check(request, poll)
     if options.strength:
-        result = replace(result, strength=strength_of(items, contracts, processors(), options.seed))
+        result = replace(result, strength=strength_of(items, chosen.driven, processors(), options.seed))
     for lost in result.unresolved:
         print(describe(lost), file=sys.stderr)
     if traces:
@@ -282,14 +285,14 @@ def strength_of(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, s
 
 def run_mutate(options: argparse.Namespace) -> int:
     """`kconform mutate`."""
-    from harness.check import choose_contracts
+    from harness.check import choose
     from harness.report_mutate import strength_json, strength_text
 
     config = config_of(options.config)
     patches = read_patches(options.patch)
     items = all_items(patches)
-    contracts = choose_contracts(options.contract, items, bounds_of(options.bound), config)
-    strength = strength_of(items, contracts, options.jobs, options.seed)
+    chosen = choose(options.contract, items, bounds_of(options.bound), config)
+    strength = strength_of(items, chosen.driven, options.jobs, options.seed)
     what = "; ".join(patch.subject or patch.source for patch in patches)
     write(options, strength_json(strength) if options.format == "json" else strength_text(strength, what))
     return 1 if strength.survived else 0

@@ -12,7 +12,7 @@ from extractor.patch import Patch
 from extractor.slice import Slice
 from harness import explore, walk
 from harness.build import PLAIN, Built, Cached, Flavour, contract_library, engine_library
-from harness.contract import Loaded
+from harness.contract import Loaded, StaticContract
 from harness.coverage import (
     Counters,
     PatchCoverage,
@@ -45,6 +45,9 @@ class Request:
     patches: tuple[Patch, ...]
     items: tuple[Item, ...]
     contracts: tuple[Loaded, ...]
+    static: tuple[StaticContract, ...] = ()
+    near: tuple[str, ...] = ()  # why contracts that are for some of its names do not fit
+    generic: bool = True  # also what can be checked without a contract
     config: Mapping[str, bool] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
     symmetry: str = "auto"
@@ -214,7 +217,7 @@ def drive_all(
             settled.append(under)
         except HarnessError as err:
             failed[under.loaded.contract.name] = err
-    if not settled:
+    if failed and not settled:
         raise next(iter(failed.values()))
     replays = replay_saved(request, settled, Stage(folder, engine))
     for under in settled:

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from harness.contract import CONTRACTS, Bounds, Contract, Loaded, loading
+from harness.contract import CONTRACTS, Bounds, Contract, Loaded, StaticContract, loading
 from harness.errors import HarnessError
 from harness.validate import faults
 
@@ -24,23 +25,52 @@ def contract_path(name: str) -> Path:
 
 
 def shipped() -> list[str]:
-    """The names of the contracts that ship with kconform and are run."""
-    files = (path for path in CONTRACTS.glob("*.py") if not path.stem.startswith("_"))
-    return sorted(path.stem.replace("_", "-") for path in files if not is_static(path))
+    """The names of the contracts that ship with kconform."""
+    return sorted(p.stem.replace("_", "-") for p in CONTRACTS.glob("*.py") if not p.stem.startswith("_"))
 
 
 def is_static(path: Path) -> bool:
     """Whether a contract file claims something of records and options, and runs nothing."""
-    return "\nCONTRACT = StaticContract(" in path.read_text(encoding="utf-8")
+    return "\nCONTRACT = StaticContract(" in source_of(path)
+
+
+def source_of(path: Path) -> str:
+    """The text of a contract file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise HarnessError(f"{path}: error: the file is no UTF-8 text") from None
+
+
+def load_static(path: Path) -> StaticContract:
+    """The static contract in the file at `path`; HarnessError where there is none."""
+    contract = execute(path, source_of(path), Bounds({}))[1].get("CONTRACT")
+    if not isinstance(contract, StaticContract):
+        raise HarnessError(f"{path}: error: the file defines no CONTRACT")
+    return contract
 
 
 def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
     """Run the contract file at `path` with `bounds`; HarnessError where it is not a contract."""
-    try:
-        source = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise HarnessError(f"{path}: error: the file is no UTF-8 text") from None
-    used = Bounds(dict(bounds))
+    source, used = source_of(path), Bounds(dict(bounds))
+    tree, namespace = execute(path, source, used)
+    contract = namespace.get("CONTRACT")
+    if not isinstance(contract, Contract):
+        raise HarnessError(f"{path}: error: the file defines no CONTRACT")
+    wrong = next(faults(contract), "")
+    if wrong:
+        raise HarnessError(f"{path}: error: contract {contract.name}: {wrong}")
+    unknown = set(bounds) - set(used.used)
+    if unknown:
+        known = ", ".join(sorted(used.used))
+        raise HarnessError(
+            f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known}"
+        )
+    return Loaded(contract, path, source, tree, namespace, used.used)
+
+
+def execute(path: Path, source: str, used: Bounds) -> tuple[ast.Module, dict[str, Any]]:
+    """Runs a contract file; its module, as Python's AST and as names."""
     module = ModuleType("kconform_contract_" + path.stem)
     module.__file__ = str(path)
     token = loading.set(used)
@@ -56,19 +86,7 @@ def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
         raise HarnessError(f"{path}: error: {type(err).__name__}: {err}") from None
     finally:
         loading.reset(token)
-    contract = module.__dict__.get("CONTRACT")
-    if not isinstance(contract, Contract):
-        raise HarnessError(f"{path}: error: the file defines no CONTRACT")
-    wrong = next(faults(contract), "")
-    if wrong:
-        raise HarnessError(f"{path}: error: contract {contract.name}: {wrong}")
-    unknown = set(bounds) - set(used.used)
-    if unknown:
-        known = ", ".join(sorted(used.used))
-        raise HarnessError(
-            f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known}"
-        )
-    return Loaded(contract, path, source, tree, module.__dict__, used.used)
+    return tree, module.__dict__
 
 
 def without_unknown(path: Path, bounds: Mapping[str, int]) -> dict[str, int]:

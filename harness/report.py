@@ -21,7 +21,8 @@ from harness.translate import layout, unpack
 WIDTH = 100
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
 NAMED = ("claim", "layout", "configuration", "documentation")  # groups whose checks are named
-BESIDES = ("conformance", "misuse", "crash", "sanitizer")  # those that are counted
+CALLED = ("conformance", "misuse", "crash", "sanitizer")  # judged call by call
+COUNTED = ("claim", "conformance", "misuse", "crash", "sanitizer", "layout", "configuration", "documentation")
 STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "names"}
 
 
@@ -148,7 +149,7 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     lines += wrapped(explanation(result, check), "  ") + wrapped(check.doubt, "  ")
     if text := source_line(result, check):
         lines.append(f"  {check.file}:{check.line}: {text}")
-    if check.failed and check.group not in ("claim", "trace"):
+    if check.failed and check.group in CALLED:
         lines += wrapped(spread(check), "  ")
     for said, others in itertools.groupby(block[1:], key=lambda c: also(result, c, check)):
         lines += wrapped(f"also {', '.join(other.id for other in others)}: {said[0]}", "  ")
@@ -305,14 +306,15 @@ def passes(result: Result, verbose: bool) -> Iterator[str]:
         for check in good:
             yield from passed(result, check)
         return
-    yield "passed:" if good else "passed: nothing"
+    main = [c for c in good if c.group == "claim" and c.part == result.main_title]
+    names = ", ".join(c.id.partition("/")[2] for c in main) or "none"
+    yield from wrapped(f"passed claims on {result.main_title}: {names}", "") if result.parts else ()
+    yield "passed in all:"
     for part in dict.fromkeys(check.part for check in good):
         here = [check for check in good if check.part == part]
-        named = [c.id.partition("/")[2] for c in here if c.group in NAMED]
-        counts = [(g, sum(c.group == g for c in here)) for g in BESIDES]
-        said = [", ".join(named)] if named else []
-        said += [", ".join(f"{n} of {g}" for g, n in counts if n)] if any(n for _, n in counts) else []
-        yield from wrapped(f"{part}: {'; '.join(said)}", "  ")
+        counts = [(g, sum(c.group == g for c in here)) for g in COUNTED]
+        said = ", ".join(f"{n} of {g}" for g, n in counts if n)
+        yield from wrapped(f"{part}: {said}", "  ")
 
 
 def passed(result: Result, check: Check) -> Iterator[str]:
@@ -330,6 +332,8 @@ def judged_word(check: Check) -> str:
 
 def configurations(result: Result) -> Iterator[str]:
     """The options that were set, and where a contract needs others."""
+    if not result.parts:
+        return
     said = result.main.loaded.options
     yield from wrapped(" ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(said.items())), "")
     for part in result.parts[1:]:
@@ -351,6 +355,8 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
     parts = [f"{file}: {', '.join(dict.fromkeys(items))}" for file, items in names.items()]
     for part in parts if verbose else ["; ".join(parts)]:
         yield from wrapped(part, "  ")
+    for said in (*result.request.near, *result.partial):
+        yield from wrapped(said, "  ")
     for patch in result.patches:
         for note in patch.notes:
             yield from wrapped(f"note: {note}", "  ")
@@ -360,7 +366,7 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
         legend = (one.wide if wide else one.loaded).contract.legend
         yield from wrapped(legend, "") if legend else ()
     yield from again(result)
-    facts = tool_facts(result.main.loaded)
+    facts = tool_facts()
     hashes = ", ".join(p.sha256[:12] for p in result.patches)
     yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}, "
            f"diff sha256 {hashes}")  # fmt: skip

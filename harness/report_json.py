@@ -21,7 +21,6 @@ from harness.trace import values_seen
 def check_json(result: Result) -> str:
     """The JSON of `kconform check`."""
     patches = result.patches
-    main = result.main
     said: dict[str, Any] = {
         "schema": 1,
         "patch": {
@@ -30,7 +29,9 @@ def check_json(result: Result) -> str:
             "sha256": ",".join(p.sha256 for p in patches),
             "notes": [note for p in patches for note in p.notes],
         },
-        **part_json(result, main),  # of the contract that reaches most of the patch
+        **(
+            part_json(result, result.main) if result.parts else {}
+        ),  # of the contract that reaches most of the patch
         "contracts": [
             {"name": p.name, "title": p.loaded.contract.title} | part_json(result, p) for p in result.parts
         ],
@@ -42,11 +43,13 @@ def check_json(result: Result) -> str:
         "not_checked": [
             *(said for part in result.parts for said in part.loaded.contract.unjudged),
             *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
+            *result.request.near,
+            *result.partial,
         ],
         "traces": [replay_json(replayed) for replayed in result.replays],
         "hidden_state": list(result.hidden_state),
         "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
-        "tool": tool_facts(main.loaded),
+        "tool": tool_facts() | {"contract": result.main.name if result.parts else ""},
     }
     return json.dumps(said, indent=1) + "\n"
 

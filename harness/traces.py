@@ -46,7 +46,7 @@ def trace_of(result: Result, check: Check) -> TraceFile:
         result.request.seed if check.wide else None,
         tuple(recorded(check, loaded.contract)),
         tuple(Diff(p.subject, Path(p.source).name, p.sha256, p.diff) for p in result.patches),
-        {key: value for key, value in tool_facts(loaded).items() if key != "contract"},
+        tool_facts(),
     )
 
 

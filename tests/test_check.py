@@ -125,8 +125,11 @@ def test_the_next_revision_is_judged_by_ghost_and_claims() -> None:
 
 
 def test_no_contract_fits_other_names() -> None:
-    done = check(RENAMED)
+    done = tracked(RENAMED)
     assert done.status == 2 and "no contract fits" in done.err and done.err.count("\n") == 1
+    others = check(RENAMED, "--walk", "0", "--no-sanitizers").json
+    assert "mm-owner-tracking" not in {part["name"] for part in others["contracts"]}
+    assert any(said.startswith("mm-owner-tracking needs folio_add") for said in others["not_checked"])
 
 
 def test_a_function_without_a_shim_is_named_and_the_rest_goes_on() -> None:
@@ -201,8 +204,7 @@ def test_options(tmp_path: Path) -> None:
     report, kept = tmp_path / "report.txt", tmp_path / "kept"
     done = kconform("check", BUNDLED_PATCH, "-o", report, "--keep", kept)
     assert (done.status, done.out) == (1, "") and report.read_text().startswith("FAIL")
-    subject = next(kept.iterdir())
-    assert "mm-owner-tracking" in subject.name
+    subject = next(path for path in kept.iterdir() if path.name.endswith(".mm-owner-tracking"))
     text = (subject / "include/linux/rmap.h").read_text()
     assert '#line 222 "include/linux/rmap.h"\nstatic __always_inline void folio_add_large' in text
 
@@ -211,7 +213,7 @@ def test_the_text_report_fits_a_screen_and_two_runs_print_the_same() -> None:
     first, second = kconform("check", BUNDLED_PATCH), kconform("check", BUNDLED_PATCH)
     assert first == second
     lines = first.out.splitlines()
-    assert len(lines) <= 45 and max(map(len, lines)) <= 110
+    assert len(lines) <= 65 and max(map(len, lines)) <= 110
     assert lines[0].startswith("FAIL: 3 of ") and "states" in lines[2]
     assert first.out.index("FINDING") < first.out.index("passed claims")
     assert "not checked:" in first.out and "mm_alloc_id" in first.out
