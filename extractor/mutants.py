@@ -36,6 +36,11 @@ class Mutant:
     after: str
     start: int
 
+    def of(self, item: Item) -> bool:
+        """Whether `item` is the one that is edited: a name may stand in several branches of an #if."""
+        inside = item.lines[0].number <= self.line <= item.lines[-1].number
+        return item.name == self.item and item.file == self.file and inside
+
     def apply(self, text: str) -> str:
         """The mutated Item.text: as many lines as `text` has, so that all else keeps its number."""
         breaks = NEWLINE.findall(self.before)[self.after.count("\n") :]

@@ -80,6 +80,8 @@ class Flavour:
 
 
 PLAIN = Flavour("plain", ("-O2",))
+# Where few calls are made the compiler takes longer than they do.
+QUICK = Flavour("plain", ("-O1",))
 
 
 @dataclass(frozen=True)
@@ -230,14 +232,15 @@ def engine_library(folder: Path) -> Cached:
     return Cached("engine", [NATIVE / "engine.c"], arguments, [p.read_text() for p in inputs], folder)
 
 
-def contract_library(text: str, folder: Path) -> Cached:
-    """A translated contract, whose C is `text`."""
+def contract_library(text: str, folder: Path, flavour: Flavour = PLAIN) -> Cached:
+    """A translated contract, whose C is `text`; optimised as far as its subject is."""
     source = folder / f"contract-{digest([text])}.c"
     source.write_text(text)
     inputs = [text, (NATIVE / "subject.h").read_text()]
     # General registers: states are arrays that are written a value at a time, and a wide load that
     # spans several fresh stores waits for them (a fifth of an exploration's time on x86-64).
-    arguments: list[str | Path] = [*ENGINE, "-mgeneral-regs-only", "-I", NATIVE]
+    less = flavour.code if flavour == QUICK else ()
+    arguments: list[str | Path] = [*ENGINE, *less, "-mgeneral-regs-only", "-I", NATIVE]
     return Cached("contract", [source], arguments, inputs, folder)
 
 

@@ -83,6 +83,12 @@ def parser() -> argparse.ArgumentParser:
     layout.add_argument("--format", choices=("text", "json"), default="text")
     layout.add_argument("-o", "--output", metavar="FILE", help="write the table there")
     layout.set_defaults(run=run_layout)
+    contracts = commands.add_parser("contracts", help="what the contracts that ship need and claim")
+    contracts.add_argument("patch", nargs="*", metavar="PATCH", help="say which of them fit it")
+    contracts.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    contracts.add_argument("--format", choices=("text", "json"), default="text")
+    contracts.add_argument("-v", "--verbose", action="store_true", help="each claim with its sentence")
+    contracts.set_defaults(run=run_contracts, output=None)
     replay = commands.add_parser("replay", help="run saved findings again", epilog=REPLAY_EPILOG)
     replay.add_argument("trace", nargs="+", metavar="TRACE")
     replay.add_argument("--patch", nargs="+", metavar="PATCH", help="another revision than the trace's own")
@@ -317,6 +323,18 @@ def run_layout(options: argparse.Namespace) -> int:
     else:
         title = "; ".join(patch.subject or patch.source for patch in patches)
         write(options, layout_text(layouts, conditions(items), title))
+    return 0
+
+
+def run_contracts(options: argparse.Namespace) -> int:
+    """`kconform contracts`."""
+    from harness.report_contracts import contracts_json, contracts_text, described
+
+    config = config_of(options.config)
+    items = all_items(read_patches(options.patch)) if options.patch else None
+    found = described(items, config)
+    as_json = options.format == "json"
+    write(options, contracts_json(found) if as_json else contracts_text(found, verbose=options.verbose))
     return 0
 
 

@@ -11,7 +11,7 @@ from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import Slice
 from harness import explore, walk
-from harness.build import PLAIN, Built, Cached, Flavour, contract_library, engine_library
+from harness.build import PLAIN, QUICK, Built, Cached, Flavour, contract_library, engine_library
 from harness.contract import Loaded, StaticContract
 from harness.coverage import (
     Counters,
@@ -36,6 +36,7 @@ from harness.trace_file import TraceFile
 Poll = Callable[[Flight], None]
 Task = Callable[[Driver], Explored]
 DEFAULT_LIMITS = Limits()
+LONG_WALK = 2_000_000  # calls, beyond which it pays to optimise what makes them
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,22 @@ class Drive:
         self.folder.mkdir(exist_ok=True)
         self.workers: list[Explorer] = []
         self.wide = in_walk(loaded)
-        self.contract = self.contract_of(loaded)
-        self.plain = self.attempt(loaded, PLAIN)
+        # Bounds that have names can be made wide, and then every call counts.
+        self.flavour = PLAIN if loaded.bounds else QUICK
+        self.contract = self.contract_of(loaded, self.flavour)
+        self.plain = self.attempt(loaded, self.flavour)
         self.sanitized = self.attempt(loaded, SANITIZED) if request.sanitize else None
         self.walker, self.wide_contract = self.plain, self.contract
         self.walks = request.walk > 0 and loaded.contract.goes_further
         if self.walks and self.wide is not loaded:
-            self.walker = self.attempt(self.wide, PLAIN, "wide")
-            self.wide_contract = self.contract_of(self.wide)
+            far = PLAIN if request.walk > LONG_WALK else QUICK
+            self.walker = self.attempt(self.wide, far, "wide")
+            self.wide_contract = self.contract_of(self.wide, far)
         self.counting = self.attempt(loaded, coverage_flavour()) if request.coverage else None
 
-    def contract_of(self, loaded: Loaded) -> Cached:
+    def contract_of(self, loaded: Loaded, flavour: Flavour) -> Cached:
         """The contract's library, under way."""
-        return contract_library(render_contract(loaded), self.folder)
+        return contract_library(render_contract(loaded), self.folder, flavour)
 
     def attempt(self, loaded: Loaded, flavour: Flavour, name: str = "") -> Attempt:
         """A subject, under way."""

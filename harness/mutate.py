@@ -73,8 +73,12 @@ class Strength:
     equivalent: tuple[Judged, ...]
     survived: tuple[Judged, ...]
     broken: tuple[Judged, ...]
-    items: Mapping[str, Item]
+    items: tuple[Item, ...]
     bounds: Mapping[str, int]
+
+    def diff(self, mutant: Mutant) -> list[str]:
+        """The changed lines of a mutant."""
+        return mutant.diff(next(item for item in self.items if mutant.of(item)))
 
     @property
     def total(self) -> int:
@@ -112,11 +116,11 @@ def mutate(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: 
             place = folder / loaded.contract.name
             place.mkdir()
             subject = Attempt(loaded, piece, loaded.options, place / "subject").settle()
-            here = {item.name for item in subject.piece.items}
-            todo = [m for m in made if m.item in here and (m not in judged or judged[m].fate != "killed")]
+            left = [m for m in made if m not in judged or judged[m].fate != "killed"]
+            todo = [m for m in left if any(map(m.of, subject.piece.items))]
             mine = judge_mutants(loaded, subject, todo, place, jobs, seed)
-            left = [j.mutant for j in mine.values() if j.fate in ALIVE]
-            alike |= same_code(subject, loaded, loaded.options, left, place / "assembly")
+            alive = [j.mutant for j in mine.values() if j.fate in ALIVE]
+            alike |= same_code(subject, loaded, loaded.options, alive, place / "assembly")
             for mutant, verdict in mine.items():
                 before = judged.get(mutant)
                 if not before or FATES.index(verdict.fate) > FATES.index(before.fate):
@@ -160,7 +164,7 @@ def sorted_out(judged: Any, alike: set[Mutant], items: Sequence[Item], bounds: M
         tuple(equivalent),
         tuple(j for j in order if j.fate in ALIVE and j.mutant not in gone),
         tuple(j for j in order if j.fate == "broken"),
-        {item.name: item for item in items},
+        tuple(items),
         bounds,
     )
 

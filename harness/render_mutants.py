@@ -38,7 +38,7 @@ def one(
     """What the template needs of one mutant: all that its edit reaches."""
     contract = loaded.contract
     reached = piece.dependents([mutant.item])
-    edited = next(item for item in piece.items if item.name == mutant.item)
+    edited = next(item for item in piece.items if mutant.of(item))
     functions = [i for i in piece.items if i.kind == "function" and i.name in reached]
     items = functions if edited.kind == "function" else [edited, *functions]
     wrappers = [w for w in contract.wrappers if w.of in reached and wraps(w, piece, missing)]
@@ -61,7 +61,7 @@ def one(
 
 def text_of(item: Item, mutant: Mutant) -> dict[str, Any]:
     """An item's text and place, mutated where it is the mutant's."""
-    text = mutant.apply(item.text) if item.name == mutant.item else item.text
+    text = mutant.apply(item.text) if mutant.of(item) else item.text
     return {"text": text, "file": item.file, "line": item.lines[0].number}
 
 

@@ -64,7 +64,7 @@ def where(judged: Judged) -> str:
 def shown(strength: Strength, judged: Judged, word: str) -> Iterator[str]:
     """A mutant's place and operator, and its diff."""
     yield f"{word} {where(judged)}  {judged.mutant.operator}"
-    for line in judged.mutant.diff(strength.items[judged.mutant.item]):
+    for line in strength.diff(judged.mutant):
         yield f"    {line}"
 
 
@@ -99,5 +99,5 @@ def one(strength: Strength, judged: Judged) -> dict[str, Any]:
         "before": mutant.before,
         "after": mutant.after,
         "calls": judged.calls,
-        "diff": mutant.diff(strength.items[mutant.item]),
+        "diff": strength.diff(mutant),
     }
