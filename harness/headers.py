@@ -15,6 +15,7 @@ from extractor.kconfig_options import options
 from extractor.slice import DEFINES, Slice, refuse_unsafe
 from harness.build import (
     DIALECT,
+    LENIENT,
     WARNINGS,
     Compiling,
     Diagnostic,
@@ -86,7 +87,9 @@ class Headers:
         flags = config_flags({**self.config, "CONFIG_64BIT": word == 64 or bool(before)})
         size = ["-m32"] if word == 32 else []
         paths: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE]
-        self.compiling = Compiling([*DIALECT, *WARNINGS, *UNLIKE, *flags, *size, *paths, "headers.c"], folder)
+        self.compiling = Compiling(
+            [*DIALECT, LENIENT, *WARNINGS, *UNLIKE, *flags, *size, *paths, "headers.c"], folder
+        )
 
     def sources(self, before: Sequence[str], probes: Sequence[str]) -> dict[str, str]:
         """The files to compile by their names."""
