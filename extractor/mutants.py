@@ -38,8 +38,17 @@ class Mutant:
 
     def of(self, item: Item) -> bool:
         """Whether `item` is the one that is edited: a name may stand in several branches of an #if."""
-        inside = item.lines[0].number <= self.line <= item.lines[-1].number
-        return item.name == self.item and item.file == self.file and inside
+        there = item.name == self.item and item.file == self.file
+        return (
+            there
+            and any(line.number == self.line for line in item.lines)
+            and item.text.startswith(self.before, self.start)
+        )
+
+    @property
+    def key(self) -> tuple[str | int, ...]:
+        """What tells it from others, wherever its item begins."""
+        return self.file, self.line, self.column, self.operator, self.before, self.after
 
     def apply(self, text: str) -> str:
         """The mutated Item.text: as many lines as `text` has, so that all else keeps its number."""

@@ -54,7 +54,8 @@ class Part:
     def whole(self) -> bool:
         """Whether all was compiled, and explored to its bounds."""
         runs = [self.runs.explored, *([self.runs.watched[0]] if self.runs.watched else [])]
-        return not self.unresolved and all(run.end == COMPLETE for run in runs)
+        complete = all(run.end == COMPLETE for run in runs)
+        return complete and not self.unresolved and not self.unreached
 
     @property
     def unreached(self) -> tuple[str, ...]:

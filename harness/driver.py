@@ -22,7 +22,8 @@ from harness.translate import layout, unpack
 
 PACKED_CALL = struct.Struct("@i4x4q")  # struct kc_call
 MOST_CALLS = 4096  # of a trace; KC_MAX_PATH
-WHY = {1: "signal", 2: "endless loop", 3: "deadlock", 4: "BUG", 5: "bad access"}
+SHIM_LIMIT = "a shim's limit"
+WHY = {1: "signal", 2: "endless loop", 3: "deadlock", 4: "BUG", 5: "bad access", 6: SHIM_LIMIT}
 COMPLETE, STATES_LIMIT, TIME_LIMIT, NO_MEMORY, STOPPED, STRAYED = range(6)
 CAREFUL_STATES = 4096  # in which each call is looked at for what it changed that is not its own
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.contract import GOES_ON, Loaded, Operation
-from harness.driver import COMPLETE
+from harness.driver import COMPLETE, SHIM_LIMIT
 from harness.explore import ENDS, Explored, Slot
 from harness.render import Rendered
 from harness.trace import Step
@@ -243,7 +243,10 @@ def judge_crashes(
         if slot.failed and slot.last.why == "deadlock":
             stuck.append(slot)
             slot = Slot(slot.compared, 0)
-        verdict, why = settle(slot, explored, undriven.get(op.name, ""))
+        reason = undriven.get(op.name, "")
+        if slot.failed and slot.last.why == SHIM_LIMIT:
+            slot, reason = Slot(slot.compared, 0), "a shim cannot go on where the kernel would"
+        verdict, why = settle(slot, explored, reason)
         made = _check(f"crash/{op.name}", "crash", verdict, title, slot, why)
         if verdict == "fail":
             last = slot.last

@@ -34,7 +34,7 @@ from harness.driver import COMPLETE, WHY, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.loading import in_walk
 from harness.object_code import same_code
-from harness.render import render_contract
+from harness.render import render_contract, whole_functions
 from harness.render_mutants import render_mutants
 from harness.sanitize import SANITIZED
 from harness.scratch import scratch_folder
@@ -109,24 +109,29 @@ def mutate(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: 
     used = {id(item) for piece in pieces for item in piece.items}
     every = [item for item in items if id(item) in used]
     made = mutants(every)
-    judged: dict[Mutant, Judged] = {}
-    alike: set[Mutant] = set()
+    wholes: list[Item] = []
+    judged: dict[object, Judged] = {}
+    alike: set[object] = set()
     with scratch_folder(cache_folder()) as folder:
         for loaded, piece in zip(contracts, pieces, strict=True):
             place = folder / loaded.contract.name
             place.mkdir()
             subject = Attempt(loaded, piece, loaded.options, place / "subject").settle()
-            left = [m for m in made if m not in judged or judged[m].fate != "killed"]
-            todo = [m for m in left if any(map(m.of, subject.piece.items))]
+            own = whole_functions(loaded, subject.piece, subject.missing)
+            inside = [m for m in mutants([*every, *own]) if any(map(m.of, own))] if own else []
+            left = [m for m in (*made, *inside) if m.key not in judged or judged[m.key].fate != "killed"]
+            todo = [m for m in left if any(map(m.of, (*subject.piece.items, *own)))]
             mine = judge_mutants(loaded, subject, todo, place, jobs, seed)
             alive = [j.mutant for j in mine.values() if j.fate in ALIVE]
-            alike |= same_code(subject, loaded, loaded.options, alive, place / "assembly")
+            same = same_code(subject, loaded, loaded.options, alive, place / "assembly")
+            alike |= {mutant.key for mutant in same}
+            wholes += own
             for mutant, verdict in mine.items():
-                before = judged.get(mutant)
+                before = judged.get(mutant.key)
                 if not before or FATES.index(verdict.fate) > FATES.index(before.fate):
-                    judged[mutant] = verdict
+                    judged[mutant.key] = verdict
     bounds = dict(item for loaded in contracts for item in loaded.bounds.items())
-    return sorted_out(judged.values(), alike, every, bounds)
+    return sorted_out(judged.values(), alike, [*every, *wholes], bounds)
 
 
 def judge_mutants(
@@ -149,14 +154,14 @@ def judge_mutants(
     return judged
 
 
-def sorted_out(judged: Any, alike: set[Mutant], items: Sequence[Item], bounds: Mapping[str, int]) -> Strength:
+def sorted_out(judged: Any, alike: set[object], items: Sequence[Item], bounds: Mapping[str, int]) -> Strength:
     """Each mutant in its list, in the patch's order."""
     order = sorted(judged, key=lambda j: (j.mutant.file, j.mutant.line, j.mutant.column))
     same_code_text, same_text = "the same object code", "the same behaviour in every call within the bounds"
     equivalent = [
-        Judged(j.mutant, j.fate, same_code_text if j.mutant in alike else same_text)
+        Judged(j.mutant, j.fate, same_code_text if j.mutant.key in alike else same_text)
         for j in order
-        if j.fate in ALIVE and (j.mutant in alike or j.fate == "same")
+        if j.fate in ALIVE and (j.mutant.key in alike or j.fate == "same")
     ]
     gone = {j.mutant for j in equivalent}
     return Strength(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import jinja2
 
 from extractor.errors import ExtractError
-from extractor.items import Item
+from extractor.items import Item, SourceLine
 from extractor.records import merge_records
 from extractor.slice import Slice
 from harness.contract import EXTRA, GOES_ON, SHOWN, Claim, Loaded, Operation, Wrapper, parameters
@@ -100,7 +100,7 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         variables=variables(piece),
         owns=[*loaded.contract.owns, *variables(piece)],
         standins=loaded.contract.standins.strip("\n"),
-        wrappers=[wrapper_text(w, piece) for w in loaded.contract.wrappers if wraps(w, piece, missing)],
+        wrappers=[wrapper_text(item, item.text) for item in whole_functions(loaded, piece, missing)],
         observe=[(name, loaded.contract.observe[name]) for name in layout(loaded.contract.state).offsets],
         operations=operations,
     )
@@ -131,15 +131,44 @@ def wraps(wrapper: Wrapper, piece: Slice, missing: Mapping[str, str]) -> bool:
     return wrapper.of not in missing and wrapper.of not in piece.functions
 
 
-def wrapper_text(wrapper: Wrapper, piece: Slice, suffix: str = "") -> str:
-    """A function's C: the contract's own, and the patch's lines under their places."""
-    parts = wrapper.body.split(SHOWN)
-    own = f'#line 1 "{wrapper.of} as the contract completes it{suffix}"'
-    lines = [own, wrapper.head, "{", parts[0]]
-    for shown, after in zip(piece.shown[wrapper.of], parts[1:], strict=True):
+def whole_functions(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> list[Item]:
+    """The functions that the contract makes whole."""
+    return [whole_function(w, piece) for w in loaded.contract.wrappers if wraps(w, piece, missing)]
+
+
+def whole_function(wrapper: Wrapper, piece: Slice) -> Item:
+    """A function made whole: the contract's own lines, which have the number 0, and the patch's."""
+    shown = piece.shown[wrapper.of]
+    before, *after = wrapper.body.split(SHOWN)
+    lines = own_lines(f"{wrapper.head}\n{{\n{before}")
+    for part, more in zip(shown, after, strict=True):
         # The semicolon: a label or an if may be the last that is shown.
-        lines += [f'#line {shown.lines[0].number} "{shown.file}{suffix}"', shown.text, own, ";", after]
-    return "\n".join([*lines, "}"])
+        lines += [*part.lines, *own_lines(f";\n{more}")]
+    lines += own_lines("}")
+    return replace(shown[0].item, lines=tuple(lines), completeness="complete", signature=wrapper.head)
+
+
+def own_lines(text: str) -> list[SourceLine]:
+    """Lines that a contract adds to make a function whole."""
+    return [SourceLine(line, 0, "context") for line in text.split("\n")]
+
+
+def wrapper_text(whole: Item, text: str, suffix: str = "") -> str:
+    """The C of a function made whole, each line of the patch under its place; `text` may be a mutant's."""
+    said: list[str] = []
+    last = -1
+    for line, words in zip(whole.lines, text.split("\n"), strict=True):
+        if line.number != (last + 1 if last else 0):
+            place = (
+                f'{line.number} "{whole.file}{suffix}"' if line.number else f'1 "{whole.name}{OWN}{suffix}"'
+            )
+            said.append(f"#line {place}")
+        said.append(words)
+        last = line.number
+    return "\n".join(said)
+
+
+OWN = " as the contract completes it"
 
 
 @dataclass(frozen=True)

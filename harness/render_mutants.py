@@ -12,7 +12,7 @@ from extractor.items import Item
 from extractor.mutants import Mutant
 from extractor.slice import Slice
 from harness.contract import Loaded
-from harness.render import Rendered, render, subject_operation, template, wrapper_text, wraps
+from harness.render import Rendered, render, subject_operation, template, whole_functions, wrapper_text
 from harness.translate import layout
 
 
@@ -38,10 +38,10 @@ def one(
     """What the template needs of one mutant: all that its edit reaches."""
     contract = loaded.contract
     reached = piece.dependents([mutant.item])
-    edited = next(item for item in piece.items if mutant.of(item))
+    wholes = [item for item in whole_functions(loaded, piece, missing) if item.name in reached]
+    edited = next(item for item in (*piece.items, *wholes) if mutant.of(item))
     functions = [i for i in piece.items if i.kind == "function" and i.name in reached]
     items = functions if edited.kind == "function" else [edited, *functions]
-    wrappers = [w for w in contract.wrappers if w.of in reached and wraps(w, piece, missing)]
     operations = [
         {"number": n} | subject_operation(op, {})
         for n, op in enumerate(contract.operations)
@@ -49,10 +49,10 @@ def one(
     ]
     return {
         "number": number,
-        "functions": [*(item.name for item in functions), *(w.of for w in wrappers)],
+        "functions": [*(item.name for item in functions), *(item.name for item in wholes)],
         "macro": edited if edited.kind == "macro" else None,
         "texts": [text_of(item, mutant) for item in items],
-        "wrappers": [wrapper_text(w, piece, f"@{number}") for w in wrappers],
+        "wrappers": [wrapper_text(item, text_of(item, mutant)["text"], f"@{number}") for item in wholes],
         "init": mentions(contract.init, reached),
         "observe": any(mentions(expression, reached) for expression in contract.observe.values()),
         "operations": operations,

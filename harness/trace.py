@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.contract import GOES_ON, Claim, Contract, Operation, parameters
-from harness.driver import WHY, Call, Driver, arguments_of
+from harness.driver import SHIM_LIMIT, WHY, Call, Driver, arguments_of
 
 DIED = "its worker died"  # said by the parent, where the call did not even come back to the engine
 
@@ -178,7 +178,7 @@ def failed_to_come_back(step: Step) -> Iterator[str]:
         yield f"sanitizer/{step.op}/bad access"
     if step.why == "deadlock":
         yield "crash/deadlock"
-    elif step.why not in ("", "bad access") and step.report != {}:
+    elif step.why not in ("", "bad access", SHIM_LIMIT) and step.report != {}:
         yield f"crash/{step.op}"
 
 

@@ -43,13 +43,17 @@ INC = "static inline void toy_inc(int *a)\n{\n	*a += 1;\n}\n"
 
 def toy(folder: Path, code: str, contract: str, *arguments: object) -> Done:
     """`check` of a patch that adds `code`, against `contract` over the defaults."""
+    path = folder / "toy.py"
+    path.write_text(HEAD + DEFAULTS + contract + REST)
+    return check(toy_diff(code), "--contract", path, *arguments)
+
+
+def toy_diff(code: str) -> str:
+    """A diff that adds a header with `code`."""
     lines = code.rstrip("\n").split("\n")
     name = "include/linux/toy.h"
     diff = f"diff --git a/{name} b/{name}\nnew file mode 100644\n--- /dev/null\n+++ b/{name}\n"
-    diff += f"@@ -0,0 +1,{len(lines)} @@\n" + "".join(f"+{line}\n" for line in lines)
-    path = folder / "toy.py"
-    path.write_text(HEAD + DEFAULTS + contract + REST)
-    return check(diff, "--contract", path, *arguments)
+    return diff + f"@@ -0,0 +1,{len(lines)} @@\n" + "".join(f"+{line}\n" for line in lines)
 
 
 QUIET = ("--walk", "0", "--no-sanitizers")
@@ -234,3 +238,35 @@ def test_a_faulty_contract_is_refused_with_one_line(fault: str, tmp_path: Path) 
 
 def test_the_toy_itself_passes(tmp_path: Path) -> None:
     assert toy(tmp_path, INC, "").status == 0
+
+
+def test_where_a_shim_cannot_go_on_nothing_is_said_of_the_patch(tmp_path: Path) -> None:
+    """IDs in more runs than the shim holds: the kernel could free one, the shim cannot."""
+    code = """static DEFINE_IDA(toy_ida);
+static inline void toy_inc(int *a)
+{
+	ida_free(&toy_ida, 3 + 4 * (*a)++);
+}
+"""
+    contract = """
+OPERATIONS = (Operation("fill", "for (int i = 0; i < 19; i++) kc_ida_take(&toy_ida, 4 * i + 2, 4 * i + 4)",
+                        kind="setup", when=fresh, ghost=filled),
+              Operation("inc", "toy_inc(&w->a)", model=inc, when=full, ghost=same_g))
+"""
+    ghost = """
+def fresh(g: Ghost) -> bool:
+    return g.x == 0
+def filled(g: Ghost) -> Ghost:
+    return replace(g, x=1)
+def full(g: Ghost, s: State) -> bool:
+    return g.x == 1 and s.a < 3
+def same_g(g: Ghost) -> Ghost:
+    return g
+"""
+    rest = REST.replace('headers=("linux/toy.h",)', 'headers=("linux/idr.h", "linux/toy.h")')
+    path = tmp_path / "toy.py"
+    path.write_text(HEAD + DEFAULTS + ghost + contract + rest)
+    done = check(toy_diff(code), "--contract", path, *QUIET)
+    crash = done.check("crash/inc")
+    assert (crash["verdict"], done.failed()) == ("unknown", set())
+    assert "a shim cannot go on" in crash["reason"] and done.status == 2

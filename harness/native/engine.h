@@ -7,7 +7,8 @@
 enum { KC_MAX_ARGS = 4, KC_MAX_PATH = 4096, KC_MAX_IDS = 4, KC_MAX_SITES = 64 };
 /* checks of an operation beside its observations (which come first, in State's order) */
 enum { KC_RETURN, KC_WARNINGS, KC_ELSEWHERE, KC_CRASH, KC_SANITIZER, KC_EXTRA };
-enum { KC_SIGNAL = 1, KC_ENDLESS, KC_DEADLOCK, KC_BUG_STOP, KC_BAD_ACCESS };
+enum { KC_SIGNAL = 1, KC_ENDLESS, KC_DEADLOCK, KC_BUG_STOP, KC_BAD_ACCESS,
+       KC_SHIM_STOP };
 enum { KC_COMPLETE, KC_STATES_LIMIT, KC_TIME_LIMIT, KC_NO_MEMORY, KC_STOPPED, KC_STRAYED };
 
 struct kc_call { int op; long long args[4]; };

@@ -148,7 +148,8 @@ static void on_stop(int why, const struct kc_site *site)
 	if (!guard.running)
 		return;
 	guard_end.why = why == KC_STOP_DEADLOCK ? KC_DEADLOCK :
-			why == KC_STOP_SANITIZER ? KC_BAD_ACCESS : KC_BUG_STOP;
+			why == KC_STOP_SANITIZER ? KC_BAD_ACCESS :
+			why == KC_STOP_SHIM ? KC_SHIM_STOP : KC_BUG_STOP;
 	guard_end.signal = 0;
 	guard_end.pc = (uintptr_t)__builtin_return_address(0);
 	siglongjmp(guard.env, 1);

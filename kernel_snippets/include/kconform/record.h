@@ -7,7 +7,8 @@
 #define KCONFORM_RECORD_H
 
 enum kc_warn_kind { KC_WARN, KC_VM_WARN, KC_BUG, KC_VM_BUG };
-enum kc_stop { KC_STOP_DEADLOCK = 1, KC_STOP_BUG = 2, KC_STOP_SANITIZER = 3 };
+/* KC_STOP_SHIM: a shim cannot do what the kernel would; that says nothing of the patch. */
+enum kc_stop { KC_STOP_DEADLOCK = 1, KC_STOP_BUG, KC_STOP_SANITIZER, KC_STOP_SHIM };
 
 /* One place that may warn; file and line are the patch's, by its #line. */
 struct kc_site {

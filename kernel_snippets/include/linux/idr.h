@@ -39,7 +39,7 @@ struct ida {
 #define KC_IDA_STOP(text_, condition_) ({					\
 	_Bool kc_wrong_ = KC_WARN_IF(KC_BUG, "BUG_ON", text_, condition_);	\
 	if (kc_wrong_ && kc_record.stop)					\
-		kc_record.stop(KC_STOP_BUG, kc_record.last);			\
+		kc_record.stop(KC_STOP_SHIM, kc_record.last);			\
 	kc_wrong_;								\
 })
 
