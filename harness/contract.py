@@ -231,10 +231,22 @@ class Contract:
     legend: str = ""
     show: Callable[[Any], Mapping[str, str]] | None = None  # State -> columns of a trace
     not_checked: tuple[str, ...] = ()
+    words: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # for values of arguments, of State
+    # Observations of one thing, such as the fields of one word: where several diverge, it is one finding.
+    together: tuple[tuple[str, ...], ...] = ()
     scope: str = ""  # its bounds in words, where it has none by name
     pinned: tuple[str, ...] = ()  # options of `config` that no run may set otherwise
     standins: str = ""  # C of what the code under test calls and neither patch nor shims define
     wrappers: tuple[Wrapper, ...] = ()
+
+    def thing(self, observation: str) -> str:
+        """What an observation is of: the first of those that go together."""
+        return next((group[0] for group in self.together if observation in group), observation)
+
+    def word(self, name: str, value: object) -> str:
+        """A value of an argument or observation as a report says it."""
+        said = self.words.get(name, {}).get(value) if isinstance(value, int) else None
+        return str(value) if said is None else said
 
     def part(self, of: Operation | Claim) -> str:
         """The part of the patch that an operation or claim belongs to."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.contract import GOES_ON, Loaded, Operation
+from harness.contract import GOES_ON, Contract, Loaded, Operation
 from harness.driver import COMPLETE, SHIM_LIMIT
 from harness.explore import ENDS, Explored, Slot
 from harness.render import Rendered
@@ -100,7 +100,7 @@ def verdicts(loaded: Loaded, runs: Runs, rendered: Rendered) -> Iterator[Check]:
             undriven[op.name] = f"{op.name} ran into an endless loop and was not called again"
     for op in loaded.contract.operations:
         reason = undriven.get(op.name, "")
-        yield from judge_operation(op, explored, reason, config)
+        yield from judge_operation(loaded.contract, op, explored, reason, config)
     yield from judge_crashes(loaded, explored, undriven, died)
     if runs.watched:
         yield from judge_sanitizers(loaded, *runs.watched, rendered.unavailable)
@@ -158,7 +158,7 @@ def incomplete(explored: Explored) -> str:
 
 
 def judge_operation(
-    op: Operation, explored: Explored, reason: str, config: Mapping[str, bool]
+    contract: Contract, op: Operation, explored: Explored, reason: str, config: Mapping[str, bool]
 ) -> Iterator[Check]:
     """conformance/<operation>/<observation>, or the one check of a misuse."""
     if op.kind == "setup":
@@ -195,7 +195,7 @@ def judge_operation(
             why,
         )
         quote = " ".join((op.model.__doc__ or "").split()) if op.model else ""
-        yield replace(made, quote=quote, merge=f"{op.through or op.name}/{name}")
+        yield replace(made, quote=quote, merge=f"{op.through or op.name}/{contract.thing(name)}")
 
 
 def judge_outlook(op: Operation, explored: Explored, reason: str) -> Check:

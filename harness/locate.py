@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from extractor.items import Item
+from extractor.scan import is_directive, masked_lines
 from extractor.slice import Slice
 from harness.contract import Loaded
 from harness.judge import Check, calls_of
@@ -67,7 +69,16 @@ def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, in
         if len(inner) != 1:
             break
         item = by_name[inner[0]]
-    return item.file, item.line
+    return item.file, code_line(item)
+
+
+def code_line(item: Item) -> int:
+    """The line of a function; of a fragment, of the first code that the patch adds."""
+    if item.completeness != "fragment":
+        return item.line
+    code = (line.number for line, text in zip(item.lines, masked_lines(item.lines), strict=True)
+            if line.origin == "added" and text.strip() and not is_directive(text))  # fmt: skip
+    return next(code, item.line)
 
 
 def address_lines(library: Path, pc: int, files: set[str]) -> Iterator[tuple[str, int]]:

@@ -200,7 +200,9 @@ def explanation(result: Result, check: Check) -> str:
     if name == "elsewhere":
         return f"{last.place or f'byte {last.elsewhere} of the world'} changed, which is not its own"
     if name in last.expected:
-        return f"{name}: the model expects {last.expected[name]}, the code gives {last.observed.get(name)}"
+        contract = contract_of(result, check)
+        due, seen = (contract.word(name, of.get(name)) for of in (last.expected, last.observed))
+        return f"{name}: the model expects {due}, the code gives {seen}"
     claims = result.part_of(check).loaded.contract.claims
     of_state = any(c.of_state for c in claims if check.id == f"claim/{c.id}")
     if of_state:
@@ -222,7 +224,7 @@ def table(contract: Contract, trace: Sequence[Step], was: Sequence[Mapping[str, 
     """A trace, one line a step, in the contract's own columns; cells that differ from `was` say so."""
     if not trace or not any(step.observed for step in trace):
         return [
-            f"    {call_text(step.op, step.args)}  {f'-> {step.why}' if step.why else ''}".rstrip()
+            f"    {call_words(contract, step)}  {f'-> {step.why}' if step.why else ''}".rstrip()
             for step in trace
         ]
     rows = [["", "call", *shown(contract, trace[0])]]
@@ -233,9 +235,14 @@ def table(contract: Contract, trace: Sequence[Step], was: Sequence[Mapping[str, 
             for name, cell in shown(contract, step).items()
         ]
         row = cells if step.observed else [f"-> {step.why}"]
-        rows.append([str(number), call_text(step.op, step.args), *row])
+        rows.append([str(number), call_words(contract, step), *row])
     widths = [max(len(r[i]) for r in rows if i < len(r)) for i in range(len(rows[0]))]
     return ["    " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)).rstrip() for r in rows]
+
+
+def call_words(contract: Contract, step: Step) -> str:
+    """A step's call, its arguments in the contract's words."""
+    return call_text(step.op, {name: contract.word(name, value) for name, value in step.args.items()})
 
 
 def shown(contract: Contract, step: Step) -> dict[str, str]:
@@ -310,7 +317,7 @@ def passes(result: Result, verbose: bool) -> Iterator[str]:
     names = ", ".join(c.id.partition("/")[2] for c in main) or "none"
     yield from wrapped(f"passed claims on {result.main_title}: {names}", "") if result.parts else ()
     yield "passed in all:"
-    for part in dict.fromkeys(check.part for check in good):
+    for part in dict.fromkeys(check.part for check in good if check.group != "trace"):
         here = [check for check in good if check.part == part]
         counts = [(g, sum(c.group == g for c in here)) for g in COUNTED]
         said = ", ".join(f"{n} of {g}" for g, n in counts if n)
@@ -362,6 +369,12 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
             yield from wrapped(f"note: {note}", "  ")
     yield from configurations(result)
     for one in result.parts:
+        if (
+            one is not result.main
+            and not verbose
+            and not any(c.verdict == "fail" and c.trace for c in result.checks if c.contract == one.name)
+        ):
+            continue
         wide = any(c.wide for c in result.checks if c.trace and c.contract == one.name)
         legend = (one.wide if wide else one.loaded).contract.legend
         yield from wrapped(legend, "") if legend else ()

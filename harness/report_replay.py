@@ -31,7 +31,7 @@ def block(replayed: Replayed, color: bool) -> Iterator[str]:
     for how in replayed.how:
         yield from wrapped(how, "  ")
     yield from table(loaded.contract, replayed.steps, was_cells(loaded.contract, trace.steps))
-    yield from mismatches(replayed.steps)
+    yield from mismatches(replayed.steps, loaded.contract)
     for note in replayed.notes:
         yield from wrapped(f"note: {note}", "  ")
     subjects = "; ".join(patch.subject or patch.source for patch in revision.patches)
@@ -43,7 +43,7 @@ def block(replayed: Replayed, color: bool) -> Iterator[str]:
     yield from wrapped(f"diff sha256 {hashes}, {where}", "  ")
 
 
-def mismatches(steps: Sequence[Step]) -> Iterator[str]:
+def mismatches(steps: Sequence[Step], contract: Contract) -> Iterator[str]:
     """Where a trace ends otherwise than the model says."""
     last = steps[-1]
     for name, due in last.expected.items():
@@ -51,7 +51,8 @@ def mismatches(steps: Sequence[Step]) -> Iterator[str]:
         if name == "warnings" and bool(seen) != bool(due):
             yield "  a warning is due, and none fires" if due else "  no warning is due, but one fires"
         elif name != "warnings" and seen != due:
-            yield f"  {name}: the model expects {due}, the code gives {seen}"
+            words = contract.word(name, due), contract.word(name, seen)
+            yield f"  {name}: the model expects {words[0]}, the code gives {words[1]}"
     if last.report:
         yield f"  {last.report['kind']}: {last.report['text']}"
 

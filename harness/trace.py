@@ -233,6 +233,6 @@ def values_seen(step: Step) -> dict[str, int | str]:
     return seen
 
 
-def call_text(op: str, args: Mapping[str, int]) -> str:
+def call_text(op: str, args: Mapping[str, object]) -> str:
     """A step's call as text."""
     return f"{op}({', '.join(f'{k}={v}' for k, v in args.items())})" if op else "(initial)"

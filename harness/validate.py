@@ -34,6 +34,8 @@ def faults(contract: Contract) -> Iterator[str]:
     for what, number, most in counts(contract):
         if number > most:
             yield f"it has {number} {what}; {most} are the most"
+    for name in sorted({name for group in contract.together for name in group} - contract.observe.keys()):
+        yield f"together: State has no field {name}"
     if contract.symmetry:
         yield from of_symmetry(contract, contract.symmetry)
 

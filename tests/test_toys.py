@@ -270,3 +270,33 @@ def same_g(g: Ghost) -> Ghost:
     crash = done.check("crash/inc")
     assert (crash["verdict"], done.failed()) == ("unknown", set())
     assert "a shim cannot go on" in crash["reason"] and done.status == 2
+
+
+WATCHED = """static int toy_count = 5;
+static inline void toy_inc(int *a)
+{
+	toy_count++;
+	*a = toy_count;
+	toy_count += *a > 7;
+}
+"""
+
+
+def test_a_variable_of_the_patch_is_whole_while_a_step_is_watched(tmp_path: Path) -> None:
+    """Observing in the midst of a call put the value from before it back into the variable."""
+    contract = """
+@dataclass(frozen=True)
+class State:
+    a: int = 0
+    b: int = 5
+def inc(s: State) -> State:
+    return replace(s, a=s.b + 1, b=s.b + 1)
+OPERATIONS = (Operation("inc", "toy_inc(&w->a)", model=inc, when=below),)
+"""
+    rest = REST.replace('"b": "w->b"', '"b": "toy_count"').replace('"a": "w->a"', '"a": "w->a"')
+    path = tmp_path / "toy.py"
+    path.write_text(HEAD + DEFAULTS.replace("s.a < 5", "s.a < 8") + contract + rest)
+    done = check(toy_diff(WATCHED), "--contract", path, *QUIET)
+    finding = done.check("conformance/inc/b")
+    assert [step["observed"]["b"] for step in finding["trace"]] == [5, 6, 7, 9]
+    assert (finding["doubt"], finding["where"]["line"]) == ("", 6)

@@ -164,17 +164,21 @@ def slot(id: int, count: int) -> str:
     return f"{owner} x{count}"
 
 
+# "others" are the counts of entire mappings, of mapped pages, and of pins.
+BAD_WORDS = {0: "-", 1: "_mm0_mapcount", 2: "_mm1_mapcount", 3: "another"}
+
+
 def show(s: State) -> Mapping[str, str]:
-    counts = ", ".join(str(n) for n in (s.entire, s.pages, s.pins))
+    others = (s.entire, s.pages, s.pins)
     return {
         "mapcount": str(s.mapcount),
-        "entire, pages, pins": counts,
+        "others": ", ".join(map(str, others)) if any(others) else "0",
         "flag": "exclusive" if s.exclusive else "shared",
         "slot 0": slot(s.id0, s.count0),
         "slot 1": slot(s.id1, s.count1),
         "lock": "held" if s.locked else "-",
         "private": "not 0" if s.private else "0",
-        "bad page": ("-", "_mm0_mapcount", "_mm1_mapcount", "another")[s.bad],
+        "bad page": BAD_WORDS.get(s.bad, "?"),
     }
 
 
@@ -370,7 +374,7 @@ w->folio.page.page_type = ~0u;
             "always",
             "prep_compound_head leaves an unmapped folio: both slots free, mapped exclusively, also in "
             "memory of a folio that was mapped before",
-            "We expect that unmapped folios always have the",
+            'We expect that unmapped folios always have the "mapped exclusively" flag set for simplicity.',
             starts_free,
             on=("prep_compound_head",),
             part=PREP,
@@ -399,7 +403,9 @@ w->folio.page.page_type = ~0u;
         Feature("the flag says shared", was_shared),
         Feature("both counts are 0", memory_was_clean),
     ),
+    together=(("exclusive", "id0", "id1", "locked", "private"), ("count0", "count1")),
     show=show,
+    words={"bad": BAD_WORDS, "pattern": {n: f"{n:#x}" for n in (0xFF, 0x55, 0xAA, 0x80, 0x01)}},
     not_checked=(
         "what these functions do beside the patch's lines: the contract completes them only so far",
     ),

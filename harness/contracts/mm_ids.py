@@ -11,6 +11,7 @@ kernel has there (Linux 6.11, kernel/fork.c), each step counted, each able to fa
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -256,15 +257,20 @@ def within(s: State) -> bool:
 WORDS = ("", "context", "ID", "page tables", "mm")
 
 
+BACK_WORDS = {0: "nothing"} | {
+    int("".join(digits)): ", ".join(WORDS[int(digit)] for digit in digits)
+    for count in range(1, 6)
+    for digits in itertools.product("1234", repeat=count)
+}
+FAIL_WORDS = dict(enumerate(("nowhere", "page tables", "ID", "context", "later")))
+
+
 def show(s: State) -> Mapping[str, str]:
-    back = ", ".join(WORDS[int(d)] if int(d) < len(WORDS) else "?" for d in str(s.back) if s.back > 0)
     return {
-        "mm0": f"ID {s.id0}",
-        "mm1": f"ID {s.id1}",
-        "mm2": f"ID {s.id2}",
-        "IDs in use": str(s.ids),
-        "page tables, contexts": f"{s.pgds}, {s.contexts}",
-        "given back": back or "-",
+        "IDs": ", ".join(str(id) for id in (s.id0, s.id1, s.id2)),
+        "in use": f"{s.ids:,}",
+        "tables, contexts": f"{s.pgds}, {s.contexts}",
+        "given back": BACK_WORDS.get(s.back, str(s.back)),
     }
 
 
@@ -552,6 +558,8 @@ int back;
     ),
     features=(Feature("others have all IDs but two", few_free), Feature("other MMs are there", others_live)),
     within=within,
+    together=(("id0", "id1", "id2"),),
     show=show,
+    words={"parent": {MMS: "none"}, "fail": FAIL_WORDS, "nomem": {0: "no", 1: "yes"}, "back": BACK_WORDS},
     not_checked=("two CPUs that make or drop MMs at one time",),
 )

@@ -298,5 +298,6 @@ w->folio.page.page_type = ~0u;
         ),
     ),
     claims=(),
+    together=(("id0", "id1", "exclusive", "locked"),),
     show=show,
 )
