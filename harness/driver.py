@@ -60,12 +60,14 @@ class Libraries:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one exploration may take, and whether members are told apart in it."""
+    """What one exploration may take, whether members are told apart in it, and a digest is made of it."""
 
     states: int = (1 << 27) - 2
     megabytes: int = 1024
     seconds: float = 20.0
     symmetry: bool = False
+    digest: bool = False
+    calls: int = 0  # after which it ends; 0: no limit
 
 
 @cache
@@ -186,6 +188,7 @@ class Driver:
         options.max_states = limits.states
         options.max_bytes = limits.megabytes << 20
         left = self.deadline - time.monotonic() if self.deadline else limits.seconds
+        options.digest, options.most_transitions = limits.digest, limits.calls
         options.seconds = max(min(limits.seconds, left), 0.05)
         if known is not None:
             self.known = self.ffi.new("unsigned char[]", known)

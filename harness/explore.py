@@ -24,6 +24,7 @@ from harness.trace import Step, failed_checks, replay
 
 # Without symmetry up to so many states; beyond, members are taken to be alike (--symmetry auto).
 FEW_STATES = 200_000
+LEGAL_BUT_WARNINGS = 2  # kc_digest()
 ENDS = {
     STATES_LIMIT: "the limit of states was reached",
     TIME_LIMIT: "the time limit was reached",
@@ -53,7 +54,8 @@ class Explored:
     """A whole exploration, or a walk. `checks` by (operation, observation), `claims` by id.
 
     `states` counts all states, `kept` those in memory: fewer, where each stands for all that differ
-    only by which member is which. Every trace of `depth` calls was explored.
+    only by which member is which. Every trace of `depth` calls was explored. `digest` is of all that
+    legal calls did but warn, where the limits ask for it.
     """
 
     end: int
@@ -67,6 +69,7 @@ class Explored:
     bytes: int = 0
     symmetric: bool = False
     seconds: float = 0.0
+    digest: int = 0
     counters: str = ""  # of coverage, where they were compiled in
     errors: tuple[str, ...] = ()
     blind: Step | None = None  # the initial world cannot even be observed
@@ -126,6 +129,7 @@ def results(driver: Driver, end: int) -> Explored:
         int(engine.kc_bytes(run)),
         bool(engine.kc_symmetric(run)),
         float(engine.kc_seconds(run)),
+        int(engine.kc_digest(run, LEGAL_BUT_WARNINGS)),
         counters,
         errors,
     )
@@ -229,7 +233,9 @@ def encode(explored: Explored) -> dict[str, Any]:
     }
 
 
-PLAIN_FIELDS = ("end", "states", "transitions", "kept", "depth", "bytes", "symmetric", "seconds", "counters")
+PLAIN_FIELDS = (
+    "end", "states", "transitions", "kept", "depth", "bytes", "symmetric", "seconds", "digest", "counters",
+)  # fmt: skip
 
 
 def decode(data: Mapping[str, Any]) -> Explored:

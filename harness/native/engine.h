@@ -48,6 +48,8 @@ struct kc_options {
 	 */
 	unsigned long long careful_states;
 	int stop_at_first;		/* end as soon as a check fails that `known` does not name */
+	int digest;			/* of all that calls did; stop_at_first has it as well */
+	unsigned long long most_transitions;	/* end as KC_STOPPED after so many; 0: no limit */
 	const unsigned char *known;	/* [op][state_size + KC_EXTRA], then the claims */
 	struct kc_symmetry symmetry;
 };
@@ -72,7 +74,8 @@ unsigned long long kc_transitions(struct kc_run *run);
 double kc_seconds(struct kc_run *run);		/* that the exploration took */
 int kc_depth(struct kc_run *run);		/* every trace of so many calls was explored */
 int kc_symmetric(struct kc_run *run);
-unsigned long long kc_digest(struct kc_run *run, int misuse);	/* of all that legal calls did, or misuse */
+/* of all that legal calls did (0), how misuse warned (1), all that legal calls did but warn (2) */
+unsigned long long kc_digest(struct kc_run *run, int which);
 struct kc_slot *kc_checks(struct kc_run *run);	/* [op][state_size + KC_EXTRA] */
 struct kc_slot *kc_claims(struct kc_run *run);	/* always, then possible */
 int kc_sites(struct kc_run *run);		/* places that a sanitizer reported, slots behind the claims */

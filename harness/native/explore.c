@@ -108,14 +108,24 @@ static uint64_t mixed(uint64_t h, uint64_t value)
 static void digest(struct kc_run *run, unsigned int index, const struct outcome *out)
 {
 	int misuse = op_of(run, &run->calls[index])->kind == KC_MISUSE;
-	uint64_t h = mixed(run->digest[misuse] ^ index, out->warnings);
+	uint64_t h = run->digest[2] ^ index;
 
-	if (!misuse) {
-		for (int k = 0; k < run->c->state_size; k++)
-			h = mixed(h, out->obs[k]);
-		h = mixed(mixed(mixed(h, out->ret), out->rmw), out->stray);
-	}
-	run->digest[misuse] = h;
+	run->digest[misuse] = mixed(run->digest[misuse] ^ index, out->warnings);
+	if (misuse)
+		return;
+	for (int k = 0; k < run->c->state_size; k++)
+		h = mixed(h, out->obs[k]);
+	h = mixed(mixed(mixed(h, out->ret), out->rmw), out->stray);
+	run->digest[2] = h;
+	run->digest[0] = mixed(run->digest[0], h);
+}
+
+/* The same of a call that did not come back. */
+static void digest_crash(struct kc_run *run, unsigned int index)
+{
+	run->digest[0] = mixed(run->digest[0] ^ index, guard_end.why);
+	if (op_of(run, &run->calls[index])->kind != KC_MISUSE)
+		run->digest[2] = mixed(run->digest[2] ^ index, guard_end.why);
 }
 
 /* How many states a call in the state being expanded is counted for. */
@@ -143,6 +153,7 @@ static void transition(struct kc_run *run, uint32_t from, unsigned int index, co
 
 	run->flight->call = *call;
 	run->transitions++;
+	run->stopped |= run->transitions == run->options.most_transitions;
 	run_call(run, call, &out, post);
 	if (run->digesting)
 		digest(run, index, &out);
@@ -192,7 +203,7 @@ static void expand(struct kc_run *run, uint32_t from)
 		judge_crash(run, from, index, &run->calls[index], ghost, obs,
 			    weight_of(run, op_of(run, &run->calls[index])));
 		if (run->digesting)
-			run->digest[0] = mixed(run->digest[0] ^ index, guard_end.why);
+			digest_crash(run, index);
 		take_back(run);
 		run->at++;
 		guard.running = 1;

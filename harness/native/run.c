@@ -189,7 +189,7 @@ struct kc_run *kc_open(const void *subject, const void *contract, const struct k
 	run->ncalls = ncalls;
 	run->flight = flight;
 	run->options = *options;
-	run->digesting = options->stop_at_first;
+	run->digesting = options->stop_at_first || options->digest;
 	run->careful = 1;
 	run->deadline = now() + options->seconds;
 	if (open_world(run) || open_calls(run) || open_verdicts(run) || open_states(run))

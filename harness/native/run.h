@@ -87,7 +87,7 @@ struct kc_run {
 	volatile unsigned int at;	/* the call that runs, for after a crash */
 	uint64_t states, transitions;
 	int depth, digesting;
-	uint64_t digest[2];		/* of legal calls, of misuse */
+	uint64_t digest[3];		/* see kc_digest() */
 	unsigned long long open_possible;
 	/* verdicts */
 	struct kc_slot *checks, *claims;

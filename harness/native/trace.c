@@ -298,7 +298,7 @@ int kc_symmetric(struct kc_run *run)
 	return run->symmetric;
 }
 
-unsigned long long kc_digest(struct kc_run *run, int misuse)
+unsigned long long kc_digest(struct kc_run *run, int which)
 {
-	return run->digest[misuse];
+	return run->digest[which];
 }
