@@ -317,11 +317,11 @@ class Loaded:
         return dict(self.contract.config) | dict(self.config)
 
     def under(self, config: Mapping[str, bool]) -> Loaded:
-        """The contract in another configuration: where warnings are compiled away, no legal call warns."""
+        """The contract in another configuration: where warnings are compiled away, none is due."""
         made = replace(self, config=dict(config))
         options = made.options
         operations = tuple(
-            replace(op, warns=None) if op.kind != "misuse" and not options.get(op.option, True) else op
+            replace(op, warns=None) if not options.get(op.option, True) else op
             for op in self.contract.operations
         )
         return replace(made, contract=replace(self.contract, operations=operations))

@@ -169,7 +169,7 @@ def judge_operation(
     if op.kind == "misuse":
         slot = explored.checks[op.name, "warnings"]
         if not config.get(op.option, True):
-            slot, reason = Slot(0, 0), f"{op.option}=n compiles the warnings away"
+            slot, reason = Slot(0, 0), compiled_away(op.option)
         verdict, why = settle(slot, explored, reason)
         yield _check(f"misuse/{op.name}", "misuse", verdict, f"{op.title}: warns", slot, why)
         if op.by:
@@ -196,6 +196,11 @@ def judge_operation(
         )
         quote = " ".join((op.model.__doc__ or "").split()) if op.model else ""
         yield replace(made, quote=quote, merge=f"{op.through or op.name}/{contract.thing(name)}")
+
+
+def compiled_away(option: str) -> str:
+    """Why a misuse is not judged where its warning's option is not set."""
+    return f"{option}=n compiles the warnings away"
 
 
 def judge_outlook(op: Operation, explored: Explored, reason: str) -> Check:
