@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("patch", nargs="+", metavar="PATCH")
     check.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
     check.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    check.add_argument("--matrix", action="store_true", help="in every configuration of the patch's options")
     check.add_argument("--bound", action="append", default=[], metavar="NAME=N")
     check.add_argument("--walk", type=count, default=300_000, metavar="N", help="calls of random walks")
     check.add_argument("--seed", type=seed, default=1, metavar="N", help="of the walks")
@@ -243,6 +244,8 @@ def run_check(options: argparse.Namespace) -> int:
     from harness.subjects import describe
     from harness.traces import save_traces
 
+    if options.matrix:
+        return run_matrix(options)
     config, bounds = config_of(options.config), bounds_of(options.bound)
     patches = read_patches(options.patch)
     items = all_items(patches)
@@ -280,6 +283,38 @@ def run_check(options: argparse.Namespace) -> int:
     bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
     # What did not compile or was not reached was not checked: "all passed" would be untrue.
     return 1 if bad else 0 if result.whole else 2
+
+
+def run_matrix(options: argparse.Namespace) -> int:
+    """`kconform check --matrix`."""
+    from harness.drive import Request
+    from harness.matrix import matrix
+    from harness.progress import progress
+    from harness.report_matrix import matrix_json, matrix_text
+
+    alone = [name for name in ("traces", "strength", "keep", "coverage") if getattr(options, name)]
+    if alone:
+        raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
+    patches = read_patches(options.patch)
+    request = Request(
+        tuple(patches),
+        tuple(all_items(patches)),
+        (),
+        config=config_of(options.config),
+        limits=replace(limits_of(options), digest=True),
+        symmetry=options.symmetry,
+        walk=options.walk,
+        seed=options.seed,
+        sanitize=not options.no_sanitizers,
+    )
+    with progress() as poll:
+        made = matrix(request, options.contract, bounds_of(options.bound), poll)
+    if options.format == "json":
+        write(options, matrix_json(made))
+    else:
+        write(options, matrix_text(made, verbose=options.verbose, color=colored(options)))
+    bad = made.failed + (made.unknown if options.strict else 0)
+    return 1 if bad else 0 if made.whole else 2
 
 
 def strength_of(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: int) -> Strength:
@@ -385,12 +420,16 @@ def emit(options: argparse.Namespace, result: Result) -> None:
     from harness.report import text_report
     from harness.report_json import check_json
 
-    color = not options.output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     if options.format == "json":
         text = check_json(result)
     else:
-        text = text_report(result, verbose=options.verbose, color=color)
+        text = text_report(result, verbose=options.verbose, color=colored(options))
     write(options, text)
+
+
+def colored(options: argparse.Namespace) -> bool:
+    """Whether the report goes to a terminal that shows colours."""
+    return not options.output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def write(options: argparse.Namespace, text: str) -> None:

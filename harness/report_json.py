@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from extractor.items import Item
+from extractor.patch import Patch
 from harness.check import Part, Result, tool_facts
 from harness.driver import COMPLETE
 from harness.explore import ENDS
@@ -18,17 +19,26 @@ from harness.report_mutate import strength_data
 from harness.trace import values_seen
 
 
+def patch_json(patches: Sequence[Patch]) -> dict[str, Any]:
+    """What was checked."""
+    return {
+        "subject": "; ".join(p.subject for p in patches),
+        "files": [file.path for p in patches for file in p.files],
+        "sha256": ",".join(p.sha256 for p in patches),
+        "notes": [note for p in patches for note in p.notes],
+    }
+
+
 def check_json(result: Result) -> str:
     """The JSON of `kconform check`."""
-    patches = result.patches
-    said: dict[str, Any] = {
+    return json.dumps(check_data(result), indent=1) + "\n"
+
+
+def check_data(result: Result) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
         "schema": 1,
-        "patch": {
-            "subject": "; ".join(p.subject for p in patches),
-            "files": [file.path for p in patches for file in p.files],
-            "sha256": ",".join(p.sha256 for p in patches),
-            "notes": [note for p in patches for note in p.notes],
-        },
+        "patch": patch_json(result.patches),
         **(
             part_json(result, result.main) if result.parts else {}
         ),  # of the contract that reaches most of the patch
@@ -51,7 +61,6 @@ def check_json(result: Result) -> str:
         "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
         "tool": tool_facts() | {"contract": result.main.name if result.parts else ""},
     }
-    return json.dumps(said, indent=1) + "\n"
 
 
 def part_json(result: Result, part: Part) -> dict[str, Any]:
