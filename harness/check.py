@@ -44,6 +44,7 @@ class Part:
     runs: Runs
     checks: tuple[Check, ...]
     coverage: PatchCoverage | None = None
+    undriven: frozenset[str] = frozenset()  # operations that cannot be called
 
     @property
     def name(self) -> str:
@@ -58,8 +59,11 @@ class Part:
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """The operations of which not every call came back, so that not all states were reached."""
-        lost = {check.id for check in self.checks if check.group == "crash" and check.verdict != "pass"}
+        """The operations of which not every call was made and came back, so that states are missing."""
+        lost = {check.id for check in self.checks if check.group == "crash" and check.verdict == "fail"}
+        lost |= {f"crash/{of}" for (of, name), slot in self.runs.explored.checks.items()
+                 if name == "crash" and slot.failed}  # fmt: skip
+        lost |= {f"crash/{name}" for name in self.undriven}
         going_on = (op.name for op in self.loaded.contract.operations if op.kind in GOES_ON)
         return tuple(name for name in going_on if f"crash/{name}" in lost)
 
@@ -236,8 +240,9 @@ def judged(driven: Driven, piece: Slice) -> Part:
     files = {item.file for item in piece.code}
     warnings = tuple(said for said in subject.built.warnings if said.file in files)
     return Part(
-        loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage
-    )
+        loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage,
+        subject.skip,
+    )  # fmt: skip
 
 
 def nothing_ran(part: Part) -> bool:

@@ -100,7 +100,7 @@ def verdicts(loaded: Loaded, runs: Runs, rendered: Rendered) -> Iterator[Check]:
             undriven[op.name] = f"{op.name} ran into an endless loop and was not called again"
     for op in loaded.contract.operations:
         reason = undriven.get(op.name, "")
-        yield from judge_operation(op, explored, reason, config)
+        yield from judge_operation(op, explored, reason, config, loaded.contract.alike)
     yield from judge_crashes(loaded, explored, undriven, died)
     if runs.watched:
         yield from judge_sanitizers(loaded, *runs.watched, rendered.unavailable)
@@ -145,7 +145,7 @@ def settle(slot: Slot, explored: Explored, reason: str) -> tuple[Verdict, str]:
     if slot.failed:
         return "fail", ""
     if reason or not slot.compared:
-        return "unknown", reason or "no call of it came back within the bounds"
+        return "unknown", reason or "no call of it was made, or came back, within the bounds"
     if explored.end != COMPLETE and not slot.wide:
         return "unknown", incomplete(explored)
     return "pass", ""
@@ -158,7 +158,11 @@ def incomplete(explored: Explored) -> str:
 
 
 def judge_operation(
-    op: Operation, explored: Explored, reason: str, config: Mapping[str, bool]
+    op: Operation,
+    explored: Explored,
+    reason: str,
+    config: Mapping[str, bool],
+    alike: Sequence[Sequence[str]] = (),
 ) -> Iterator[Check]:
     """conformance/<operation>/<observation>, or the one check of a misuse."""
     if op.kind == "setup":
@@ -195,7 +199,8 @@ def judge_operation(
             why,
         )
         quote = " ".join((op.model.__doc__ or "").split()) if op.model else ""
-        yield replace(made, quote=quote, merge=f"{op.through or op.name}/{name}")
+        first = next((same[0] for same in alike if name in same), name)
+        yield replace(made, quote=quote, merge=f"{op.through or op.name}/{first}")
 
 
 def judge_outlook(op: Operation, explored: Explored, reason: str) -> Check:

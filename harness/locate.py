@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from extractor.items import Item
 from extractor.slice import Slice
 from harness.contract import Loaded
 from harness.judge import Check, calls_of
@@ -58,7 +60,7 @@ def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, in
         return None
     by_name = {part.item.name: part.item for part in reversed(piece.parts)}
     by_name |= {item.name: item for item in piece.items}
-    names = [n for n in op.called if n in by_name]
+    names = [n for n in (op.target, *op.called) if n in by_name]
     if not names:
         return None
     item = by_name[names[-1]]
@@ -67,7 +69,14 @@ def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, in
         if len(inner) != 1:
             break
         item = by_name[inner[0]]
-    return item.file, item.line
+    return item.file, next(code_lines(item), item.line) if item.completeness == "fragment" else item.line
+
+
+def code_lines(item: Item) -> Iterator[int]:
+    """The lines of code that the patch adds in an item, but for directives and comments."""
+    for line in item.lines:
+        if line.origin == "added" and re.match(r"\s*[^\s#/*]", line.text):
+            yield line.number
 
 
 def address_lines(library: Path, pc: int, files: set[str]) -> Iterator[tuple[str, int]]:

@@ -74,16 +74,19 @@ def prep_ghost(g: Ghost, order: int) -> Ghost:
     return replace(g, order=order)
 
 
-def map_when(g: Ghost, mm: int) -> bool:
-    return g.order > 0 and g.maps[mm] < PAGES
+# Nobody waits for a lock that is left held: that is found where it is left.
+
+
+def map_when(g: Ghost, s: State, mm: int) -> bool:
+    return g.order > 0 and g.maps[mm] < PAGES and not s.locked
 
 
 def map_ghost(g: Ghost, mm: int) -> Ghost:
     return replace(g, maps=put(g.maps, mm, g.maps[mm] + 1))
 
 
-def unmap_when(g: Ghost, mm: int) -> bool:
-    return g.maps[mm] > 0
+def unmap_when(g: Ghost, s: State, mm: int) -> bool:
+    return g.maps[mm] > 0 and not s.locked
 
 
 def unmap_ghost(g: Ghost, mm: int) -> Ghost:
@@ -103,18 +106,15 @@ def gone(g: Ghost) -> Ghost:
     return replace(g, order=0)
 
 
-def left_model(s: State, n0: int, n1: int) -> State:
+def left_model(s: State, slot: int, n: int) -> State:
     """Each counter that is left is reported with its own message."""
-    first = replace(s, count0=n0, count1=n1)
-    if n0 != 0:
-        return replace(first, bad=1)
-    if n1 != 0:
-        return replace(first, bad=2)
-    return replace(first, bad=0)
+    if slot == 0:
+        return replace(s, count0=n, count1=0, bad=1)
+    return replace(s, count0=0, count1=n, bad=2)
 
 
-def left_returns(s: State, n0: int, n1: int) -> int:
-    return n0 != 0 or n1 != 0
+def reported(s: State) -> int:
+    return 1
 
 
 def split_when(g: Ghost, new_order: int) -> bool:
@@ -141,8 +141,9 @@ def private_is_zero(g: Ghost, t: State) -> bool:
 
 
 def starts_free(g: Ghost, t: State) -> bool:
-    """Nobody maps it: exclusive, and no slot counts anything."""
-    return t.mapcount == 0 and t.exclusive and t.count0 == 0 and t.count1 == 0
+    """Nobody maps it: exclusive, no slot counts anything or has an ID, and the lock is free."""
+    free = t.count0 == 0 and t.count1 == 0 and t.id0 == 0 and t.id1 == 0
+    return t.mapcount == 0 and t.exclusive and free and not t.locked
 
 
 def mapped_before(s: State) -> bool:
@@ -227,9 +228,14 @@ WRAPPERS = (
 	switch (page - head_page) {{
 	case 1:
 {SHOWN}
+		if (unlikely(!list_empty(&folio->_deferred_list))) {{
+			bad_page(page, "on deferred list");
+			goto out;
+		}}
+		break;
 	}}
 	ret = 0;
-out: __attribute__((unused))
+out:
 	return ret;
 """,
     ),
@@ -246,8 +252,9 @@ out: __attribute__((unused))
 )
 EACH_MM = {"mm": tuple(range(MMS))}
 CHECK = "free_tail_page_prepare(&w->folio.page, &w->folio.page + 1)"
-LEFT = "w->folio._mm0_mapcount = n0 - 1, w->folio._mm1_mapcount = n1 - 1"
-COUNTS = (0, 1, 2, 512, -1, -(2**31) + 1)
+LEFT = "w->folio._mm0_mapcount = slot ? -1 : n - 1, w->folio._mm1_mapcount = slot ? n - 1 : -1"
+BOTH_LEFT = "w->folio._mm0_mapcount = n0 - 1, w->folio._mm1_mapcount = n1 - 1"
+COUNTS = (1, 2, 512, -1, -(2**31) + 1)
 
 CONTRACT = Contract(
     name="large-folio-life",
@@ -347,12 +354,22 @@ w->folio.page.page_type = ~0u;
         Operation(
             "free_tail_page_prepare/left",
             f"w->bad = 0, {LEFT}, {CHECK}",
-            {"n0": COUNTS, "n1": COUNTS},
+            {"slot": (0, 1), "n": COUNTS},
             kind="probe",
             part=FREE,
             when=is_idle,
             model=left_model,
-            returns=left_returns,
+            returns=reported,
+        ),
+        Operation(
+            "free_tail_page_prepare/both-left",
+            f"w->bad = 0, {BOTH_LEFT}, {CHECK} && w->bad",  # whichever comes first
+            {"n0": COUNTS, "n1": COUNTS},
+            kind="probe",
+            title="free_tail_page_prepare keeps and reports a folio with counts in both slots",
+            part=FREE,
+            when=is_idle,
+            returns=reported,
         ),
         Operation(
             "__split_huge_page",
@@ -368,8 +385,8 @@ w->folio.page.page_type = ~0u;
         Claim(
             "prepared-folio-starts-clean",
             "always",
-            "prep_compound_head leaves an unmapped folio: both slots free, mapped exclusively, also in "
-            "memory of a folio that was mapped before",
+            "prep_compound_head leaves an unmapped folio: both slots free, no IDs, mapped exclusively, "
+            "unlocked, also in memory of a folio that was mapped before",
             "We expect that unmapped folios always have the",
             starts_free,
             on=("prep_compound_head",),

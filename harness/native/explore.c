@@ -179,8 +179,8 @@ static void expand(struct kc_run *run, uint32_t from)
 
 	enter_state(run, from, ghost);
 	run->s->observe(obs);
-	if (!run->c->within(obs))
-		return;
+	if (from && !run->c->within(obs))
+		return;	/* the initial state is always explored */
 	record_path(run, from);
 	last = run->nstate + (store_world_is_new(run, from) ? run->nworld : 0);
 	run->weight = run->symmetric ? symmetry_weight(run, ghost, obs) : 1;

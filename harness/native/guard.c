@@ -81,7 +81,7 @@ static void on_trap(int signal, siginfo_t *info, void *context)
 	}
 	record = *watch.s->record;
 	watch.s->record->checking = 0;
-	watch.s->observe(obs);
+	watch.s->peek(obs);
 	*watch.s->record = record;
 	if (obs[watch.which] != watch.value) {
 		watch.value = obs[watch.which];

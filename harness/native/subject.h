@@ -25,6 +25,7 @@ struct kc_subject {
 	void (*init)(void);
 	kc_i64 (*apply)(int op, const kc_i64 *args);
 	void (*observe)(kc_i64 *state);
+	void (*peek)(kc_i64 *state);		/* the same in the middle of a call */
 	const struct kc_object *objects;
 	int nobjects;
 	const struct kc_sanitizer *sanitizer;	/* in the sanitized flavour only */
