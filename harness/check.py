@@ -14,7 +14,7 @@ from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import Slice, Unresolved
 from harness.build import Diagnostic, cache_folder, compiler_version
-from harness.configuration import refused
+from harness.configuration import refused_by
 from harness.contract import GOES_ON, Loaded, StaticContract
 from harness.coverage import PatchCoverage, together
 from harness.drive import Driven, Poll, Request, drive
@@ -44,6 +44,7 @@ class Part:
     runs: Runs
     checks: tuple[Check, ...]
     coverage: PatchCoverage | None = None
+    undriven: frozenset[str] = frozenset()  # operations that cannot be called
 
     @property
     def name(self) -> str:
@@ -59,8 +60,11 @@ class Part:
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """The operations of which not every call came back, so that not all states were reached."""
-        lost = {check.id for check in self.checks if check.group == "crash" and check.verdict != "pass"}
+        """The operations of which not every call was made and came back, so that states are missing."""
+        lost = {check.id for check in self.checks if check.group == "crash" and check.verdict == "fail"}
+        lost |= {f"crash/{of}" for (of, name), slot in self.runs.explored.checks.items()
+                 if name == "crash" and slot.failed}  # fmt: skip
+        lost |= {f"crash/{name}" for name in self.undriven}
         going_on = (op.name for op in self.loaded.contract.operations if op.kind in GOES_ON)
         return tuple(name for name in going_on if f"crash/{name}" in lost)
 
@@ -186,7 +190,7 @@ def choose(
 def fits(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> tuple[Loaded, str, bool]:
     """A contract as it fits, or why it does not, and whether it is for some of the revision's names."""
     fitting, reason = fitted(loaded, items, config)
-    if not reason and (against := refused(items, fitting.options)):
+    if not reason and (against := refused_by(items, loaded.contract.config, config)):
         reason = f"{loaded.contract.name} is for a configuration that there cannot be: {against}"
     there = {item.name for item in items}
     return fitting, reason, not there.isdisjoint(loaded.contract.requires)
@@ -194,8 +198,6 @@ def fits(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> t
 
 def static_misfit(contract: StaticContract, items: Sequence[Item], config: Mapping[str, bool]) -> str:
     """Why a static contract does not fit; empty where it does."""
-    if against := refused(items, dict(contract.config) | dict(config)):
-        return f"{contract.name} is for a configuration that there cannot be: {against}"
     missing = lacks(contract, items, config)
     return f"{contract.name} needs {', '.join(missing)}, which the patch does not define" if missing else ""
 
@@ -237,8 +239,9 @@ def judged(driven: Driven, piece: Slice) -> Part:
     files = {item.file for item in piece.code}
     warnings = tuple(said for said in subject.built.warnings if said.file in files)
     return Part(
-        loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage
-    )
+        loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage,
+        subject.skip,
+    )  # fmt: skip
 
 
 def nothing_ran(part: Part) -> bool:

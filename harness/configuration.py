@@ -220,6 +220,15 @@ def refused(items: Sequence[Item], config: Mapping[str, bool]) -> str:
     return ""
 
 
+def refused_by(items: Sequence[Item], usual: Mapping[str, bool], config: Mapping[str, bool]) -> str:
+    """Why the patch's Kconfig does not allow what a run sets otherwise than usual.
+
+    Where it does not allow the usual either, that is for the claims on its options to say.
+    """
+    against = refused(items, {**usual, **config}) if config else ""
+    return "" if against and refused(items, usual) else against
+
+
 def cause(option: Option, values: Mapping[str, Value]) -> str:
     """The line that keeps `option` from being set, as `file:line: text`."""
     for clause in (*option.depends, *option.prompts):

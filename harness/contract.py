@@ -68,7 +68,8 @@ class Operation:
     says where the call is legal. `model` predicts the next State (without one, what it leaves is
     judged by the claims alone); `returns` the return value; `warns` whether a warning is due (never,
     where there is none), `by` the function whose own warning it is, where others that it calls warn
-    of the same. `ghost` moves the ground truth.
+    of the same. `ghost` moves the ground truth. `target` is the patch's function where `call` passes it
+    on to the contract's own C.
 
     kind "operation": legal, compared with the model, and explored further. "probe": compared, but
     its successor is not explored. "misuse": only whether it warns is compared. "setup": the
@@ -97,6 +98,7 @@ class Operation:
     returns: Callable[..., int] | None = None
     warns: Callable[..., bool] | None = None
     by: str = ""
+    target: str = ""
     ghost: Callable[..., Any] | None = None
 
     @property
@@ -225,8 +227,8 @@ class Contract:
     symmetry: Symmetry | None = None
     walk: Mapping[str, int] = field(default_factory=dict)  # bounds of random walks
     bindings: tuple[Binding, ...] = ()  # the same for revisions that name things otherwise
-    # States outside are judged when they are reached, but not explored from: counters that a defect
-    # lets run away would never end.
+    # States outside are judged when they are reached, but not explored from, unless it is the first:
+    # counters that a defect lets run away would never end.
     within: Callable[..., bool] | None = None
     legend: str = ""
     show: Callable[[Any], Mapping[str, str]] | None = None  # State -> columns of a trace

@@ -145,7 +145,7 @@ def settle(slot: Slot, explored: Explored, reason: str) -> tuple[Verdict, str]:
     if slot.failed:
         return "fail", ""
     if reason or not slot.compared:
-        return "unknown", reason or "no call of it came back within the bounds"
+        return "unknown", reason or "no call of it was made, or came back, within the bounds"
     if explored.end != COMPLETE and not slot.wide:
         return "unknown", incomplete(explored)
     return "pass", ""

@@ -60,7 +60,7 @@ def function_line(operation: str, loaded: Loaded, piece: Slice) -> tuple[str, in
         return None
     by_name = {part.item.name: part.item for part in reversed(piece.parts)}
     by_name |= {item.name: item for item in piece.items}
-    names = [n for n in op.called if n in by_name]
+    names = [n for n in (op.target, *op.called) if n in by_name]
     if not names:
         return None
     item = by_name[names[-1]]

@@ -92,7 +92,8 @@ def explored_text(result: Result, part: Part) -> str:
     alike = f" ({explored.kept:,} up to which MM is which)" if explored.symmetric else ""
     said = f"against {part.name}, {bounds_text(part.loaded)}: {end} {explored.states:,} states{alike}"
     if part.unreached:
-        said += f" without every call of {', '.join(part.unreached)}, of which some did not come back"
+        lost = ", ".join(part.unreached)
+        said += f" without every call of {lost}, some of which could not be made or did not come back"
     if explored.end != COMPLETE:
         said += f", every trace of up to {explored.depth} call{'s' * (explored.depth != 1)}, "
         said += f"limits {limits.seconds:g} s and {limits.megabytes} MB"
@@ -129,6 +130,8 @@ def merged(result: Result) -> Iterator[list[Check]]:
     for check in sorted(failing, key=lambda c: order[c.group]):
         keys: set[object] = {check.merge} if check.merge else set()
         keys.add((calls_of(check), check.file, check.line))
+        if check.exact and check.group in ("claim", "conformance"):  # one faulty line, in several calls
+            keys.add((check.file, check.line))
         home = next((block for block in blocks if block[0] & keys), None)
         if home is None:
             blocks.append((keys, [check]))

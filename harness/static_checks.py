@@ -12,7 +12,7 @@ from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import definitions, live_items
 from harness.check_layout import judge_layout
-from harness.configuration import judge_configuration
+from harness.configuration import judge_configuration, refused_by
 from harness.contract import StaticContract
 from harness.documentation import judge_documentation
 from harness.errors import HarnessError
@@ -45,7 +45,8 @@ class StaticChecks:
         for contract in contracts:
             options = dict(contract.config) | dict(config)
             place = folder / contract.name
-            if contract.layout:
+            # Of a configuration that there cannot be, only what is claimed of its options is judged.
+            if contract.layout and not refused_by(items, contract.config, config):
                 self.layouts.append((contract, begun(items, options, place / "layout")))
             for claim in contract.undone:
                 self.undos.append((contract, Undo(claim, items, options, place / claim.id)))

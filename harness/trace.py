@@ -62,7 +62,7 @@ def replay(driver: Driver, calls: Sequence[Call], watch: int = -1) -> Iterator[S
     for number, call in enumerate(calls, 1):
         op = driver.operations[call.op]
         given = {"g": ghost, "s": before} | dict(arguments_of(op, call))
-        if not legal(op, given) or outside(driver.contract, before):
+        if not legal(op, given) or (number > 1 and outside(driver.contract, before)):
             return
         c_step = driver.step(call, watch if number == len(calls) else -1)
         if op.ghost:

@@ -20,6 +20,7 @@ from harness.contract import SHOWN, Claim, Contract, Feature, Operation, Wrapper
 
 MMS = 3
 PAGES = 2  # mappings of one MM
+MANY = 2**20  # what memory held before is beyond that
 IDS = (1, 2**20 - 1, 0x55555)
 PREP = "mm/internal.h, prep_compound_head"
 FREE = "mm/page_alloc.c, free_tail_page_prepare"
@@ -74,16 +75,19 @@ def prep_ghost(g: Ghost, order: int) -> Ghost:
     return replace(g, order=order)
 
 
-def map_when(g: Ghost, mm: int) -> bool:
-    return g.order > 0 and g.maps[mm] < PAGES
+# Nobody waits for a lock that is left held: that is found where it is left.
+
+
+def map_when(g: Ghost, s: State, mm: int) -> bool:
+    return g.order > 0 and g.maps[mm] < PAGES and not s.locked
 
 
 def map_ghost(g: Ghost, mm: int) -> Ghost:
     return replace(g, maps=put(g.maps, mm, g.maps[mm] + 1))
 
 
-def unmap_when(g: Ghost, mm: int) -> bool:
-    return g.maps[mm] > 0
+def unmap_when(g: Ghost, s: State, mm: int) -> bool:
+    return g.maps[mm] > 0 and not s.locked
 
 
 def unmap_ghost(g: Ghost, mm: int) -> Ghost:
@@ -103,18 +107,15 @@ def gone(g: Ghost) -> Ghost:
     return replace(g, order=0)
 
 
-def left_model(s: State, n0: int, n1: int) -> State:
+def left_model(s: State, slot: int, n: int) -> State:
     """Each counter that is left is reported with its own message."""
-    first = replace(s, count0=n0, count1=n1)
-    if n0 != 0:
-        return replace(first, bad=1)
-    if n1 != 0:
-        return replace(first, bad=2)
-    return replace(first, bad=0)
+    if slot == 0:
+        return replace(s, count0=n, count1=0, bad=1)
+    return replace(s, count0=0, count1=n, bad=2)
 
 
-def left_returns(s: State, n0: int, n1: int) -> int:
-    return n0 != 0 or n1 != 0
+def reported(s: State) -> int:
+    return 1
 
 
 def split_when(g: Ghost, new_order: int) -> bool:
@@ -132,6 +133,16 @@ def split_ghost(g: Ghost, new_order: int) -> Ghost:
     return replace(g, order=new_order)
 
 
+def few(n: int) -> bool:
+    """A count of so few mappings, or one that memory held before."""
+    return -1 <= n <= MMS * PAGES or n > MANY or n < -MANY
+
+
+def within(s: State) -> bool:
+    """Where counts run away there is nothing more to learn."""
+    return few(s.mapcount) and few(s.count0) and few(s.count1)
+
+
 def passes_the_check(t: State) -> bool:
     return t.bad == 0
 
@@ -141,8 +152,9 @@ def private_is_zero(g: Ghost, t: State) -> bool:
 
 
 def starts_free(g: Ghost, t: State) -> bool:
-    """Nobody maps it: exclusive, and no slot counts anything."""
-    return t.mapcount == 0 and t.exclusive and t.count0 == 0 and t.count1 == 0
+    """Nobody maps it: exclusive, no slot counts anything or has an ID, and the lock is free."""
+    free = t.count0 == 0 and t.count1 == 0 and t.id0 == 0 and t.id1 == 0
+    return t.mapcount == 0 and t.exclusive and free and not t.locked
 
 
 def mapped_before(s: State) -> bool:
@@ -231,9 +243,14 @@ WRAPPERS = (
 	switch (page - head_page) {{
 	case 1:
 {SHOWN}
+		if (unlikely(!list_empty(&folio->_deferred_list))) {{
+			bad_page(page, "on deferred list");
+			goto out;
+		}}
+		break;
 	}}
 	ret = 0;
-out: __attribute__((unused))
+out:
 	return ret;
 """,
     ),
@@ -250,8 +267,9 @@ out: __attribute__((unused))
 )
 EACH_MM = {"mm": tuple(range(MMS))}
 CHECK = "free_tail_page_prepare(&w->folio.page, &w->folio.page + 1)"
-LEFT = "w->folio._mm0_mapcount = n0 - 1, w->folio._mm1_mapcount = n1 - 1"
-COUNTS = (0, 1, 2, 512, -1, -(2**31) + 1)
+LEFT = "w->folio._mm0_mapcount = slot ? -1 : n - 1, w->folio._mm1_mapcount = slot ? n - 1 : -1"
+BOTH_LEFT = "w->folio._mm0_mapcount = n0 - 1, w->folio._mm1_mapcount = n1 - 1"
+COUNTS = (1, 2, 512, -1, -(2**31) + 1)
 
 CONTRACT = Contract(
     name="large-folio-life",
@@ -351,12 +369,22 @@ w->folio.page.page_type = ~0u;
         Operation(
             "free_tail_page_prepare/left",
             f"w->bad = 0, {LEFT}, {CHECK}",
-            {"n0": COUNTS, "n1": COUNTS},
+            {"slot": (0, 1), "n": COUNTS},
             kind="probe",
             part=FREE,
             when=is_idle,
             model=left_model,
-            returns=left_returns,
+            returns=reported,
+        ),
+        Operation(
+            "free_tail_page_prepare/both-left",
+            f"w->bad = 0, {BOTH_LEFT}, {CHECK} && w->bad",  # whichever comes first
+            {"n0": COUNTS, "n1": COUNTS},
+            kind="probe",
+            title="free_tail_page_prepare keeps and reports a folio with counts in both slots",
+            part=FREE,
+            when=is_idle,
+            returns=reported,
         ),
         Operation(
             "__split_huge_page",
@@ -372,8 +400,8 @@ w->folio.page.page_type = ~0u;
         Claim(
             "prepared-folio-starts-clean",
             "always",
-            "prep_compound_head leaves an unmapped folio: both slots free, mapped exclusively, also in "
-            "memory of a folio that was mapped before",
+            "prep_compound_head leaves an unmapped folio: both slots free, no IDs, mapped exclusively, "
+            "unlocked, also in memory of a folio that was mapped before",
             'We expect that unmapped folios always have the "mapped exclusively" flag set for simplicity.',
             starts_free,
             on=("prep_compound_head",),
@@ -403,6 +431,7 @@ w->folio.page.page_type = ~0u;
         Feature("the flag says shared", was_shared),
         Feature("both counts are 0", memory_was_clean),
     ),
+    within=within,
     together=(("exclusive", "id0", "id1", "locked", "private"), ("count0", "count1")),
     show=show,
     words={"bad": BAD_WORDS, "pattern": {n: f"{n:#x}" for n in (0xFF, 0x55, 0xAA, 0x80, 0x01)}},

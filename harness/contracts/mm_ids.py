@@ -207,15 +207,18 @@ def is_live(g: Ghost, mm: int) -> bool:
     return g.live[mm] > 0
 
 
+def share(g: Ghost, t: State, a: int, b: int) -> bool:
+    """Of the dummy, which is nobody's, another claim speaks."""
+    return is_live(g, a) and is_live(g, b) and own_id(t, a) == own_id(t, b) and own_id(t, a) != 0
+
+
 def unique(g: Ghost, t: State) -> bool:
-    first = not is_live(g, 0) or (
-        (not is_live(g, 1) or t.id0 != t.id1) and (not is_live(g, 2) or t.id0 != t.id2)
-    )
-    return first and (not is_live(g, 1) or not is_live(g, 2) or t.id1 != t.id2)
+    return not share(g, t, 0, 1) and not share(g, t, 0, 2) and not share(g, t, 1, 2)
 
 
 def in_range(g: Ghost, t: State) -> bool:
-    return all(not is_live(g, i) or 1 <= own_id(t, i) <= ID_MAX for i in range(MMS))
+    """An MM that should have got none has none that is out of range either."""
+    return all(own_id(t, i) <= ID_MAX and (not is_live(g, i) or own_id(t, i) >= 1) for i in range(MMS))
 
 
 def not_the_dummy(g: Ghost, t: State) -> bool:
@@ -459,6 +462,7 @@ int back;
             {"error": (0, 1)},
             kind="probe",
             long=True,  # a million IDs
+            target="mm_alloc_id",
             title="mm_alloc_id hands out every ID, and then says that there is no space",
             part=IDS,
             when=nobody,
@@ -561,5 +565,8 @@ int back;
     together=(("id0", "id1", "id2"),),
     show=show,
     words={"parent": {MMS: "none"}, "fail": FAIL_WORDS, "nomem": {0: "no", 1: "yes"}, "back": BACK_WORDS},
-    not_checked=("two CPUs that make or drop MMs at one time",),
+    not_checked=(
+        "two CPUs that make or drop MMs at one time",
+        "flags of allocations (GFP_KERNEL): whether they may sleep where they are made",
+    ),
 )

@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from harness.contract import Contract, Operation
 
 ID_BITS = 20  # "We'll limit the IDs to 20bit / 1M for now"
+ID_MAX = 2**ID_BITS - 1
 MORE_BITS = 30  # "we could allow for up to 30bit"
 # Nothing, every bit, every second bit, and each bit by itself.
-IDS = (0, 2**ID_BITS - 1, 0x55555, 0xAAAAA, *(1 << bit for bit in range(ID_BITS)))
+IDS = (0, ID_MAX, 0x55555, 0xAAAAA, *(1 << bit for bit in range(ID_BITS)))
 PART = "bits of _mm_ids"
 
 
@@ -79,6 +80,16 @@ def lock_model(s: State) -> State:
 def unlock_model(s: State) -> State:
     """Only the lock changes."""
     return replace(s, locked=False)
+
+
+def is_given(id: int) -> bool:
+    patterns = id == 0x55555 or id == 0xAAAAA or id == ID_MAX
+    return patterns or (id < ID_MAX and id & (id - 1) == 0)
+
+
+def within(s: State) -> bool:
+    """IDs that add up where none is cleared would never end."""
+    return is_given(s.id0) and is_given(s.id1)
 
 
 def none_lost(s: State) -> int:
@@ -257,6 +268,7 @@ w->folio.page.page_type = ~0u;
         Operation(
             "_mm_ids/every-id-in-slot-0",
             f"kc_first_lost({SLOT0}, {ID_BITS})",
+            target="folio_set_mm0_id",
             kind="probe",
             long=True,
             part=PART,
@@ -267,6 +279,7 @@ w->folio.page.page_type = ~0u;
         Operation(
             "_mm_ids/every-id-in-slot-1",
             f"kc_first_lost({SLOT1}, {ID_BITS})",
+            target="folio_set_mm1_id",
             kind="probe",
             long=True,
             part=PART,
@@ -298,6 +311,7 @@ w->folio.page.page_type = ~0u;
         ),
     ),
     claims=(),
+    within=within,
     together=(("id0", "id1", "exclusive", "locked"),),
     show=show,
 )

@@ -55,6 +55,13 @@ static void bad_page(struct page *page, const char *reason)
 	w->bad = 1;
 }
 #define ClearPageHasHWPoisoned(page) ((void)(page))
+/* What was there before: the counters that a folio keeps in memory that is its own from then on. */
+static void kc_dirty(int pattern)
+{
+	memset(&w->folio._entire_mapcount, pattern, sizeof(w->folio._entire_mapcount));
+	memset(&w->folio._nr_pages_mapped, pattern, sizeof(w->folio._nr_pages_mapped));
+	memset(&w->folio._pincount, pattern, sizeof(w->folio._pincount));
+}
 """
 WRAPPERS = (
     Wrapper(
@@ -68,13 +75,17 @@ WRAPPERS = (
         f"""	struct folio *folio = (struct folio *)head_page;
 	int ret = 1;
 
-	(void)folio;
 	switch (page - head_page) {{
 	case 1:
 {SHOWN}
+		if (unlikely(!list_empty(&folio->_deferred_list))) {{
+			bad_page(page, "on deferred list");
+			goto out;
+		}}
+		break;
 	}}
 	ret = 0;
-out: __attribute__((unused))
+out:
 	return ret;
 """,
     ),
@@ -164,7 +175,7 @@ w->folio.page.page_type = ~0u;
         *CALLS,
         Operation(
             "memory",
-            "memset(&w->folio._entire_mapcount, pattern, 12)",
+            "kc_dirty(pattern)",
             {"pattern": (0xFF, 0x55)},
             kind="setup",
             part=PART,

@@ -107,9 +107,11 @@ static uint64_t mixed(uint64_t h, uint64_t value)
 /* All that a call did that anyone is promised: of misuse, the warnings alone. */
 static void digest(struct kc_run *run, unsigned int index, const struct outcome *out)
 {
-	int misuse = op_of(run, &run->calls[index])->kind == KC_MISUSE;
+	int kind = op_of(run, &run->calls[index])->kind, misuse = kind == KC_MISUSE;
 	uint64_t h = run->digest[2] ^ index;
 
+	if (kind == KC_SETUP)	/* the contract's own C: what it leaves is read in the next call */
+		return;
 	run->digest[misuse] = mixed(run->digest[misuse] ^ index, out->warnings);
 	if (misuse)
 		return;
@@ -190,8 +192,8 @@ static void expand(struct kc_run *run, uint32_t from)
 
 	enter_state(run, from, ghost);
 	run->s->observe(obs);
-	if (!run->c->within(obs))
-		return;
+	if (from && !run->c->within(obs))
+		return;	/* the initial state is always explored */
 	record_path(run, from);
 	last = run->nstate + (store_world_is_new(run, from) ? run->nworld : 0);
 	run->weight = run->symmetric ? symmetry_weight(run, ghost, obs) : 1;

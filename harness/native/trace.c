@@ -243,7 +243,7 @@ int kc_try(struct kc_run *run, const struct kc_call *calls, int n, int number)
 		const struct kc_op *op = op_of(run, &calls[i]);
 
 		if (!run->c->when(calls[i].op, ghost, obs, calls[i].args) ||
-		    !run->c->within(obs))
+		    (i && !run->c->within(obs)))
 			break;
 		run_call(run, &calls[i], &out, post);
 		if (fails(run, number, &calls[i], ghost, obs, &out, after)) {

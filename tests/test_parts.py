@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every part of the patch that is run, beside rmap.h: planted defects are found there, rewrites are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli import Done, check, kconform
+from tests.mails import V1
+from tests.planted import plant
+from tests.planted_parts import BITS, CONTRACTS, DEFECTS, FREE, HARMLESS, IDS, OFF, PREP, Edits
+
+QUICK = ("--walk", "0", "--no-sanitizers")
+CASES = [(part, name) for part, defects in DEFECTS.items() for name in defects]
+
+
+# Of the write of a wrong value, of a warning; else the first that the patch adds there.
+LINES = {
+    IDS: {"the next ID": 826, "the last ID is out of range": 837, "allocated to one too many": 819},
+    PREP: {"slot 1 is left": 669},
+    FREE: {"inverted": 963},
+    BITS: {"flag takes the word": 1215, "ID 1 is shifted less than its mask": 206},
+    OFF: {"allocation fails": 842},
+}
+
+
+def run(part: str, *edits: tuple[str, str]) -> Done:
+    return check(plant(*edits), *QUICK, "--contract", CONTRACTS[part])
+
+
+def report(part: str, edits: Edits) -> str:
+    return kconform("check", "-", *QUICK, "--contract", CONTRACTS[part], stdin=plant(*edits)).out
+
+
+@pytest.mark.parametrize("part, name", CASES, ids=[f"{part}: {name}" for part, name in CASES])
+def test_a_planted_defect_is_found_in_its_part(part: str, name: str) -> None:
+    wanted, edits = DEFECTS[part][name]
+    done = run(part, *edits)
+    assert (done.status, done.err) == (1, "")
+    assert wanted in done.failed()
+    finding = done.check(wanted)
+    assert finding["part"] == part and part in finding["title"]
+    assert finding["contract"] == CONTRACTS[part]
+    if name in LINES.get(part, {}):
+        assert finding["where"]["line"] == LINES[part][name]
+    if finding["trace"]:  # a claim that something is possible has none
+        assert len(finding["trace"]) <= 7
+        assert finding["trace"][-1]["observed"] != finding["trace"][-1]["expected"]
+
+
+def test_the_patch_itself_has_no_finding_in_these_parts() -> None:
+    done = check(V1)
+    for part in DEFECTS:
+        verdicts = {c["verdict"] for c in done.json["checks"] if c["part"] == part}
+        assert verdicts == {"pass"}, part
+
+
+def test_every_operation_of_these_contracts_is_driven() -> None:
+    """Also those that only prepare the world, which no check is about."""
+    done = check(V1, *QUICK)
+    assert [part["explored"]["unreached"] for part in done.json["contracts"]] == [[]] * 5
+    assert all(part["explored"]["states"] > 3 for part in done.json["contracts"])
+
+
+def test_each_contract_says_the_same_twice_and_passes() -> None:
+    for contract in dict.fromkeys(CONTRACTS.values()):
+        first = check(V1, *QUICK, "--contract", contract)
+        assert (first.status, first.failed(), first.err) == (0, set(), "")
+        assert check(V1, *QUICK, "--contract", contract) == first
+
+
+# Rewrites of one place each; those that can stand together are one run.
+ALONE = ("reset last", "given back in both", "given back twice", "after the context",
+         "before the page tables", "IDs first", "slot 1 before slot 0", "flag in bit 61",
+         "lock and flag change places")  # fmt: skip
+TOGETHER = [name for name in HARMLESS if name not in ALONE]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_a_harmless_rewrite_is_no_finding(name: str) -> None:
+    part, edits = HARMLESS[name]
+    done = run(part, *edits)
+    assert (done.status, done.failed(), done.err) == (0, set(), "")
+
+
+@pytest.mark.parametrize("contract", dict.fromkeys(CONTRACTS.values()))
+def test_harmless_rewrites_of_all_parts_are_no_finding(contract: str) -> None:
+    left = {name: HARMLESS[name] for name in TOGETHER if CONTRACTS[HARMLESS[name][0]] == contract}
+    while left:  # of two that touch the same lines, one waits for the next round
+        taken: list[tuple[str, str]] = []
+        for name in list(left):
+            part, edits = left[name]
+            if not any(old in other or other in old for old, _ in edits for other, _ in taken):
+                taken += edits
+                del left[name]
+        done = run(part, *taken)
+        assert (done.status, done.failed(), done.err) == (0, set(), "")
+
+
+def test_what_one_defect_does_to_each_mm_is_one_finding() -> None:
+    text = report(IDS, DEFECTS[IDS]["the ID is kept"][1])
+    assert text.count("\nFINDING ") == 2
+    assert "also conformance/mm_free_id/id1" in text and "also conformance/mm_free_id/id2" in text
+    assert text.index("FINDING conformance/mm_free_id/id0") < text.index("FINDING conformance/__mmdrop/id0")
+
+
+def test_values_of_the_patchs_own_variables_are_those_that_the_code_left() -> None:
+    """Looking for the write of a wrong value does not change what is seen."""
+    finding = run(IDS, *DEFECTS[IDS]["the ID is not given back"][1]).check("conformance/mm_init/ids")
+    last = finding["trace"][-1]
+    assert (last["observed"]["ids"], last["expected"]["ids"]) == (1, 0)
+
+
+def test_a_defect_that_never_ends_ends() -> None:
+    """IDs that are never cleared add up to any ID; exploration goes no further from what is wrong."""
+    done = run(BITS, *DEFECTS[BITS]["ID 0 is not cleared"][1])
+    assert done.json["explored"]["complete"] and done.json["explored"]["states"] < 100_000
+
+
+def test_a_wrong_beginning_is_explored() -> None:
+    assert run(BITS, *DEFECTS[BITS]["getter of ID 1 inverts"][1]).status == 1
+
+
+def test_a_part_outside_of_its_ifdef_is_named_where_the_option_is_not_set() -> None:
+    """It does not compile there: no finding, but no pass either."""
+    text = "+#ifdef CONFIG_MM_ID\n+	folio->_mm0_mapcount = -1;\n", "+	folio->_mm0_mapcount = -1;\n"
+    end = ("+	folio_set_large_mapped_exclusively(folio);\n+#endif\n",
+           "+	folio_set_large_mapped_exclusively(folio);\n")  # fmt: skip
+    done = run(OFF, text, end)
+    assert done.status == 2 and done.err.startswith("mm/internal.h:668: error: prep_compound_head: ")
+    verdicts = {c["verdict"] for c in done.json["checks"] if c["id"].startswith("conformance/prep_compound")}
+    assert verdicts == {"unknown"}
+    assert done.check("conformance/mm_alloc_id/return")["verdict"] == "pass"
+
+
+def test_the_whole_of_kernel_fork_c_under_the_opposite_option_is_no_pass() -> None:
+    old = "+#ifdef CONFIG_MM_ID\n+static DEFINE_IDA(mm_ida);\n"
+    done = check(plant((old, old.replace("ifdef", "ifndef"))), *QUICK)
+    assert done.status != 0 and "kernel/fork.c" in done.err
