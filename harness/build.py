@@ -37,7 +37,7 @@ DIALECT = [
     "-nostdinc",
     "-D__KERNEL__",
 ]
-# Records whose layout is broken are still driven; what is wrong with them, harness/layout.py says.
+# Records whose layout is broken are still driven; what is wrong with them, harness/static/layout.py says.
 LENIENT = "-DKC_NO_LAYOUT_ASSERTS"
 WARNINGS = [
     "-Wall",

@@ -14,7 +14,6 @@ from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import Slice, Unresolved
 from harness.build import Diagnostic, cache_folder, compiler_version
-from harness.configuration import refused_by
 from harness.contract import GOES_ON, Loaded, StaticContract
 from harness.coverage import PatchCoverage, together
 from harness.drive import Driven, Poll, Request, drive
@@ -26,7 +25,8 @@ from harness.locate import follow_conformance, place
 from harness.mutate import Strength
 from harness.replay import Replayed
 from harness.scratch import scratch_folder
-from harness.static_checks import StaticChecks, lacks
+from harness.static.checks import StaticChecks, lacks
+from harness.static.configuration import refused_by
 from harness.subjects import describe, fitted, keep_sources, slice_of
 
 STATIC = re.compile(r"\s*static\b(?![^;=]*\bconst\b)[^;(]*[;=]")

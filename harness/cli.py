@@ -288,7 +288,7 @@ def run_check(options: argparse.Namespace) -> int:
 def run_matrix(options: argparse.Namespace) -> int:
     """`kconform check --matrix`."""
     from harness.drive import Request
-    from harness.matrix import matrix
+    from harness.matrix.cells import matrix
     from harness.progress import progress
     from harness.report_matrix import matrix_json, matrix_text
 
@@ -342,9 +342,9 @@ def run_mutate(options: argparse.Namespace) -> int:
 def run_layout(options: argparse.Namespace) -> int:
     """`kconform layout`."""
     from harness.build import cache_folder
-    from harness.layout_build import LayoutBuild, conditions, default_config
     from harness.report_layout import layout_json, layout_text
     from harness.scratch import scratch_folder
+    from harness.static.layout_build import LayoutBuild, conditions, default_config
 
     given = config_of(options.config)
     patches = read_patches(options.patch)

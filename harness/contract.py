@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.layout import Layouts
+    from harness.static.layout import Layouts
 
 CONTRACTS = Path(__file__).resolve().parent / "contracts"
 # What is checked of each operation beside its observations, in the engine's order.

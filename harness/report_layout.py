@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.layout import Field, Hole, Layouts, Record, holes, paired
 from harness.report import WIDTH, wrapped
+from harness.static.layout import Field, Hole, Layouts, Record, holes, paired
 
 LINE = 64  # bytes of a cache line
 FEW = 4  # names in a list

@@ -11,12 +11,12 @@ from typing import Any
 
 from harness.check import Result, tool_facts
 from harness.judge import Check
-from harness.matrix import Matrix, Seen
-from harness.matrix_plan import DEBUG, WORD, Cell, Lacks
+from harness.matrix.cells import Matrix, Seen
+from harness.matrix.plan import DEBUG, WORD, Cell, Lacks
+from harness.matrix.without_warnings import SAME, SILENT
 from harness.report import WIDTH, finding, merged, paint, passes, walked_text, wrapped
 from harness.report_json import check_data, one, patch_json
 from harness.subjects import describe
-from harness.without_warnings import SAME, SILENT
 
 FEW = 4
 MOST_SAID = 120  # characters of a reason

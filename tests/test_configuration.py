@@ -13,11 +13,11 @@ from extractor.items import Item
 from extractor.mail import read_mails
 from extractor.patch import Patch, parse_patch
 from harness import build
-from harness.configuration import judge_configuration, refused
 from harness.contracts.mm_owner_configuration import CONTRACT
-from harness.headers import Compiled, Headers, Undo
 from harness.judge import Check
-from harness.nearby import distance, slip
+from harness.static.configuration import judge_configuration, refused
+from harness.static.headers import Compiled, Headers, Undo
+from harness.static.nearby import distance, slip
 from tests.mails import V1, V2
 from tests.planted import plant
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.documentation import judge_documentation
 from harness.judge import Check
+from harness.static.documentation import judge_documentation
 from tests.mails import V1, V2
 from tests.planted import added, plant
 from tests.test_configuration import read

@@ -11,13 +11,13 @@ import pytest
 from extractor.errors import ExtractError
 from extractor.items import Item
 from harness.build import CompileError, compiler
-from harness.check_layout import judge_layout
 from harness.contracts.mm_owner_layout import CONTRACT
 from harness.errors import HarnessError
 from harness.judge import Check
-from harness.layout import Layouts
-from harness.layout_build import LayoutBuild, condition_text, default_config
 from harness.report_layout import layout_text
+from harness.static.check_layout import judge_layout
+from harness.static.layout import Layouts
+from harness.static.layout_build import LayoutBuild, condition_text, default_config
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform
 from tests.mails import V2, items_of

@@ -10,7 +10,7 @@ struct page [1]          flags   lru      mapping    index    private (104) mapc
 from __future__ import annotations
 
 from harness.contract import LayoutClaim, StaticContract
-from harness.layout import Field, Layouts
+from harness.static.layout import Field, Layouts
 
 FOLIO, PAGE = "struct folio", "struct page"
 SQUEEZE = 'As we have to squeeze this information into the "struct folio" of even folios of order-1 (2 pages)'

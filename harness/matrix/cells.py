@@ -11,11 +11,11 @@ from harness.check import Chosen, check
 from harness.drive import Poll, Request
 from harness.errors import HarnessError
 from harness.judge import Check, calls_of
-from harness.matrix_compile import Compilers
-from harness.matrix_plan import DEBUG, WORD, Cell, plan
+from harness.matrix.compile import Compilers
+from harness.matrix.plan import DEBUG, WORD, Cell, plan
+from harness.matrix.without_warnings import compared
 from harness.scratch import scratch_folder
-from harness.static_checks import StaticChecks
-from harness.without_warnings import compared
+from harness.static.checks import StaticChecks
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from harness.build import (
     refuse_unsafe_text,
     run_compiler,
 )
-from harness.layout import Assertion, Layouts, Lost
 from harness.render import include_name, lined, overlay
+from harness.static.layout import Assertion, Layouts, Lost
 from kernel_snippets import INCLUDE
 
 RECORD = re.compile(r"^((?:struct|union) \w+)\s*\{", re.M)
@@ -104,7 +104,7 @@ class LayoutBuild:
             return Layouts({}, {}, (), frozenset(), (), (), sources.lost, self.config)
         broken = self._settle("before", self.before)
         asserts = self._settle("after", self.after)
-        from harness.layout_dwarf import read_records  # pyelftools takes 40 ms to import
+        from harness.static.layout_dwarf import read_records  # pyelftools takes 40 ms to import
 
         return Layouts(
             read_records(self.folder / "before.o", frozenset()),

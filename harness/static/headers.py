@@ -22,10 +22,10 @@ from harness.build import (
     config_flags,
     diagnostics,
 )
-from harness.configuration import claim_check
 from harness.contract import UndoneClaim
 from harness.judge import Check
 from harness.render import lined, overlays
+from harness.static.configuration import claim_check
 from kernel_snippets import INCLUDE
 
 # What is said of code that needs more than the patch and the shims have.

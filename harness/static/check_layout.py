@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from harness.contract import LayoutClaim, StaticContract
 from harness.judge import Check
-from harness.layout import Field, Layouts
+from harness.static.layout import Field, Layouts
 
 
 def judge_layout(contract: StaticContract, layouts: Layouts | str) -> Iterator[Check]:

@@ -11,15 +11,15 @@ from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import definitions, live_items
-from harness.check_layout import judge_layout
-from harness.configuration import judge_configuration, refused_by
 from harness.contract import StaticContract
-from harness.documentation import judge_documentation
 from harness.errors import HarnessError
-from harness.headers import Undo
 from harness.judge import Check
-from harness.layout import Layouts
-from harness.layout_build import LayoutBuild
+from harness.static.check_layout import judge_layout
+from harness.static.configuration import judge_configuration, refused_by
+from harness.static.documentation import judge_documentation
+from harness.static.headers import Undo
+from harness.static.layout import Layouts
+from harness.static.layout_build import LayoutBuild
 
 PARTS = {"layout": "struct layout", "configuration": "configuration", "documentation": "documentation"}
 

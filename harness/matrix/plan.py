@@ -11,11 +11,11 @@ from typing import Literal
 from extractor.items import Item
 from extractor.kconfig_options import options
 from harness.check import Chosen, Result, choose
-from harness.configuration import refused
 from harness.contract import Loaded, StaticContract
 from harness.drive import Request
 from harness.errors import HarnessError
 from harness.judge import Check, compiled_away
+from harness.static.configuration import refused
 
 DEBUG, WORD = "CONFIG_DEBUG_VM", "CONFIG_64BIT"
 MOST_OPTIONS = 3  # of the patch that are varied: 32 configurations

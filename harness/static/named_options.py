@@ -14,7 +14,7 @@ from extractor.patch import Patch
 from extractor.regions import Region, regions
 from extractor.scan import masked_lines
 from harness.judge import Check
-from harness.nearby import slip
+from harness.static.nearby import slip
 from kernel_snippets import INCLUDE
 
 NAMED = re.compile(r"\bCONFIG_(\w+)")

@@ -16,7 +16,7 @@ from extractor.patch import Patch
 from harness.contract import OptionClaim, StaticContract, UndoneClaim
 from harness.errors import HarnessError
 from harness.judge import Check
-from harness.named_options import judge_names, known_options, tested_options
+from harness.static.named_options import judge_names, known_options, tested_options
 
 MOST = 4096  # assignments of values that are tried
 UNSEEN = "; a menu or `if` around it that the patch does not show would count as well"

@@ -11,7 +11,7 @@ from elftools.dwarf.die import DIE
 from elftools.elf.elffile import ELFFile
 
 from harness.errors import HarnessError
-from harness.layout import Field, Record
+from harness.static.layout import Field, Record
 
 DEEPEST = 64  # of nested structs and unions, and of a type's pointers
 MOST = 10_000  # fields of a unit: macros can make any number of them

@@ -17,9 +17,9 @@ from extractor.patch import Patch
 from extractor.regions import Region
 from extractor.scan import mask, masked_lines
 from harness.judge import Check
-from harness.kernel_doc import WORD, Block, Record, blocks, records, subject
-from harness.named_options import NAMED, Known, Name, judge_names, known_options, names_in, post_images
-from harness.nearby import slip
+from harness.static.kernel_doc import WORD, Block, Record, blocks, records, subject
+from harness.static.named_options import NAMED, Known, Name, judge_names, known_options, names_in, post_images
+from harness.static.nearby import slip
 
 QUALIFIED = re.compile(r"\b(?:struct\s+(\w+)\.|(\w+)->)(_\w+)\b(?!\s*\()")
 BARE = re.compile(r"(?<![\w>.@%*/`:-])_(?!_)[a-z]\w*\b(?![\w(*:])(?!\s*\()")

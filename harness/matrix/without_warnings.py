@@ -12,7 +12,7 @@ from harness.driver import COMPLETE
 from harness.errors import HarnessError
 from harness.explore import Explored
 from harness.judge import Check
-from harness.parting import Parting, parting
+from harness.matrix.parting import Parting, parting
 from harness.trace import Step
 
 OPTION = "CONFIG_DEBUG_VM"

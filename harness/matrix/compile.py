@@ -12,10 +12,10 @@ from extractor.items import Item
 from extractor.slice import DEFINES, Unresolved
 from harness.build import Diagnostic
 from harness.contract import Loaded
-from harness.headers import LACKING, Compiled, Headers, chosen, spelled
 from harness.judge import Check
-from harness.matrix_plan import Cell, Config, Lacks
-from harness.narrow import Narrow, Narrowed
+from harness.matrix.narrow import Narrow, Narrowed
+from harness.matrix.plan import Cell, Config, Lacks
+from harness.static.headers import LACKING, Compiled, Headers, chosen, spelled
 from harness.subjects import describe
 from kernel_snippets import INCLUDE
 
