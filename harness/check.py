@@ -175,7 +175,8 @@ def choose(
             driven += [] if reason else [loaded]
         misfits += [(reason, near)] if reason else []
     if not driven and not (name and static):
-        if not any(i.kind == "function" and i.completeness == "complete" for i in items):
+        shown = ("complete", "fragment") if name else ("complete",)
+        if not any(i.kind == "function" and i.completeness in shown for i in items):
             raise HarnessError("nothing to check: the patch shows no whole C function")
         raise HarnessError("no contract fits this patch: " + "; ".join(reason for reason, _ in misfits))
     known = {bound for loaded in driven for bound in loaded.bounds}

@@ -16,7 +16,7 @@ from extractor.errors import ExtractError
 from extractor.items import Item, SourceLine
 from extractor.records import merge_records
 from extractor.slice import Slice
-from harness.contract import EXTRA, GOES_ON, SHOWN, Claim, Loaded, Operation, Wrapper, parameters
+from harness.contract import EXTRA, GOES_ON, SHOWN, Claim, Contract, Loaded, Operation, Wrapper, parameters
 from harness.errors import HarnessError
 from harness.translate import Translator, layout
 from kernel_snippets import INCLUDE
@@ -99,7 +99,7 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         world=declarations(loaded.contract.world),
         variables=variables(piece),
         owns=[*loaded.contract.owns, *variables(piece)],
-        standins=loaded.contract.standins.strip("\n"),
+        standins=standins(loaded.contract, piece),
         wrappers=[wrapper_text(item, item.text) for item in whole_functions(loaded, piece, missing)],
         observe=[(name, loaded.contract.observe[name]) for name in layout(loaded.contract.state).offsets],
         operations=operations,
@@ -118,6 +118,19 @@ def template(name: str) -> jinja2.Template:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     ).get_template(name)
+
+
+def standins(contract: Contract, piece: Slice) -> str:
+    """The contract's stand-ins; those that the patch defines itself, under other names and out of the way."""
+    text = contract.standins.strip("\n")
+    own = sorted(contract.given.intersection(item.name for item in piece.items))
+    before = [f'#pragma push_macro("{name}")\n#undef {name}' for name in own]
+    before += [f"#define {name} kc_given_{name}" for name in own]
+    after = [f'#undef {name}\n#pragma pop_macro("{name}")' for name in own]
+    if own:
+        macro = rf"^([ \t]*#[ \t]*define[ \t]+)({'|'.join(own)})\b"
+        text = re.sub(macro, r"\1kc_given_macro_\2", text, flags=re.M)
+    return "\n".join([*before, text, *after])
 
 
 def variables(piece: Slice) -> list[str]:
