@@ -70,6 +70,9 @@ class Way:
     certain: bool = True  # False: of the option that selects it, not all is shown
 
 
+MOST_CLAUSES = 64  # of an entry that anybody reads
+
+
 def options(items: Sequence[Item]) -> list[Option]:
     """The options among `items`, in their order; entries without their first line are left out."""
     found = (option_of(item) for item in items if item.kind == "kconfig")
@@ -94,6 +97,8 @@ def option_of(item: Item) -> Option | None:
             type_ = match[1].removeprefix("def_")
         for kind, clause in clauses:
             kinds[kind].append(clause)
+    if sum(map(len, kinds.values())) > MOST_CLAUSES:
+        understood, kinds = False, {kind: clauses[:1] for kind, clauses in kinds.items()}
     around = [parse(text) for text in item.condition]
     known = [expression for expression in around if expression]
     whole = item.completeness == "complete" and understood and len(known) == len(around)

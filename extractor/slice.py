@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from extractor.cast import Facts, facts, strip_comments
@@ -14,9 +14,14 @@ from extractor.fragments import fragments, names, statements
 from extractor.items import Item, SourceLine
 
 FORBIDDEN = re.compile(
-    r"\b(?P<asm>asm|__asm|__asm__)\b|\b__attribute(?:__)?\s*\(\s*\([^;{]*?\b(?:__)?"
-    r"(?P<attribute>constructor|destructor|section|alias|ifunc|weakref|naked|cleanup|symver|"
-    r"target_clones)(?:__)?\b"
+    r"\b(?P<asm>asm|__asm|__asm__)\b|\b__attribute(?:__)?\s*\(\s*\([^;{]{0,400}?\b(?:__)?"
+    r"(?P<attribute>constructor|destructor|section|alias|ifunc|weak|weakref|naked|cleanup|symver|"
+    r"target_clones)(?:__)?\b|(?P<square>\[\s*\[)"  # C23's attributes: gcc takes them as gnu11
+)
+# What only the kernel's own headers may say; `%:` is a `#`, and a line may go on behind a backslash.
+DIRECTIVE = re.compile(
+    r"^[ \t]*(?:#|%:)[ \t]*(include\w*|import|embed|pragma|line|ident|sccs|assert|\d+)\b|\b(_Pragma)\b",
+    re.M,
 )
 
 
@@ -128,11 +133,18 @@ def cut(
     outside: dict[str, Unresolved] = {}
     unresolved: list[Unresolved] = []
     extensions = tuple(i for i in items if i.kind == "record" and i.completeness == "fragment")
+    for extension in extensions:
+        refuse_unsafe(extension)
     # Fields that a patch adds may be of types that it adds, which no function need mention.
     fields = {word for item in extensions for line in item.lines if line.origin == "added"
               for word in re.findall(r"[A-Za-z_]\w*", strip_comments(line.text))}  # fmt: skip
-    shown = {name: parts for name in within
-             if name not in defined and (parts := tuple(shown_parts(items, name, config)))}  # fmt: skip
+    shown: dict[str, tuple[Shown, ...]] = {}
+    for name in within:
+        if name in defined:
+            continue
+        parts, lost = shown_parts(items, name, config)
+        unresolved += lost
+        shown |= {name: parts} if parts and not lost else {}
     for name, parts in shown.items():
         needs[name] = frozenset().union(*(names(part.lines) for part in parts))
     said = [*entries, *sorted(fields), *sorted(frozenset().union(*needs.values()))]
@@ -172,16 +184,33 @@ def cut(
     )
 
 
-def shown_parts(items: Sequence[Item], name: str, config: Mapping[str, bool]) -> Iterator[Shown]:
-    """The fragments of function `name`; ExtractError where one holds what must not be compiled."""
+def shown_parts(
+    items: Sequence[Item], name: str, config: Mapping[str, bool]
+) -> tuple[tuple[Shown, ...], list[Unresolved]]:
+    """The fragments of function `name`, and those of which no statements can be made.
+
+    ExtractError where one holds what must not be compiled.
+    """
+    parts: list[Shown] = []
+    lost: list[Unresolved] = []
     for item in fragments(items, name, config):
-        part = Shown(item, statements(item))
-        refuse_unsafe(replace(item, lines=part.lines))
-        yield part
+        refuse_unsafe(item)
+        try:
+            parts.append(Shown(item, statements(item)))
+        except ExtractError as err:
+            lost.append(Unresolved("", name, item.file, err.line or item.line, err.message))
+    return tuple(parts), lost
 
 
 def _use(name: str, said: Facts, item: Item, reason: str) -> Unresolved:
     return Unresolved(name, item.name, item.file, said.lines.get(name, item.line), reason)
+
+
+def forbidden(match: re.Match[str]) -> str:
+    """What FORBIDDEN found."""
+    if match["asm"]:
+        return "inline assembly"
+    return f"attribute {match['attribute']}" if match["attribute"] else "an attribute in [[ ]]"
 
 
 def refuse_unsafe(item: Item) -> None:
@@ -190,17 +219,18 @@ def refuse_unsafe(item: Item) -> None:
     match = FORBIDDEN.search(text)
     if match:
         line = item.lines[0].number + text.count("\n", 0, match.start())
-        what = "inline assembly" if match["asm"] else f"attribute {match['attribute']}"
+        what = forbidden(match)
         raise ExtractError(
             f"{item.name} uses {what}, which is not compiled for a check",
             file=item.file,
             line=line,
             hint="such code cannot be checked in userspace",
         )
-    directive = re.search(r"^[ \t]*#[ \t]*(include\w*|pragma|line)\b", text, re.M)
-    if directive and item.kind == "function":
+    spliced = re.sub(r"\\[ \t]*\n", "", text)
+    directive = None if item.kind == "include" else DIRECTIVE.search(spliced)
+    if directive:
         raise ExtractError(
-            f"{item.name} has #{directive.group(1)} inside",
+            f"{item.name} has {directive[2] or '#' + directive[1]} inside",
             file=item.file,
             line=item.lines[0].number + text.count("\n", 0, directive.start()),
             hint="such code is not compiled for a check",

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from extractor.slice import FORBIDDEN
+from extractor.slice import FORBIDDEN, forbidden
 from harness import worker
 from harness.errors import HarnessError
+from harness.object_file import refuse_unsafe_object
 from harness.render import Rendered
 from kernel_snippets import INCLUDE
 
@@ -79,6 +80,7 @@ class Flavour:
     link: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     compile_only: bool = False  # to assembly, which nothing runs
+    constructors: int = 0  # that gcc itself makes: of a sanitizer, to know of variables
 
 
 PLAIN = Flavour("plain", ("-O2",))
@@ -301,7 +303,7 @@ class Building:
         status, output = self.preprocessing.finish()
         if status:
             raise CompileError(diagnostics(output), output)
-        refuse_unsafe_text(self.text.read_text(errors="replace"))
+        refuse_unsafe_text(self.text.read_text(errors="replace"), self.folder)
         objects = [made.finish() for made in self.objects]
         last = ["-S"] if self.flavour.compile_only else ["-x", "none", *objects, *LINK, *self.flavour.link]
         whole = [*self.flags, "-fpreprocessed", self.text.name, *last, "-o", self.library]
@@ -314,6 +316,8 @@ class Building:
         said = diagnostics(output)
         if status:
             raise CompileError(said, output)
+        if not self.flavour.compile_only:
+            refuse_unsafe_object(self.library, self.flavour.constructors)
         return Built(self.library, self.folder, tuple(d for d in said if not d.error))
 
 
@@ -338,16 +342,31 @@ def build(rendered: Rendered, config: dict[str, bool], folder: Path, flavour: Fl
     return Building(folder, "subject", config, flavour)
 
 
-def refuse_unsafe_text(preprocessed: str) -> None:
-    """HarnessError where macros made what extraction refuses to see in the patch's own text."""
+LONGEST = 8_000_000  # of one line, which macros make
+PRAGMA = re.compile(r"\s*#\s*(pragma|ident)\b(?!\s+(once|push_macro|pop_macro))")
+
+
+def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
+    """HarnessError where macros made what extraction refuses to see in the patch's own text.
+
+    Also where a file was included that is neither below `folder` nor one of kconform's own.
+    """
     file, line = "", 0
+    # As -ffile-prefix-map shows them, and as they are.
+    ours = ("include/", "kernel_snippets/include/", "<", *(f"{path}/" for path in (folder, INCLUDE, NATIVE)))
     for text in preprocessed.split("\n"):
-        marker = re.match(r'# (\d+) "([^"]*)"', text)
+        marker = re.match(r'# (\d+) "([^"]*)"((?: \d)*)', text)
         if marker:
             file, line = marker.group(2), int(marker.group(1))
+            if " 1" in marker[3] and (not file.startswith(ours) or "/../" in file):
+                raise HarnessError(f"the patch includes {file}, which is no header of a kernel")
             continue
-        match = FORBIDDEN.search(text)
-        if match:
-            what = "inline assembly" if match["asm"] else f"attribute {match['attribute']}"
+        match = FORBIDDEN.search(text) if len(text) <= LONGEST else None
+        if match or len(text) > LONGEST:
+            what = forbidden(match) if match else f"a line of more than {LONGEST} letters"
             raise HarnessError(f"{file}:{line}: error: {what}, which is not compiled for a check")
+        if PRAGMA.match(text):
+            raise HarnessError(
+                f"{file}:{line}: error: {text.strip()[:60]}, which is not compiled for a check"
+            )
         line += 1

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from extractor.items import Item
 from extractor.patch import Patch
+from extractor.scan import mask
 from extractor.slice import Slice, Unresolved
 from harness.build import Diagnostic, cache_folder, compiler_version
 from harness.contract import GOES_ON, Loaded, StaticContract
@@ -23,13 +24,14 @@ from harness.judge import Check, Runs, Verdict, judge
 from harness.loading import contract_path, is_static, load, load_static, shipped, without_unknown
 from harness.locate import follow_conformance, place
 from harness.mutate import Strength
+from harness.render import stays
 from harness.replay import Replayed
 from harness.scratch import scratch_folder
 from harness.static.checks import StaticChecks, lacks
 from harness.static.configuration import refused_by
 from harness.subjects import describe, fitted, keep_sources, slice_of
 
-STATIC = re.compile(r"\s*static\b(?![^;=]*\bconst\b)[^;(]*[;=]")
+STATIC = re.compile(r"\bstatic\b([^;=(){}]*)[;=]")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Result:
     @property
     def whole(self) -> bool:
         """Whether all was compiled, and explored to its bounds."""
-        return not self.failed and all(part.whole for part in self.parts)
+        unread = any(check.group == "layout" and check.verdict == "unknown" for check in self.checks)
+        return not self.failed and not unread and all(part.whole for part in self.parts)
 
     @property
     def patches(self) -> tuple[Patch, ...]:
@@ -267,11 +270,13 @@ def one_deadlock(checks: Sequence[Check]) -> Iterator[Check]:
 
 def judge_replays(replays: Sequence[Replayed], checks: Sequence[Check]) -> Iterator[Check]:
     """trace/<name> of each saved trace whose finding no check of this run reports as well."""
-    failing = {check.id for check in checks if check.verdict == "fail"}
+    failing = {(check.contract, check.id) for check in checks if check.verdict == "fail"}
     verdicts: dict[str, Verdict] = {"gone": "pass", "cannot be run": "unknown"}
     for replayed in replays:
         verdict = verdicts.get(replayed.verdict, "fail")
-        if verdict == "fail" and replayed.failing and failing.issuperset(replayed.failing):
+        contract = replayed.trace.contract if replayed.trace else ""
+        again = {(contract, id) for id in replayed.failing}
+        if verdict == "fail" and again and failing >= again:
             continue
         how = "; ".join(replayed.how)
         title = f"the saved trace of {replayed.trace.id} is gone" if replayed.trace else "it is a trace"
@@ -285,20 +290,21 @@ def judge_replays(replays: Sequence[Replayed], checks: Sequence[Check]) -> Itera
             failed=int(verdict == "fail"),
             reason=f"cannot be run: {how}" if verdict == "unknown" else "",
             detail=f"{replayed.verdict}: {how}" if how else replayed.verdict,
-            contract=replayed.trace.contract if replayed.trace else "",
+            contract=contract,
             part="saved traces",
         )
 
 
 def hidden_state(piece: Slice) -> Iterator[str]:
     """Static variables in functions: they outlive a call, and no state here includes them."""
-    for item in piece.items:
-        inside = False
-        for line in item.lines if item.kind == "function" else ():
-            if inside and STATIC.match(line.text):
-                yield (f"{item.file}:{line.number}: {item.name} keeps state in a static variable, which is "
+    for item in (item for item in piece.code if item.kind == "function"):
+        text = mask("\n".join(line.text for line in item.lines))
+        body = 0 if item.completeness == "fragment" else text.find("{") + 1
+        for match in STATIC.finditer(text, body):
+            if not stays(match[1]):
+                line = item.lines[text.count("\n", 0, match.start())].number
+                yield (f"{item.file}:{line}: {item.name} keeps state in a static variable, which is "
                        "not part of any state here: what is found may not show again")  # fmt: skip
-            inside = inside or "{" in line.text
 
 
 def unused_items(items: Sequence[Item], pieces: Sequence[Slice], static: Sequence[Check]) -> Iterator[Item]:

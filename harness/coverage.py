@@ -315,8 +315,8 @@ def together(covered: Sequence[PatchCoverage]) -> PatchCoverage:
         place = function.file, function.source[0].number
         if place in by_place:
             before = by_place[place]
-            ran = {n: added(line, function.ran[n]) if n in function.ran else line
-                   for n, line in before.ran.items()}  # fmt: skip
+            both = before.ran.keys() & function.ran.keys()
+            ran = {**before.ran, **function.ran} | {n: added(before.ran[n], function.ran[n]) for n in both}
             by_place[place] = replace(before, ran=ran)
         else:
             by_place[place] = function

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ def shipped() -> list[str]:
 
 def is_static(path: Path) -> bool:
     """Whether a contract file claims something of records and options, and runs nothing."""
-    return "\nCONTRACT = StaticContract(" in source_of(path)
+    return bool(re.search(r"^CONTRACT\b[^=\n]*=\s*StaticContract\(", source_of(path), re.M))
 
 
 def source_of(path: Path) -> str:

@@ -98,7 +98,7 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         headers=include_order(piece, loaded.contract.headers),
         world=declarations(loaded.contract.world),
         variables=variables(piece),
-        owns=[*loaded.contract.owns, *variables(piece)],
+        owns=[*loaded.contract.owns, *(f"kc_own_{name}" for name in variables(piece))],
         standins=standins(loaded.contract, piece),
         wrappers=[wrapper_text(item, item.text) for item in whole_functions(loaded, piece, missing)],
         observe=[(name, loaded.contract.observe[name]) for name in layout(loaded.contract.state).offsets],
@@ -135,8 +135,18 @@ def standins(contract: Contract, piece: Slice) -> str:
 
 def variables(piece: Slice) -> list[str]:
     """The patch's own variables that a call may change: they outlive it, so they are state."""
-    kept = re.compile(r"\b(const|extern)\b")
-    return [i.name for i in piece.items if i.kind == "variable" and not kept.search(i.signature)]
+    found = [i for i in piece.items if i.kind == "variable" and not stays(i.signature)]
+    for item in found:
+        if item.name == "w" or item.name.startswith("kc_"):
+            raise HarnessError(f"{item.where}: error: {item.name} is a name of kconform's own; rename it")
+    return [item.name for item in found]
+
+
+def stays(declaration: str) -> bool:
+    """Whether a variable so declared cannot change: a pointer to what is const can."""
+    return bool(
+        re.search(r"\bconst\b", declaration.rpartition("*")[2]) or re.match(r"\s*extern\b", declaration)
+    )
 
 
 def wraps(wrapper: Wrapper, piece: Slice, missing: Mapping[str, str]) -> bool:

@@ -50,4 +50,5 @@ SANITIZED = Flavour(
         "-fsanitize-recover=all",
     ),
     sources=("sanitizer.c",),
+    constructors=1,
 )

@@ -17,7 +17,7 @@ from extractor.slice import Slice, Unresolved, cut, definitions, live_items
 from harness.build import PLAIN, Building, Built, CompileError, Flavour, build
 from harness.contract import SHOWN, Loaded, Wrapper
 from harness.errors import HarnessError
-from harness.render import Rendered, render
+from harness.render import OWN, Rendered, render
 from kernel_snippets import INCLUDE
 
 ROUNDS = 4  # of compiling without what the compiler refused
@@ -190,10 +190,13 @@ def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
         if not said.error:
             continue
         item = next((i for i in (*piece.items, *parts) if holds_line(i, said.file, said.line)), None)
+        # What the contract adds to make a function whole does not go with what this patch shows of it.
+        item = item or next((part for part in parts if said.file == f"{part.name}{OWN}"), None)
         if item:
             name = re.search(r"declaration of function '(\w+)'", said.text)
             reason = f"calls {name[1]}(), for which there is no shim" if name else said.text
-            yield Unresolved(name[1] if name else "", item.name, said.file, said.line, reason)
+            line = said.line if said.file == item.file else item.line
+            yield Unresolved(name[1] if name else "", item.name, item.file, line, reason)
 
 
 def blame_link(err: CompileError, piece: Slice) -> Iterator[Unresolved]:

@@ -9,18 +9,31 @@ from pathlib import Path
 
 from harness.check import Result, tool_facts
 from harness.contract import Contract
+from harness.errors import HarnessError
 from harness.judge import Check
 from harness.replay import hash_of, ships
 from harness.trace import DIED, Step, failed_checks, values_seen
-from harness.trace_file import Diff, Recorded, TraceFile, trace_text, write_new
+from harness.trace_file import Diff, Recorded, TraceFile, read_trace, trace_text, write_new
 
 
 def save_traces(result: Result, folder: Path) -> list[str]:
     """Writes each finding's trace that `folder` does not have yet; the names of all of them."""
-    traces = [trace_of(result, check) for check in result.checks if has_trace(check)]
-    for trace in traces:
-        write_new(folder, trace.name, trace_text(trace))
-    return [trace.name for trace in traces]
+    names: dict[str, str] = {}  # and the contract of each
+    for trace in (trace_of(result, check) for check in result.checks if has_trace(check)):
+        name = trace.name
+        if names.get(name, trace.contract) != trace.contract or of_another(folder / name, trace.contract):
+            name = f"{name.removesuffix('.json')}-{trace.contract}.json"
+        names[name] = trace.contract
+        write_new(folder, name, trace_text(trace))
+    return list(names)
+
+
+def of_another(path: Path, contract: str) -> bool:
+    """Whether a file there is the trace of the same check in another contract."""
+    try:
+        return read_trace(path).contract != contract
+    except (HarnessError, OSError):
+        return False
 
 
 def has_trace(check: Check) -> bool:

@@ -79,7 +79,7 @@ def test_a_check_of_little_worth_is_shown_as_that(tmp_path: Path) -> None:
     text = re.sub(r"claims=\(.*?\n    \),\n    features", "claims=(),\n    features", text, flags=re.S)
     path = tmp_path / "weak.py"
     path.write_text(text)
-    small = ("--bound", "mms=2", "--bound", "pages=2", "--format", "json")
+    small = ("--bound", "mms=2", "--bound", "pages=1", "--format", "json")
     weak = kconform("mutate", BUNDLED_PATCH, "--contract", path, *small).json
     assert weak["score"] < 0.7 and len(weak["survived"]) > 50
     reasons = {m["why"] for m in weak["survived"]}

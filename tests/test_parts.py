@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.cli import Done, check, kconform
 from tests.mails import V1
-from tests.planted import plant
+from tests.planted import REPAIR, plant
 from tests.planted_parts import BITS, CONTRACTS, DEFECTS, FREE, HARMLESS, IDS, OFF, PREP, Edits
 
 QUICK = ("--walk", "0", "--no-sanitizers")
@@ -137,3 +140,82 @@ def test_the_whole_of_kernel_fork_c_under_the_opposite_option_is_no_pass() -> No
     old = "+#ifdef CONFIG_MM_ID\n+static DEFINE_IDA(mm_ida);\n"
     done = check(plant((old, old.replace("ifdef", "ifndef"))), *QUICK)
     assert done.status != 0 and "kernel/fork.c" in done.err
+
+
+def test_a_fragment_that_cannot_stand_leaves_the_rest_to_be_checked() -> None:
+    """The whole check ended with one line before."""
+    cut = (
+        "+	if (mm_alloc_id(mm))\n+		goto fail_noid;\n+\n"
+        " 	if (init_new_context(p, mm))\n 		goto fail_nocontext;\n \n",
+        "+	if (mm_alloc_id(mm) ||\n 	    init_new_context(p,\n",
+    )
+    done = check(plant(REPAIR, cut), *QUICK)
+    assert (done.status, done.failed()) == (2, set()) and "cannot stand by itself" in done.err
+    unknown = {c["id"] for c in done.json["checks"] if c["verdict"] == "unknown"}
+    assert any(name.startswith("conformance/mm_init/") for name in unknown)
+    assert done.check("conformance/mm_alloc_id/return")["verdict"] == "pass"
+
+
+CONTEXT = "".join(
+    f" \t{line}\n"
+    for line in (
+        "atomic_set(&folio->_entire_mapcount, -1);",
+        "atomic_set(&folio->_nr_pages_mapped, 0);",
+        "atomic_set(&folio->_pincount, 0);",
+    )
+)
+
+
+@pytest.mark.parametrize("kept", range(3))
+def test_a_hunk_with_less_context_is_the_same_code(kept: int) -> None:
+    less = "".join(CONTEXT.splitlines(True)[3 - kept :])
+    text = plant(REPAIR, (CONTEXT, less))
+    text = re.sub(r"@@ -665,(\d+) \+665,", rf"@@ -{668 - kept},\1 +{668 - kept},", text)
+    done = check(text, *QUICK)
+    assert (done.status, done.failed()) == (0, set())
+
+
+def test_a_layout_that_could_not_be_read_is_no_pass() -> None:
+    field = "+		unsigned int mm_id;\n"
+    done = check(plant(REPAIR, (field, field + "+		struct nothing_known mm_x;\n")), *QUICK)
+    assert (done.status, done.failed()) == (2, set())
+    assert done.check("layout/others-stay")["verdict"] == "unknown"
+
+
+def test_a_pointer_to_what_is_const_is_state() -> None:
+    last = "+static DEFINE_IDA(mm_ida);\n"
+    kept = "+	mm->mm_id = ret;\n+	return 0;\n"
+    used = "+	if (last == mm)\n+		return -EBUSY;\n+	last = mm;\n" + kept
+    text = plant((last, last + "+static const struct mm_struct *last;\n"), (kept, used))
+    done = check(text, *QUICK, "--contract", "mm-ids")
+    found = [c for c in done.json["checks"] if c["verdict"] == "fail"]
+    assert found and not any(c["doubt"] for c in found)
+
+
+def test_a_static_variable_in_a_fragment_is_said() -> None:
+    text = plant(
+        (
+            " 	if (mm_alloc_pgd(mm))\n",
+            "+	{ static int seen;\n+	seen++; }\n 	if (mm_alloc_pgd(mm))\n",
+        )
+    )
+    done = check(text, *QUICK, "--contract", "mm-ids")
+    assert any("mm_init keeps state" in said for said in done.json["hidden_state"])
+
+
+def test_traces_of_one_check_in_two_contracts_are_two_files(tmp_path: Path) -> None:
+    end = "+#endif\n 	if (order > 1)\n"
+    text = plant((end, "+#endif\n+	atomic_set(&folio->_pincount, 1);\n 	if (order > 1)\n"))
+    done = check(text, *QUICK, "--traces", tmp_path)
+    both = {c["contract"] for c in done.json["checks"] if c["id"] == "conformance/prep_compound_head/pins"
+            and c["verdict"] == "fail"}  # fmt: skip
+    assert both == {"large-folio-life", "without-mm-id"}
+    assert len(list(tmp_path.glob("conformance-prep-compound-head-pins-*.json"))) == 2
+
+
+def test_coverage_has_the_lines_of_both_branches() -> None:
+    end = "+	folio_set_large_mapped_exclusively(folio);\n+#endif\n"
+    other = end.replace("#endif", "#else\n+	atomic_set(&folio->_nr_pages_mapped, 0);\n+#endif")
+    covered = check(plant((end, other)), *QUICK, "--coverage").json["coverage"]
+    prep = next(f for f in covered["functions"] if f["name"] == "prep_compound_head")
+    assert {line["line"] for line in prep["counts"] if line["count"]} >= {669, 674}

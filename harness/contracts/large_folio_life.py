@@ -231,6 +231,9 @@ WRAPPERS = (
 	folio->_flags_1 = (folio->_flags_1 & ~0xffUL) | order;
 	folio->_nr_pages = 1U << order;
 	atomic_set(&folio->_large_mapcount, -1);
+	atomic_set(&folio->_entire_mapcount, -1);
+	atomic_set(&folio->_nr_pages_mapped, 0);
+	atomic_set(&folio->_pincount, 0);
 {SHOWN}
 """,
     ),

@@ -67,7 +67,13 @@ WRAPPERS = (
     Wrapper(
         "prep_compound_head",
         "static void prep_compound_head(struct page *page, unsigned int order)",
-        f"	struct folio *folio = (struct folio *)page;\n\n{SHOWN}\n",
+        f"""	struct folio *folio = (struct folio *)page;
+
+	atomic_set(&folio->_entire_mapcount, -1);
+	atomic_set(&folio->_nr_pages_mapped, 0);
+	atomic_set(&folio->_pincount, 0);
+{SHOWN}
+""",
     ),
     Wrapper(
         "free_tail_page_prepare",

@@ -108,18 +108,18 @@ static uint64_t mixed(uint64_t h, uint64_t value)
 static void digest(struct kc_run *run, unsigned int index, const struct outcome *out)
 {
 	int kind = op_of(run, &run->calls[index])->kind, misuse = kind == KC_MISUSE;
-	uint64_t h = run->digest[2] ^ index;
+	uint64_t h = index;
 
-	if (kind == KC_SETUP)	/* the contract's own C: what it leaves is read in the next call */
-		return;
-	run->digest[misuse] = mixed(run->digest[misuse] ^ index, out->warnings);
+	if (kind != KC_SETUP)	/* what the contract prepared is no behaviour: calls that read it tell */
+		run->digest[misuse] = mixed(run->digest[misuse] ^ index, out->warnings);
 	if (misuse)
 		return;
 	for (int k = 0; k < run->c->state_size; k++)
 		h = mixed(h, out->obs[k]);
 	h = mixed(mixed(mixed(h, out->ret), out->rmw), out->stray);
-	run->digest[2] = h;
-	run->digest[0] = mixed(run->digest[0], h);
+	run->digest[2] = mixed(run->digest[2], h);
+	if (kind != KC_SETUP)
+		run->digest[0] = mixed(run->digest[0], h);
 }
 
 /* The same of a call that did not come back. */

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from harness.contract import LayoutClaim, StaticContract
+from harness.errors import HarnessError
 from harness.judge import Check
 from harness.static.layout import Field, Layouts
 
@@ -23,7 +24,10 @@ def _judge(claim: LayoutClaim, layouts: Layouts | str) -> Check:
     if reason or isinstance(layouts, str):
         return Check(name, "layout", "unknown", title, claim.sentence, reason=reason)
     judged = len(layouts.after[claim.record].leaves)
-    wrong = claim.holds(layouts)
+    try:
+        wrong = claim.holds(layouts)
+    except Exception as err:
+        raise HarnessError(f"claim {claim.id}: error: {type(err).__name__}: {err}") from None
     if not wrong:
         return Check(name, "layout", "pass", title, claim.sentence, judged=judged)
     field = _to_blame(claim, layouts.added(claim.record), wrong)

@@ -33,6 +33,7 @@ TURNED = re.compile(
     r"|n't\b",
     re.I,
 )
+NEGATED = re.compile(r"\b(no|not|never|neither|nor|cannot|unlike)\b|n't\b", re.I)
 CODE = (".c", ".h")
 OTHERS = (".S", ".rs", ".py", ".sh", ".lds", ".dts", ".dtsi", "Makefile", "Kbuild")
 
@@ -184,8 +185,10 @@ def judge_prose(file: str, parts: Sequence[Region], items: Sequence[Item], known
     if options.added and named:
         check = made("options", file, f"the options that {file} names exist")
         yield judge_names(replace(check, line=named[0].line), named, options)
-    fields = [judged for line, text in said
-              for judged in judge_fields(file, line.number, text, items, known)]  # fmt: skip
+    owners = owners_of(known)
+    words = code_words(items, known) if owners else frozenset()
+    fields = [judged for line, text in said if owners
+              for judged in judge_fields(file, line.number, text, known, owners, words)]  # fmt: skip
     yield from settled(made("fields", file, f"the fields that {file} names exist"), fields)
     if not file.endswith(CODE):
         conditions = list(judge_conditions(file, parts, items, options))
@@ -205,15 +208,24 @@ def prose(part: Region) -> Iterator[tuple[SourceLine, str]]:
             yield line, STRING.sub(" ", text)
 
 
-def judge_fields(
-    file: str, line: int, text: str, items: Sequence[Item], known: dict[str, Record]
-) -> Iterator[Judged]:
-    """The fields that one line of prose names, as `folio->_x`, `struct folio._x` or plain `_x`."""
+def owners_of(known: Mapping[str, Record]) -> dict[str, set[str]]:
+    """The records that the patch adds each field to."""
     owners: dict[str, set[str]] = {}
     for record in known.values():
         for field in record.added:
             owners.setdefault(field, set()).add(record.name)
-    if not owners:
+    return owners
+
+
+def judge_fields(
+    file: str, line: int, text: str, known: dict[str, Record], owners: Mapping[str, set[str]],
+    words: frozenset[str],
+) -> Iterator[Judged]:  # fmt: skip
+    """The fields that one line of prose names, as `folio->_x`, `struct folio._x` or plain `_x`.
+
+    Not where the line says that something is not there: it may be that one.
+    """
+    if NEGATED.search(text):
         return
     for match in QUALIFIED.finditer(text):
         record_ = known.get(f"struct {match[1] or match[2]}")
@@ -222,17 +234,17 @@ def judge_fields(
             there = " and ".join(sorted(owners[name.text]))
             yield Judged(name, f"{record_.name} has no {name.text}; the patch adds it to {there}")
         else:
-            words = record_.words if record_ else code_words(items, known)
-            yield from judge_field(name, words, owners, doubtful=not file.endswith(CODE))
+            there_ = record_.words if record_ else words
+            yield from judge_field(name, there_, owners, doubtful=not file.endswith(CODE))
     for match in BARE.finditer(text):
-        yield from judge_field(Name(match[0], file, line), code_words(items, known), owners, doubtful=False)
+        yield from judge_field(Name(match[0], file, line), words, owners, doubtful=False)
 
 
 def judge_field(
     name: Name, words: frozenset[str], owners: Mapping[str, set[str]], *, doubtful: bool
 ) -> Iterator[Judged]:
     """One name against the words that are known."""
-    if name.text in words:
+    if name.text in words or name.text.removesuffix("s") in words:  # several of them
         yield Judged(name)
     elif meant := slip(name.text, owners):
         yield Judged(

@@ -93,7 +93,7 @@ class Headers:
 
     def sources(self, before: Sequence[str], probes: Sequence[str]) -> dict[str, str]:
         """The files to compile by their names."""
-        for item in self.chosen:
+        for item in (*self.chosen, *(i for i in self.items if i.kind == "record")):
             refuse_unsafe(item)
         extensions = [i for i in self.items if i.file.startswith("include/") and i.kind == "record"
                       and i.completeness == "fragment"]  # fmt: skip

@@ -16,7 +16,7 @@ from kernel_snippets import INCLUDE
 RECORD = re.compile(r"^((?:struct|union) \w+)\s*\{.*?^\}", re.M | re.S)
 WORD = re.compile(r"[A-Za-z_]\w*")
 TITLE = re.compile(r"^[\s/*]*((?:struct|union)\s+\w+)\s*(?:-|:|$)")
-MENTIONED = re.compile(r"^[\s/*]*@([\w.]*\w)", re.M)
+MENTIONED = re.compile(r"^[ \t/*]*@([\w.]*\w)", re.M)
 DESCRIBED = re.compile(r"^[\s/*]*@([\w.]*\w)(?:\[\w*\])?\s*:")
 COMMENT_LINE = re.compile(r"\s*(/\*|\*(?!\w))")
 

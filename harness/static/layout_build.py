@@ -158,7 +158,7 @@ class LayoutBuild:
         status, output = run_compiler(arguments, self.folder)
         if status:
             raise CompileError(diagnostics(output), output)
-        refuse_unsafe_text((self.folder / "after.i").read_text(errors="replace"))
+        refuse_unsafe_text((self.folder / "after.i").read_text(errors="replace"), self.folder)
 
     def _settle(self, unit: str, compiling: Compiling) -> tuple[Assertion, ...]:
         """The assertions that fail, when the unit is compiled without them."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 SHORT = 6  # up to here two letters make another word
 SHORT_WORD = 4  # of a name's words
 LEAST = 4  # below, one does
+LONGEST = 100  # letters of a name that anybody means
 
 
 def slip(name: str, known: Iterable[str], *, strict: bool = False) -> str:
@@ -19,6 +20,8 @@ def slip(name: str, known: Iterable[str], *, strict: bool = False) -> str:
     of which a short word is another: HAS and HAVE, DMA and CMA.
     """
     near: list[tuple[int, str]] = []
+    if len(name) > LONGEST:
+        return ""
     for other in known:
         if min(len(name), len(other)) < LEAST:
             continue
