@@ -221,15 +221,16 @@ UNDEFINED = {
 @pytest.mark.parametrize("what", UNDEFINED)
 def test_undefined_behaviour_is_a_finding_with_line_and_trace(what: str) -> None:
     code, kind = UNDEFINED[what]
-    done = check(before_sub(code))
+    done = check(before_sub(code), "--walk", "0")
     finding = done.check(f"sanitizer/sub/{kind}")
     assert done.status == 1 and finding["verdict"] == "fail"
     assert finding["where"]["file"] == "include/linux/rmap.h" and 281 <= finding["where"]["line"] <= 283
     assert ops(finding)[-1] == "sub" and len(ops(finding)) <= 3
-    text = kconform("check", *ONE, "-", stdin=before_sub(code)).out
+    text = kconform("check", *ONE, "-", "--walk", "0", stdin=before_sub(code)).out
     assert text.count(f"FINDING sanitizer/sub/{kind}") == 1 and "also sanitizer/dec/" in text
     assert not any(
-        c["group"] == "sanitizer" for c in check(before_sub(code), "--no-sanitizers").json["checks"]
+        c["group"] == "sanitizer"
+        for c in check(before_sub(code), "--walk", "0", "--no-sanitizers").json["checks"]
     )
 
 
@@ -311,6 +312,6 @@ def running(pids: list[int]) -> list[int]:
 
 
 def test_two_runs_of_everything_print_the_same() -> None:
-    arguments = ("check", BUNDLED_PATCH, "--coverage", "--format", "json")
+    arguments = ("check", BUNDLED_PATCH, *ONE, "--coverage", "--format", "json")
     first = kconform(*arguments).out
     assert first == kconform(*arguments).out and json.loads(first)

@@ -14,6 +14,7 @@ from harness.driver import Call
 from harness.loading import contract_path, load
 from harness.mutate import mutate
 from harness.object_code import same_code
+from harness.report_mutate import strength_data
 from harness.shrink import minimal
 from harness.subjects import Attempt, slice_of
 from kernel_snippets import BUNDLED_PATCH
@@ -72,18 +73,17 @@ def test_strength_in_the_report_of_check() -> None:
     assert "  survived: include/linux/rmap.h:206 change-assignment" in done.out
 
 
-def test_a_check_of_little_worth_is_shown_as_that(tmp_path: Path) -> None:
+def test_a_check_of_little_worth_is_shown_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A contract that claims nothing, models nothing and expects no warning kills next to nothing."""
     text = contract_path("mm-owner-tracking").read_text()
     text = re.sub(r"\n +model=\w+_model,", "", text)
     text = re.sub(r"claims=\(.*?\n    \),\n    features", "claims=(),\n    features", text, flags=re.S)
     path = tmp_path / "weak.py"
     path.write_text(text)
-    small = ("--bound", "mms=2", "--bound", "pages=1", "--format", "json")
-    weak = kconform("mutate", BUNDLED_PATCH, "--contract", path, *small).json
-    assert weak["score"] < 0.7 and len(weak["survived"]) > 50
-    reasons = {m["why"] for m in weak["survived"]}
-    assert any("no check minds" in why for why in reasons)
+    monkeypatch.setattr("harness.mutate.WALK", 3000)  # each survivor would walk for long
+    weak = mutate(items_of(BUNDLED_PATCH), [load(path, {"mms": 2, "pages": 2})], 2)
+    assert weak.score < 0.7 and len(weak.survived) > 50
+    assert any("no check minds" in m["why"] for m in strength_data(weak)["survived"])
 
 
 def test_a_mutant_that_only_undefined_behaviour_betrays_is_killed() -> None:
