@@ -31,7 +31,8 @@ from harness.static.checks import StaticChecks, lacks
 from harness.static.configuration import refused_by
 from harness.subjects import describe, fitted, keep_sources, slice_of
 
-STATIC = re.compile(r"\bstatic\b([^;=(){}]*)[;=]")
+# Also by a macro such as DEFINE_IDA().
+STATIC = re.compile(r"\bstatic\b([^;=(){}]*?)(?:[;=]|\b[A-Z][A-Z_]*\()")
 
 
 @dataclass(frozen=True)

@@ -212,6 +212,14 @@ def test_the_variable_begins_anew_for_each_mutant(tmp_path: Path) -> None:
     assert "8 of 8 mutants killed" in first.out and "+	if (toy_calls++ == 8)" in first.out
 
 
+@pytest.mark.parametrize("given", ["static int n;", "static DEFINE_IDA(ida);"])
+def test_a_static_variable_in_a_fragment_is_said(given: str, tmp_path: Path) -> None:
+    own = 'HEADERS = ("linux/idr.h",)'
+    done = toy(tmp_path, mail(hunk(GOOD.replace("+	", f"+	{given}\n+\n+	", 1))), own, *QUICK)
+    (said,) = done.json["hidden_state"]
+    assert said.startswith("kernel/toy.c:102: toy_go keeps state in a static variable")
+
+
 @pytest.mark.parametrize(
     "given, word",
     [
