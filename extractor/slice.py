@@ -125,8 +125,11 @@ def cut(
     names that stand ready, unless the patch adds a definition of its own. ExtractError for code that
     must not be compiled: inline assembly, linker attributes.
     """
-    defined = {name: item for name, item in definitions(items, config).items()
-               if name not in given or item.origin == "added"}  # fmt: skip
+    defined = {
+        name: item
+        for name, item in definitions(items, config).items()
+        if (name not in given or item.origin == "added") and not name.startswith("CONFIG_")
+    }  # fmt: skip  (options are set from outside)
     partly = {i.name: i for i in live_items(items, config) if i.completeness != "complete"}
     chosen: dict[str, Item] = {}
     needs: dict[str, frozenset[str]] = {}

@@ -65,7 +65,7 @@ def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
     if unknown:
         known = ", ".join(sorted(used.used))
         raise HarnessError(
-            f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known}"
+            f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known or 'none'}"
         )
     return Loaded(contract, path, source, tree, namespace, used.used)
 

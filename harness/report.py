@@ -147,7 +147,7 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     where = f"  {check.file}:{check.line}" if check.file else ""
     lines = [paint(f"FINDING {check.id}", "1;31", color) + where, *wrapped(check.title, "  ")]
     if check.quote and check.group == "claim":
-        lines += wrapped(f'the patch says: "{check.quote}"', "  ")
+        lines += wrapped(f'{who_says(result, check.quote)} says: "{check.quote}"', "  ")
     lines += table(contract_of(result, check), check.trace)
     lines += wrapped(explanation(result, check), "  ") + wrapped(check.doubt, "  ")
     if text := source_line(result, check):
@@ -172,8 +172,22 @@ def source_line(result: Result, check: Check) -> str:
     for item in result.request.items:
         for line in item.lines:
             if item.file == check.file and line.number == check.line:
-                return line.text.strip()
+                if check.exact or item.completeness != "fragment":
+                    return line.text.strip()
+                # No write tells which line it is: one that is innocent must not stand there.
+                added = [one.number for one in item.lines if one.origin == "added"]
+                return f"(it is among the lines {added[0]} to {added[-1]} that the patch adds there)"
     return ""
+
+
+def who_says(result: Result, quote: str) -> str:
+    """Whether a sentence is this patch's own, or the contract's, from another revision."""
+    words = " ".join(quote.split())
+    for patch in result.patches:
+        said = " ".join([patch.message, *(line[1:] for line in patch.diff)]).replace(" * ", " ")
+        if words in " ".join(said.replace("\t*", " ").split()):
+            return "the patch"
+    return "the contract"
 
 
 def spread(check: Check) -> str:

@@ -219,3 +219,29 @@ def test_coverage_has_the_lines_of_both_branches() -> None:
     covered = check(plant((end, other)), *QUICK, "--coverage").json["coverage"]
     prep = next(f for f in covered["functions"] if f["name"] == "prep_compound_head")
     assert {line["line"] for line in prep["counts"] if line["count"]} >= {669, 674}
+
+
+def test_a_sentence_that_the_patch_no_longer_has_is_the_contracts() -> None:
+    edit = ("+		goto fail_noid;", "+		goto fail_nopgd;")
+    text = kconform("check", "-", *QUICK, "--contract", "mm-ids", stdin=plant(edit)).out
+    assert 'the contract says: "goto fail_noid;"' in text and 'patch says: "goto' not in text
+
+
+def test_an_option_that_can_be_a_module_is_found_where_it_is_made() -> None:
+    done = check(plant(REPAIR, ('+	bool "MM ID tracking"', '+	tristate "MM ID tracking"')), *QUICK)
+    assert done.failed() == {"configuration/manually-enabled"}
+    assert done.check("configuration/manually-enabled")["where"] == {"file": "mm/Kconfig", "line": 850}
+
+
+def test_a_header_of_another_unit_sets_no_option_here() -> None:
+    done = check(plant(REPAIR, ("+#undef CONFIG_MM_ID", "+#define CONFIG_MM_ID 1")), *QUICK)
+    assert (done.failed(), done.err) == ({"configuration/undone-for-vdso32"}, "")
+
+
+def test_a_fragments_line_that_no_write_tells_is_not_shown_as_evidence() -> None:
+    edit = (
+        '+			bad_page(page, "nonzero _mm1_mapcount");',
+        '+			bad_page(page, "nonzero _mm0_mapcount");',
+    )
+    text = kconform("check", "-", *QUICK, "--contract", "large-folio-life", stdin=plant(edit)).out
+    assert "it is among the lines 962 to 971 that the patch adds there" in text

@@ -437,7 +437,13 @@ w->folio.page.page_type = ~0u;
     within=within,
     together=(("exclusive", "id0", "id1", "locked", "private"), ("count0", "count1")),
     show=show,
-    words={"bad": BAD_WORDS, "pattern": {n: f"{n:#x}" for n in (0xFF, 0x55, 0xAA, 0x80, 0x01)}},
+    words={
+        "exclusive": {0: "shared", 1: "exclusive"},
+        "locked": {0: "free", 1: "held"},
+        "private": {0: "0", 1: "not 0"},
+        "bad": BAD_WORDS,
+        "pattern": {n: f"{n:#x}" for n in (0xFF, 0x55, 0xAA, 0x80, 0x01)},
+    },
     not_checked=(
         "what these functions do beside the patch's lines: the contract completes them only so far",
     ),

@@ -74,6 +74,8 @@ def taken(s: State, id: int) -> bool:
 
 def next_id(s: State) -> int:
     """The lowest free ID, 0 where there is none."""
+    if s.ids >= ID_MAX:
+        return 0
     first = OTHERS + 1 if s.ids >= OTHERS else 1
     if not taken(s, first):
         return first

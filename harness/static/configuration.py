@@ -72,6 +72,11 @@ def judge_manual(check: Check, option: Option, known: Sequence[Option]) -> Check
     """Whether nothing but an option's prompt sets it."""
     if not option.prompts:
         return replace(check, verdict="fail", failed=1, detail="it has no prompt, so nobody can set it")
+    if option.type == "tristate":
+        said = (
+            f"as a module it defines CONFIG_{option.name}_MODULE, and #ifdef CONFIG_{option.name} is not true"
+        )
+        return replace(check, verdict="fail", failed=1, line=option.prompts[0].line, detail=said)
     for way in (way for way in ways(option, known) if way.by != "prompt"):
         domain = domains([way])
         if math.prod(map(len, domain.values())) > MOST:
