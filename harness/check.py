@@ -178,7 +178,7 @@ def choose(
             loaded, reason, near = fits(load(path, wanted), items, config)
             driven += [] if reason else [loaded]
         misfits += [(reason, near)] if reason else []
-    if not driven and not static:
+    if not driven and not (name and static):
         shown = ("complete", "fragment") if name else ("complete",)
         if not any(i.kind == "function" and i.completeness in shown for i in items):
             raise HarnessError("nothing to check: the patch shows no whole C function")

@@ -35,7 +35,11 @@ def report(part: str, edits: Edits) -> str:
     return kconform("check", "-", *QUICK, "--contract", CONTRACTS[part], stdin=plant(*edits)).out
 
 
-@pytest.mark.parametrize("part, name", CASES, ids=[f"{part}: {name}" for part, name in CASES])
+# Every second one: all of them take a minute and a half of two cores (TRIED = CASES to try them).
+TRIED = CASES[::2]
+
+
+@pytest.mark.parametrize("part, name", TRIED, ids=[f"{part}: {name}" for part, name in TRIED])
 def test_a_planted_defect_is_found_in_its_part(part: str, name: str) -> None:
     wanted, edits = DEFECTS[part][name]
     done = run(part, *edits)
