@@ -43,16 +43,6 @@ class Shown:
     item: Item
     lines: tuple[SourceLine, ...]
 
-    @property
-    def file(self) -> str:
-        """The patch's file."""
-        return self.item.file
-
-    @property
-    def text(self) -> str:
-        """The statements, without a final newline."""
-        return "\n".join(line.text for line in self.lines)
-
 
 @dataclass(frozen=True)
 class Slice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -183,13 +183,18 @@ def choose(
         if not any(i.kind == "function" and i.completeness in shown for i in items):
             raise HarnessError("nothing to check: the patch shows no whole C function")
         raise HarnessError("no contract fits this patch: " + "; ".join(reason for reason, _ in misfits))
+    refuse_strange(driven, bounds)
+    reach = {loaded.contract.name: len(slice_of(loaded, items).functions) for loaded in driven}
+    driven.sort(key=lambda loaded: (-reach[loaded.contract.name], loaded.contract.name))
+    return Chosen(tuple(driven), tuple(static), tuple(reason for reason, near in misfits if near))
+
+
+def refuse_strange(driven: Iterable[Loaded], bounds: Mapping[str, int]) -> None:
+    """HarnessError for a bound that no contract has."""
     known = {bound for loaded in driven for bound in loaded.bounds}
     if strange := sorted(bounds.keys() - known):
         raise HarnessError(f"there is no bound {', '.join(strange)}; the contracts that fit have: "
                            f"{', '.join(sorted(known)) or 'none'}")  # fmt: skip
-    reach = {loaded.contract.name: len(slice_of(loaded, items).functions) for loaded in driven}
-    driven.sort(key=lambda loaded: (-reach[loaded.contract.name], loaded.contract.name))
-    return Chosen(tuple(driven), tuple(static), tuple(reason for reason, near in misfits if near))
 
 
 def fits(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> tuple[Loaded, str, bool]:
@@ -211,8 +216,9 @@ def check(request: Request, poll: Poll | None = None) -> Result:
     """Every check of every contract on the revision; `poll` is called while it explores."""
     pieces = [slice_of(loaded, request.items) for loaded in request.contracts]
     with scratch_folder(cache_folder()) as folder:
-        place = folder / "static"
-        static = StaticChecks(request.static, request.patches, request.items, request.config, place)
+        static = StaticChecks(
+            request.static, request.patches, request.items, request.config, folder / "static"
+        )
         driven, failed, replays = drive(request, pieces, folder, poll)
         said = list(static.finish(generic=request.generic))
         if request.keep:

@@ -25,6 +25,7 @@ CONTRACTS = Path(__file__).resolve().parent / "contracts"
 # What is checked of each operation beside its observations, in the engine's order.
 EXTRA = ("return", "warnings", "elsewhere", "crash", "sanitizer")
 
+DEBUG = "CONFIG_DEBUG_VM"  # without which the warnings of mm are compiled away
 GOES_ON = ("operation", "setup")  # the kinds of operations whose successors are explored
 
 
@@ -89,7 +90,7 @@ class Operation:
     title: str = ""
     part: str = ""
     sentence: str = ""  # of the patch, for an outlook
-    option: str = "CONFIG_DEBUG_VM"
+    option: str = DEBUG
     long: bool = False
     outcome: str = "the code gives {}"  # of an outlook, with what was returned
     through: str = ""  # the operation that this one calls with fixed arguments

@@ -64,8 +64,13 @@ def lined(item: Item) -> list[str]:
     return [f'#line {item.lines[0].number} "{item.file}"', item.text]
 
 
+def has_shim(name: str) -> bool:
+    """Whether there is a shim for an included name; a patch's own must not lead out of the shims."""
+    return ".." not in name and not name.startswith("/") and (INCLUDE / name).is_file()
+
+
 def _include(item: Item) -> str:
-    if item.name.startswith("/") or ".." in item.name or not (INCLUDE / item.name).is_file():
+    if not has_shim(item.name):
         raise ExtractError(
             f"the patch includes <{item.name}>, for which there is no shim",
             file=item.file,

@@ -22,23 +22,24 @@ def render_mutants(
     """The subject of `piece`, and behind it `mutants`, numbered from 1."""
     base = render(loaded, piece, missing)
     contract = loaded.contract
+    wholes = whole_functions(loaded, piece, missing)
     behind = template("mutants.c.j2").render(
         init=contract.init,
         observe=[(name, contract.observe[name]) for name in layout(contract.state).offsets],
         mutants=[
-            one(loaded, piece, missing, base, number, mutant) for number, mutant in enumerate(mutants, 1)
+            one(loaded, piece, wholes, base, number, mutant) for number, mutant in enumerate(mutants, 1)
         ],
     )
     return replace(base, subject=base.subject + behind)
 
 
 def one(
-    loaded: Loaded, piece: Slice, missing: Mapping[str, str], base: Rendered, number: int, mutant: Mutant
+    loaded: Loaded, piece: Slice, wholes: Sequence[Item], base: Rendered, number: int, mutant: Mutant
 ) -> dict[str, Any]:
-    """What the template needs of one mutant: all that its edit reaches."""
+    """What the template needs of one mutant: all that its edit reaches; `wholes` are made whole."""
     contract = loaded.contract
     reached = piece.dependents([mutant.item])
-    wholes = [item for item in whole_functions(loaded, piece, missing) if item.name in reached]
+    wholes = [item for item in wholes if item.name in reached]
     edited = next(item for item in (*piece.items, *wholes) if mutant.of(item))
     functions = [i for i in piece.items if i.kind == "function" and i.name in reached]
     items = functions if edited.kind == "function" else [edited, *functions]

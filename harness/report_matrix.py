@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from harness.check import Result, tool_facts
+from harness.contract import DEBUG
 from harness.judge import Check
 from harness.matrix.cells import Matrix, Seen
-from harness.matrix.plan import DEBUG, WORD, Cell, Lacks
+from harness.matrix.plan import WORD, Cell, Lacks
 from harness.matrix.without_warnings import SAME, SILENT
 from harness.report import WIDTH, finding, merged, paint, passes, walked_text, wrapped
 from harness.report_json import check_data, one, patch_json
@@ -30,8 +31,9 @@ PASSED = {SAME: "the same in every legal call", SILENT: "no warning with =n"}
 def matrix_text(matrix: Matrix, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patch itself says."""
     lines = [*head(matrix, color), "", *table(matrix, color), ""]
-    for block in blocks(matrix):
-        lines += [*one_finding(matrix, block, color), ""]
+    result = together(matrix)
+    for block in blocks(matrix, result):
+        lines += [*one_finding(matrix, result, block, color), ""]
     lines += list(not_compiled(matrix)) + list(unknowns(matrix))
     lines += list(comparisons(matrix)) + list(lacking(matrix, verbose))
     if verbose:
@@ -50,7 +52,7 @@ def head(matrix: Matrix, color: bool) -> list[str]:
     total = matrix.failed + matrix.unknown + matrix.passed
     counts = []
     if matrix.failed:
-        separate = len(blocks(matrix))
+        separate = len(blocks(matrix, together(matrix)))
         counts.append(f"{matrix.failed} of {total} checks failed "
                       f"({separate} separate finding{'s' * (separate != 1)})")  # fmt: skip
     counts.append(f"{matrix.passed} passed")
@@ -145,15 +147,13 @@ def together(matrix: Matrix) -> Result | None:
     return replace(results[0], parts=tuple(parts[name] for name in order), checks=checks)
 
 
-def blocks(matrix: Matrix) -> list[list[Check]]:
-    """The separate findings."""
-    result = together(matrix)
+def blocks(matrix: Matrix, result: Result | None) -> list[list[Check]]:
+    """The separate findings; `result` is what `together` made."""
     return list(merged(result)) if result else [[seen.check] for seen in matrix.findings]
 
 
-def one_finding(matrix: Matrix, block: Sequence[Check], color: bool) -> list[str]:
+def one_finding(matrix: Matrix, result: Result | None, block: Sequence[Check], color: bool) -> list[str]:
     """One finding, as a check says it, with the configurations that show it."""
-    result = together(matrix)
     own = [seen for seen in matrix.findings if any(seen.check is each for each in block)]
     # What was compared is of two configurations, the defect perhaps of one.
     own = [seen for seen in own if not any(seen.check is other.check for other in matrix.beside)] or own

@@ -185,7 +185,7 @@ def not_wrapped(wrapper: Wrapper, piece: Slice) -> str:
 
 def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
     """The items of the patch that the compiler's errors are in."""
-    parts = [part.item for parts in piece.shown.values() for part in parts]
+    parts = [part.item for part in piece.parts]
     for said in err.diagnostics:
         if not said.error:
             continue
@@ -202,7 +202,7 @@ def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
 def blame_link(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
     """The items of the patch that call what the linker does not find."""
     for name in sorted(err.undefined):
-        for item in (*piece.items, *(part.item for parts in piece.shown.values() for part in parts)):
+        for item in (*piece.items, *(part.item for part in piece.parts)):
             said = next((ln for ln in item.lines if re.search(rf"\b{re.escape(name)}\s*\(", ln.text)), None)
             if said:
                 reason = f"calls {name}(), for which there is no shim"

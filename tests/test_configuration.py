@@ -18,7 +18,7 @@ from harness.judge import Check
 from harness.static.configuration import judge_configuration, refused
 from harness.static.headers import Compiled, Headers, Undo
 from harness.static.nearby import distance, slip
-from tests.mails import V1, V2
+from tests.mails import V1, next_revision
 from tests.planted import plant
 
 CONFIG = dict(CONTRACT.config)
@@ -214,9 +214,8 @@ def test_a_misspelt_option_in_code(tmp_path: Path) -> None:
     assert not wrong(judged(plant((line, line.replace("MM_ID", "NUMA"))), tmp_path))
 
 
-@pytest.mark.skipif(not V2.exists(), reason="the next revision's mail is not part of the checkout")
 def test_the_next_revision(tmp_path: Path) -> None:
-    patches, items = read(V2.read_text(), tmp_path)
+    patches, items = read(next_revision().read_text(), tmp_path)
     checks = list(judge_configuration(None, patches, items, CONFIG))
     assert [(c.id, c.verdict) for c in checks] == [("configuration/tested-options", "pass")]
     assert refused(items, CONFIG) == ""

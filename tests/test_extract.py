@@ -10,7 +10,7 @@ from extractor.items import Item
 from extractor.scan import scan_file
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform
-from tests.mails import V2, items_of
+from tests.mails import items_of, next_revision
 
 
 def names(items: list[Item], **wanted: str) -> list[str]:
@@ -59,8 +59,8 @@ def test_items_of_the_bundled_patch() -> None:
 
 
 def test_items_of_the_next_revision() -> None:
-    assert V2.is_file(), f"{V2} is needed: the v2 mail is not part of the checkout"
-    items = items_of(V2)
+    v2 = next_revision()
+    items = items_of(v2)
     fields = [(i.parent, i.name) for i in items if i.kind == "field"]
     assert fields == [
         ("struct folio", "_mm_id_mapcount"), ("struct folio", "_mm_id"), ("struct folio", "_mm_ids"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli import Done, check
+from tests.toy_state import STATE
 
 HEAD = """from __future__ import annotations
 from dataclasses import dataclass, replace
@@ -21,21 +22,7 @@ CONTRACT = Contract(name="toy", title="toy", requires=("toy_inc",), headers=("li
     observe={"a": "w->a", "b": "w->b"}, ghost=Ghost, operations=OPERATIONS, claims=CLAIMS,
     features=FEATURES, symmetry=SYMMETRY)
 """
-DEFAULTS = """
-@dataclass(frozen=True)
-class State:
-    a: int = 0
-    b: int = 0
-@dataclass(frozen=True)
-class Ghost:
-    x: int = 0
-def inc(s: State) -> State:
-    return replace(s, a=s.a + 1)
-def below(s: State) -> bool:
-    return s.a < 5
-def same(s: State) -> State:
-    return s
-OPERATIONS = (Operation("inc", "toy_inc(&w->a)", model=inc, when=below),)
+DEFAULTS = f"""{STATE}OPERATIONS = (Operation("inc", "toy_inc(&w->a)", model=inc, when=below),)
 CLAIMS, FEATURES, SYMMETRY = (), (), None
 """
 INC = "static inline void toy_inc(int *a)\n{\n	*a += 1;\n}\n"

@@ -20,7 +20,7 @@ from harness.loading import contract_path
 from harness.trace_file import Diff, read_trace, trace_text
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import ONE, Done, kconform
-from tests.mails import FORMS, V2
+from tests.mails import FORMS, next_revision
 from tests.planted import DEFECTS, REPAIR, V1, added, plant
 from tests.test_check import RENAMED
 
@@ -182,11 +182,11 @@ def test_what_a_random_walk_found_runs_in_the_walks_bounds(tmp_path: Path) -> No
 
 
 def test_the_next_revision_has_lost_the_finding(traces: Path) -> None:
-    assert V2.is_file(), f"{V2} is needed: the v2 mail is not part of the checkout"
-    done = kconform("replay", traces / CLAIM, "--patch", V2)
+    v2 = next_revision()
+    done = kconform("replay", traces / CLAIM, "--patch", v2)
     assert (done.status, done.err) == (0, "") and done.out.startswith("GONE")
     modelled = next(path for path in traces.iterdir() if path.name.startswith("conformance-add"))
-    lost = kconform("replay", modelled, "--patch", V2)
+    lost = kconform("replay", modelled, "--patch", v2)
     assert lost.status == 2 and "has no check conformance/add/exclusive" in lost.err
 
 

@@ -11,31 +11,22 @@ from tests.cli import Done, check, kconform
 from tests.mails import V1
 from tests.planted import plant, recount
 from tests.planted_parts import DEFECTS, DROP, OFF, SPLIT
+from tests.toy_state import STATE
 
 QUICK = ("--walk", "0", "--no-sanitizers")
-HEAD = """from __future__ import annotations
+HEAD = (
+    """from __future__ import annotations
 from dataclasses import dataclass, replace
 from harness.contract import SHOWN, Claim, Contract, Operation, Wrapper, bound
-
-@dataclass(frozen=True)
-class State:
-    a: int = 0
-    b: int = 0
-@dataclass(frozen=True)
-class Ghost:
-    x: int = 0
-def inc(s: State) -> State:
-    return replace(s, a=s.a + 1)
-def below(s: State) -> bool:
-    return s.a < 5
-def same(s: State) -> State:
-    return s
-GO = Operation("go", "toy_go(&w->a)", model=inc, when=below)
+"""
+    + STATE
+    + """GO = Operation("go", "toy_go(&w->a)", model=inc, when=below)
 OPERATIONS, CLAIMS = (GO,), ()
 BODY = "	int b = 0;\\n\\n	(void)b;\\n" + SHOWN + "\\n"
 WRAPPERS = (Wrapper("toy_go", "static void toy_go(int *a)", BODY),)
 STANDINS, REQUIRES, HEADERS, CONFIG, PINNED, NAME, OBSERVE = "", ("toy_go",), (), {}, (), "toy", {}
 """
+)
 REST = """
 CONTRACT = Contract(name=NAME, title=NAME, requires=REQUIRES, headers=HEADERS, config=CONFIG,
     world="int a; int b; int c[64];", init="w->a = 0;", owns=("a", "b"), state=State,

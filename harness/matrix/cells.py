@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 from harness.build import cache_folder
 from harness.check import Chosen, check
+from harness.contract import DEBUG
 from harness.drive import Poll, Request
 from harness.errors import HarnessError
 from harness.judge import Check, calls_of
 from harness.matrix.compile import Compilers
-from harness.matrix.plan import DEBUG, WORD, Cell, plan
+from harness.matrix.plan import WORD, Cell, plan
 from harness.matrix.without_warnings import compared
 from harness.scratch import scratch_folder
 from harness.static.checks import StaticChecks

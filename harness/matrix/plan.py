@@ -10,14 +10,14 @@ from typing import Literal
 
 from extractor.items import Item
 from extractor.kconfig_options import options
-from harness.check import Chosen, Result, choose
-from harness.contract import Loaded, StaticContract
+from harness.check import Chosen, Result, choose, refuse_strange
+from harness.contract import DEBUG, Loaded, StaticContract
 from harness.drive import Request
 from harness.errors import HarnessError
 from harness.judge import Check, compiled_away
 from harness.static.configuration import refused
 
-DEBUG, WORD = "CONFIG_DEBUG_VM", "CONFIG_64BIT"
+WORD = "CONFIG_64BIT"
 MOST_OPTIONS = 3  # of the patch that are varied: 32 configurations
 Word = Literal["PASS", "FAIL", "UNKNOWN", "COMPILES", "REFUSED"]
 Config = Mapping[str, bool]
@@ -143,7 +143,7 @@ def fitting(request: Request, name: str | None, bounds: Mapping[str, int], varie
             reasons[values] = str(err)
     if not fits:
         raise HarnessError(next(iter(reasons.values())))
-    refuse_strange(list(fits.values()), bounds)
+    refuse_strange((loaded for chosen in fits.values() for loaded in chosen.driven), bounds)
     return Fitting(fits, reasons)
 
 
@@ -184,14 +184,6 @@ def chosen_for(request: Request, name: str | None, bounds: Mapping[str, int], co
     known = {bound for loaded in first.driven for bound in loaded.bounds}
     wanted = {bound: value for bound, value in bounds.items() if bound in known}
     return choose(name, request.items, wanted, config) if wanted else first
-
-
-def refuse_strange(fits: Sequence[Chosen], bounds: Mapping[str, int]) -> None:
-    """HarnessError for a bound that no contract has."""
-    known = {bound for chosen in fits for loaded in chosen.driven for bound in loaded.bounds}
-    if strange := sorted(bounds.keys() - known):
-        raise HarnessError(f"there is no bound {', '.join(strange)}; the contracts that fit have: "
-                           f"{', '.join(sorted(known)) or 'none'}")  # fmt: skip
 
 
 def configs(fits: Sequence[Chosen]) -> Iterator[Config]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from harness.check import Part, Result
-from harness.contract import Contract, Operation
+from harness.contract import DEBUG, Contract, Operation
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
 from harness.explore import Explored
@@ -15,7 +15,6 @@ from harness.judge import Check
 from harness.matrix.parting import Parting, parting
 from harness.trace import Step
 
-OPTION = "CONFIG_DEBUG_VM"
 SAME, SILENT = "same-without-debug-vm", "silent-without-debug-vm"
 
 
@@ -24,10 +23,10 @@ def compared(on: Result, off: Result) -> Iterator[Check]:
     with_option = {part.name: part for part in on.parts}
     without = {part.name: part for part in off.parts}
     for name in dict.fromkeys((*with_option, *without)):
-        title = f"configuration: with {OPTION}=n, legal calls do what they do with {OPTION}=y"
+        title = f"configuration: with {DEBUG}=n, legal calls do what they do with {DEBUG}=y"
         check = Check(f"configuration/{SAME}/{name}", "configuration", "unknown", title, contract=name)
         if name not in with_option or name not in without:
-            lost = f"{OPTION}={'n' if name in with_option else 'y'}"
+            lost = f"{DEBUG}={'n' if name in with_option else 'y'}"
             yield replace(check, reason=f"{name} could not be run with {lost}")
             continue
         yield same(on, with_option[name], without[name], check)
@@ -82,9 +81,9 @@ def told(check: Check, parted: Parting, contract: Contract) -> Check:
 def silent(part: Part) -> Check:
     """Whether no warning fires that the option compiles away, in legal calls and in misuse."""
     check = Check(f"configuration/{SILENT}/{part.name}", "configuration", "pass",
-                  f"configuration: with {OPTION}=n, none of the warnings fires that it compiles away",
+                  f"configuration: with {DEBUG}=n, none of the warnings fires that it compiles away",
                   contract=part.name)  # fmt: skip
-    own = [op for op in part.loaded.contract.operations if op.option == OPTION and op.kind != "setup"]
+    own = [op for op in part.loaded.contract.operations if op.option == DEBUG and op.kind != "setup"]
     slots = [(op, slot) for op in own if (slot := part.runs.explored.checks.get((op.name, "warnings")))]
     judged = sum(slot.compared for _, slot in slots)
     fired = [(op, slot) for op, slot in slots if slot.failed]

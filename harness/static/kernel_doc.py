@@ -11,9 +11,9 @@ from functools import cache
 from extractor.items import Item, SourceLine
 from extractor.regions import Region
 from extractor.scan import mask
+from harness.static.shim_records import shim_records
 from kernel_snippets import INCLUDE
 
-RECORD = re.compile(r"^((?:struct|union) \w+)\s*\{.*?^\}", re.M | re.S)
 WORD = re.compile(r"[A-Za-z_]\w*")
 TITLE = re.compile(r"^[\s/*]*((?:struct|union)\s+\w+)\s*(?:-|:|$)")
 MENTIONED = re.compile(r"^[ \t/*]*@([\w.]*\w)", re.M)
@@ -59,15 +59,13 @@ class Block:
 
 
 @cache
-def shim_records() -> dict[str, tuple[str, frozenset[str], bool]]:
+def known_to_shims() -> dict[str, tuple[str, frozenset[str], bool]]:
     """Each record in the shims: its header, its words, and whether fields are left out."""
     found = {}
     for path in sorted(INCLUDE.rglob("*.h")):
-        text = path.read_text()
-        for match in RECORD.finditer(text):
-            comment = text[: match.start()].rstrip().rpartition("\n\n")[2]
-            words = frozenset(WORD.findall(mask(match.group())))
-            found[match[1]] = (f"include/{path.relative_to(INCLUDE)}", words, "left out" in comment)
+        for name, text, cut in shim_records(path.read_text()):
+            words = frozenset(WORD.findall(mask(text)))
+            found[name] = (f"include/{path.relative_to(INCLUDE)}", words, cut)
     return found
 
 
@@ -75,8 +73,8 @@ def records(items: Sequence[Item]) -> dict[str, Record]:
     """The records of patch and shims together, by name."""
     found: dict[str, Record] = {}
     own = [i for i in items if i.kind == "record"]
-    for name in dict.fromkeys([*shim_records(), *(i.name for i in own)]):
-        file, words, cut = shim_records().get(name, ("", frozenset(), False))
+    for name in dict.fromkeys([*known_to_shims(), *(i.name for i in own)]):
+        file, words, cut = known_to_shims().get(name, ("", frozenset(), False))
         parts = [i for i in own if i.name == name]
         said = {word for i in parts for word in WORD.findall(mask(i.text))}
         whole = any(i.completeness == "complete" for i in parts)

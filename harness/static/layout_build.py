@@ -24,13 +24,11 @@ from harness.build import (
     refuse_unsafe_text,
     run_compiler,
 )
-from harness.render import include_name, lined, overlay
+from harness.render import has_shim, include_name, lined, overlay
 from harness.static.layout import Assertion, Layouts, Lost
+from harness.static.shim_records import shim_records
 from kernel_snippets import INCLUDE
 
-RECORD = re.compile(r"^((?:struct|union) \w+)\s*\{", re.M)
-# Said in the comment above a record of which a shim has only some fields.
-CUT = "others are left out"
 ASSERTION = "static assertion failed"
 DIRECTIVE = re.compile(
     r"^\s*(?:#|%:)\s*(include\w*|import|pragma|line|embed|\d+)|\b(_Pragma|__has_include\w*|__has_embed)\b",
@@ -215,27 +213,24 @@ def _sources(items: Sequence[Item], config: dict[str, bool]) -> _Sources:
     tagged = [" ".join(name.split()) for name in re.findall(r"\b(?:struct|union|enum)\s+\w+", text)]
     piece = cut([item for item in items if id(item) not in lost], tagged, config)
     # Records of other kinds that the patch extends, and what it includes elsewhere, are not in question.
-    included = tuple(i for i in piece.includes if i.file in files and _has_shim(i.name))
+    included = tuple(i for i in piece.includes if i.file in files and has_shim(i.name))
     piece = replace(piece, extensions=tuple(known), includes=included)
     shims = [(INCLUDE / include_name(file)).read_text() for file in files]
+    records = [record for text in shims for record in shim_records(text)]
     return _Sources(
         tuple(known),
         tuple(Lost(item.name, str(errors[id(item)])) for item in wanted if id(item) in errors),
         piece,
         tuple(include_name(file) for file in files),
-        tuple(dict.fromkeys(name for text in shims for name in RECORD.findall(text))),
-        frozenset(name for text in shims for name in _cut_records(text)),
+        tuple(dict.fromkeys(name for name, _, _ in records)),
+        frozenset(name for name, _, is_cut in records if is_cut),
     )
-
-
-def _has_shim(name: str) -> bool:
-    return ".." not in name and not name.startswith("/") and (INCLUDE / name).is_file()
 
 
 def _unknown(item: Item) -> ExtractError | None:
     """Why the base of a record that the patch extends is not known; None where it is."""
     name = include_name(item.file)
-    if not _has_shim(name):
+    if not has_shim(name):
         return ExtractError(
             f"the patch extends {item.name}, and there is no shim for {item.file}",
             file=item.file,
@@ -247,14 +242,6 @@ def _unknown(item: Item) -> ExtractError | None:
     except ExtractError as err:
         return err
     return None
-
-
-def _cut_records(text: str) -> Iterator[str]:
-    """The records of a shim above which it says that they are cut."""
-    for match in RECORD.finditer(text):
-        above = text[: match.start()].rstrip().rpartition("/*")[2]
-        if above.endswith("*/") and CUT in " ".join(above.replace("*", " ").split()):
-            yield match[1]
 
 
 def refuse_open_condition(item: Item) -> None:
