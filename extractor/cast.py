@@ -74,7 +74,7 @@ class Facts:
 @lru_cache(4096)  # each contract cuts a slice of its own, of the same items
 def facts(item: Item) -> Facts:
     """The facts of `item`; never raises, whatever its text."""
-    text = strip_comments(item.text)
+    text = strip_comments(item.expansion or item.text)
     found = None
     if item.kind == "function":
         found = function_names(text)

@@ -42,7 +42,8 @@ class Item:
     blocks that are shown around it, in Kconfig's language. `completeness` is "partial" where a hunk
     border cuts the item, "fragment" where the patch adds statements or fields inside a thing of which
     it shows only a part. `parent` is the record of a field, such as `struct folio`. `hunk` is the
-    0-based index within its file, -1 for a tree.
+    0-based index within its file, -1 for a tree. `expansion` is the text of a function that a macro
+    generates: `lines` are then the macro's call, which may generate several.
     """
 
     kind: Kind
@@ -55,6 +56,7 @@ class Item:
     signature: str
     hunk: int = -1
     parent: str = ""
+    expansion: str = ""
 
     @property
     def line(self) -> int:

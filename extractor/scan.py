@@ -324,7 +324,7 @@ class Scanner:
                 elif c in ")]":
                     parens -= 1
                 elif c == "{":
-                    if bodied is None and depth == 0:
+                    if bodied is None and depth == 0 and parens <= 0:
                         bodied = function_head("".join(head))
                     depth += 1
                 elif c == "}":
@@ -379,7 +379,7 @@ class Scanner:
             inside = {ln.number for ln in lines[1:]}
             changed = any(ln.origin == "added" for ln in lines) or bool(inside & self.region.removed)
         origin: Origin = "added" if changed else "context"
-        if lines[0].origin == "tree":
+        if origin == "context" and lines[0].origin == "tree":
             origin = "tree"
         self.items.append(Item(kind, name, self.region.file, lines, origin, condition, completeness,
                                signature, self.region.hunk))  # fmt: skip

@@ -51,7 +51,10 @@ class Slice:
     `items` are complete, live and in file and line order; `extensions` are the record fragments;
     `outside` are the names that shims (or nothing) must define, with their first user;
     `needs` gives each function's own references within the slice. `shown` are the statements of
-    functions that the patch shows in part, by name, each fragment for itself.
+    functions that the patch shows in part, by name, each fragment for itself. Of a `unit` (a kernel
+    tree's) the items are in the order of its files as a compiler includes them; `declared` are what its
+    headers only declare, `beyond` the names that these have: their bodies are in other files; `shims`
+    are the shim headers that it needs, `tags` the records of which pointers alone are used.
     """
 
     items: tuple[Item, ...]
@@ -61,6 +64,11 @@ class Slice:
     needs: Mapping[str, frozenset[str]]
     unresolved: tuple[Unresolved, ...]
     shown: Mapping[str, tuple[Shown, ...]] = field(default_factory=dict)
+    unit: bool = False
+    beyond: Mapping[str, Item] = field(default_factory=dict)
+    shims: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def functions(self) -> tuple[str, ...]:

@@ -107,6 +107,14 @@ class Built:
     warnings: tuple[Diagnostic, ...]
 
 
+class RefusedError(HarnessError):
+    """Preprocessed text that must not be compiled; `file` and `line` say where it comes from."""
+
+    def __init__(self, file: str, line: int, what: str) -> None:
+        super().__init__(f"{file}:{line}: error: {what}, which is not compiled for a check")
+        self.file, self.line, self.what = file, line, what
+
+
 class CompileError(HarnessError):
     """The compiler refused a subject; `diagnostics` say where."""
 
@@ -159,21 +167,22 @@ def limits() -> None:
 
 
 class Compiling:
-    """A compiler that runs in `folder` under limits, beside us."""
+    """A compiler that runs in `folder` under limits, beside us; `out` takes its standard output."""
 
-    def __init__(self, arguments: Sequence[str | Path], folder: Path) -> None:
+    def __init__(self, arguments: Sequence[str | Path], folder: Path, out: Path | None = None) -> None:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TMPDIR": str(folder)}
         self.deadline = time.monotonic() + COMPILER_SECONDS * 2
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by finish)
-        self.process = subprocess.Popen(
-            [compiler(), *map(str, arguments)],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self.said,
-            stderr=subprocess.STDOUT,
-            preexec_fn=limits,
-        )
+        with contextlib.ExitStack() as opened:
+            self.process = subprocess.Popen(
+                [compiler(), *map(str, arguments)],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=opened.enter_context(out.open("wb")) if out else self.said,
+                stderr=self.said,
+                preexec_fn=limits,
+            )
 
     def finish(self) -> tuple[int, str]:
         """Exit status and messages, when it is done."""
@@ -203,9 +212,9 @@ def wait_for(process: subprocess.Popen[bytes], seconds: float) -> None:
         os.close(handle)
 
 
-def run_compiler(arguments: Sequence[str | Path], folder: Path) -> tuple[int, str]:
+def run_compiler(arguments: Sequence[str | Path], folder: Path, out: Path | None = None) -> tuple[int, str]:
     """Exit status and messages of the compiler, run in `folder` under limits."""
-    return Compiling(arguments, folder).finish()
+    return Compiling(arguments, folder, out).finish()
 
 
 def diagnostics(output: str) -> tuple[Diagnostic, ...]:
@@ -275,6 +284,8 @@ def write_sources(rendered: Rendered, folder: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "subject.c").write_text(rendered.subject)
+    if rendered.beyond:
+        (folder / "beyond.c").write_text(rendered.beyond)
 
 
 class Building:
@@ -294,6 +305,10 @@ class Building:
         self.flags, self.flavour, self.text = flags, flavour, folder / f"{name}.i"
         self.preprocessing = Compiling([*flags, *includes, "-E", f"{name}.c", "-o", self.text.name], folder)
         self.objects = [native_object(source, folder) for source in flavour.sources]
+        self.beyond: Compiling | None = None
+        if (folder / "beyond.c").exists() and not flavour.compile_only:
+            below: list[str | Path] = [*BELOW, "-fno-builtin", "-w", "-idirafter", INCLUDE]
+            self.beyond = Compiling([*below, "-c", "beyond.c", "-o", "beyond.o"], folder)
         self.compiling: Compiling | None = None
 
     def compile(self) -> Compiling:
@@ -305,6 +320,11 @@ class Building:
             raise CompileError(diagnostics(output), output)
         refuse_unsafe_text(self.text.read_text(errors="replace"), self.folder)
         objects = [made.finish() for made in self.objects]
+        if self.beyond:
+            status, output = self.beyond.finish()
+            if status:
+                raise HarnessError(f"what other files have cannot be stood in for: {output.strip()[:300]}")
+            objects.append(self.folder / "beyond.o")
         last = ["-S"] if self.flavour.compile_only else ["-x", "none", *objects, *LINK, *self.flavour.link]
         whole = [*self.flags, "-fpreprocessed", self.text.name, *last, "-o", self.library]
         self.compiling = Compiling(whole, self.folder)
@@ -364,9 +384,7 @@ def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
         match = FORBIDDEN.search(text) if len(text) <= LONGEST else None
         if match or len(text) > LONGEST:
             what = forbidden(match) if match else f"a line of more than {LONGEST} letters"
-            raise HarnessError(f"{file}:{line}: error: {what}, which is not compiled for a check")
+            raise RefusedError(file, line, what)
         if PRAGMA.match(text):
-            raise HarnessError(
-                f"{file}:{line}: error: {text.strip()[:60]}, which is not compiled for a check"
-            )
+            raise RefusedError(file, line, text.strip()[:60])
         line += 1

@@ -93,6 +93,7 @@ class Rendered:
     overlays: Mapping[str, str]
     subject: str
     unavailable: Mapping[str, str]  # operation -> why it cannot be driven
+    beyond: str = ""  # C of what a tree's slice refers to and other files of the kernel have
 
 
 def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered:

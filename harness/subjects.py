@@ -189,10 +189,11 @@ def blame(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
     for said in err.diagnostics:
         if not said.error:
             continue
-        item = next((i for i in (*piece.items, *parts) if holds_line(i, said.file, said.line)), None)
+        there = [i for i in (*piece.items, *parts) if holds_line(i, said.file, said.line)]
         # What the contract adds to make a function whole does not go with what this patch shows of it.
-        item = item or next((part for part in parts if said.file == f"{part.name}{OWN}"), None)
-        if item:
+        there = there or [part for part in parts if said.file == f"{part.name}{OWN}"]
+        # A macro call makes several functions, which compile together or not at all.
+        for item in there if there and there[0].expansion else there[:1]:
             name = re.search(r"declaration of function '(\w+)'", said.text)
             reason = f"calls {name[1]}(), for which there is no shim" if name else said.text
             line = said.line if said.file == item.file else item.line

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "bare.c"
+#include "census.c"
 #include "explore.c"
 #include "guard.c"
 #include "judge.c"

@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The slice that some entry points need of a kernel tree: small enough for a person to read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field
+
+from extractor.cast import facts, strip_comments
+from extractor.cut_records import cut_record, touched_fields
+from extractor.errors import ExtractError
+from extractor.items import Item
+from extractor.slice import Slice, Unresolved, refuse_unsafe
+from extractor.unit import Unit
+
+SIZEOF = re.compile(r"\bsizeof\s*\(?\s*(?:(struct|union)\s+(\w+)|(\*))")
+TAG = re.compile(r"\b(struct|union)\s+(\w+)")
+USE = re.compile(r"\b(struct|union)\s+(\w+)\s*(?:__\w+\s*)*(\*?)[\s*]*(?:__\w+\s+|const\s+)*(\w*)")
+FOLLOWED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:->|\[)")
+MACRO_HEAD = re.compile(r"\s*#\s*define\s+\w+\(")
+
+
+@dataclass(frozen=True)
+class Shims:
+    """What the shims define: each name with its header, and the macros among them that take arguments."""
+
+    headers: Mapping[str, str]
+    macros: Set[str] = frozenset()
+
+    def without(self, names: Iterable[str]) -> Shims:
+        """These, but for the headers called so, whose place the tree's own take."""
+        left = set(names)
+        return Shims({n: h for n, h in self.headers.items() if h not in left}, self.macros)
+
+
+@dataclass
+class Closure:
+    """Follows names from entry points through a unit; shims come first, then the unit, then nothing."""
+
+    unit: Unit
+    shims: Shims
+    given: Set[str] = frozenset()
+    whole: Set[str] = frozenset()  # records that stay as they are
+    chosen: dict[int, Item] = field(default_factory=dict)
+    needs: dict[str, frozenset[str]] = field(default_factory=dict)
+    outside: dict[str, Unresolved] = field(default_factory=dict)
+    unresolved: list[Unresolved] = field(default_factory=list)
+    beyond: dict[str, Item] = field(default_factory=dict)
+    records: dict[str, Item] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+    followed: set[str] = field(default_factory=set)  # fields whose pointers are gone through
+    embedded: set[str] = field(default_factory=set)  # records that others hold by value
+
+    def slice(self, text: str, entries: Iterable[str] = ()) -> Slice:
+        """What C `text` and the names `entries` need."""
+        plain = strip_comments(text)
+        self.touched |= touched_fields(plain, self.macro_names())
+        self.followed |= set(FOLLOWED.findall(plain))
+        tags = {" ".join(match) for match in re.findall(r"\b(struct|union|enum)\s+(\w+)", plain)}
+        words = set(re.findall(r"[A-Za-z_]\w*", plain))
+        self.follow([name for name in sorted({*tags, *words, *entries}) if self.known(name)], None)
+        cut = self.cut_records()
+        assertions = self.assertions(cut.values())
+        items = [cut.get(id(item), item) for item in self.chosen.values()]
+        items = [item for item in items if item.kind != "record" or not self.empty(item)]
+        items += [*assertions, *{id(item): item for item in self.beyond.values()}.values()]
+        items.sort(key=self.unit.place)
+        return Slice(
+            tuple(items), (), (), self.outside, self.needs, tuple(self.unresolved), unit=True,
+            beyond=dict(sorted(self.beyond.items())),
+            shims=tuple(sorted({self.shims.headers[n] for n in self.outside if n in self.shims.headers})),
+            tags=self.forward(items), options=self.unit.options,
+        )  # fmt: skip
+
+    def forward(self, items: Iterable[Item]) -> tuple[str, ...]:
+        """The records that must be declared before anything mentions them."""
+        found: set[str] = set()
+        for item in items:
+            said = strip_comments(item.expansion or item.text)
+            found |= {" ".join(match) for match in TAG.findall(said)}
+        return tuple(sorted(found - self.shims.headers.keys()))
+
+    def empty(self, record: Item) -> bool:
+        """Whether nothing of a record is used but pointers to it."""
+        text = strip_comments(record.text)
+        body = text[text.find("{") + 1 : text.rfind("}")]
+        return not body.strip() and record.name not in self.embedded
+
+    def macro_names(self) -> frozenset[str]:
+        """The macros that take arguments, any of which may be a field's name."""
+        own = {name for name, items in self.unit.defined.items()
+               if any(i.kind == "macro" and MACRO_HEAD.match(i.text) for i in items)}  # fmt: skip
+        return frozenset(own | self.shims.macros)
+
+    def known(self, name: str) -> bool:
+        """Whether a word of a contract's C is a name of the tree or of a shim."""
+        return name in self.shims.headers or name in self.unit.defined or name in self.unit.declared
+
+    def follow(self, names: Iterable[str], user: Item | None) -> None:
+        """Takes in what defines `names`, and what that needs; records wait until all else is known."""
+        todo = [(name, user) for name in names]
+        macros = self.macro_names()
+        while todo:
+            name, user = todo.pop()
+            if name in self.given or name.startswith(("CONFIG_", "__builtin_")):
+                continue
+            if name in self.shims.headers:
+                self.outside.setdefault(name, self.use(name, user, f"<{self.shims.headers[name]}>"))
+                continue
+            items = self.unit.defined.get(name, ())
+            if not items:
+                self.missing(name, user)
+            for item in items:
+                if item.name in self.shims.headers:  # struct raw_spinlock of what a shim calls raw_spinlock_t
+                    todo.append((item.name, user))
+                    continue
+                if id(item) in self.chosen or key_of(item) in self.records:
+                    continue
+                if reason := unsafe(item):
+                    self.unresolved.append(Unresolved("", item.name, item.file, item.line, reason))
+                    self.needs.setdefault(item.name, frozenset())
+                    continue
+                if item.kind == "record":
+                    self.records[key_of(item)] = item
+                    continue
+                self.chosen[id(item)] = item
+                said = facts(item).names
+                if item.expansion:  # what is compiled is the call, of a macro that generates functions
+                    called = re.findall(r"[A-Za-z_]\w*", strip_comments(item.text))
+                    said |= {word for word in called if self.is_macro(word)}
+                self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
+                self.touched |= touched_fields(item.expansion or item.text, macros)
+                self.followed |= set(FOLLOWED.findall(item.expansion or item.text))
+                self.whole = self.whole | sized(item, said)
+                todo += [(other, item) for other in sorted(said)]
+                if item.kind in ("typedef", "variable") and "{" in item.text:
+                    self.touched |= set(re.findall(r"\w+", item.text))  # what it holds is kept whole
+                if item.expansion:  # the call makes its other functions as well
+                    todo += [(other, item) for other in self.together(item)]
+
+    def is_macro(self, name: str) -> bool:
+        """Whether the unit defines a macro of this name."""
+        return any(item.kind == "macro" for item in self.unit.defined.get(name, ()))
+
+    def together(self, item: Item) -> list[str]:
+        """The functions that a macro call generates beside `item`."""
+        return [other for other in self.unit.calls[item.file, item.line] if other != item.name]
+
+    def missing(self, name: str, user: Item | None) -> None:
+        """A name that nothing defines: declared for another file, or unknown."""
+        if name in self.unit.declared:
+            self.beyond[name] = item = self.unit.declared[name]
+            if name not in self.needs:
+                said = frozenset(facts(item).names)
+                self.needs[name] = said
+                self.follow([n for n in sorted(said - {name}) if self.known(n)], item)
+        else:
+            self.outside.setdefault(name, self.use(name, user, "neither the tree nor a shim has it"))
+
+    def use(self, name: str, user: Item | None, reason: str) -> Unresolved:
+        """Where a name is used first."""
+        if user is None:
+            return Unresolved(name, "the contract", "", 0, reason)
+        return Unresolved(name, user.name, user.file, facts(user).lines.get(name, user.line), reason)
+
+    def cut_records(self) -> dict[int, Item]:
+        """The records, cut to what is touched; each cut may need further records and constants."""
+        done: dict[str, tuple[Item, Item]] = {}
+        seen: dict[str, tuple[object, int]] = {}
+        while True:
+            size = self.size()
+            for item in [*self.records.values()]:
+                whole = item.name in self.whole or item.name in self.unit.asserted
+                cut = item if whole else cut_record(item, self.touched)
+                key = cut.lines, len(self.followed)
+                if seen.get(key_of(item)) == key:
+                    continue
+                seen[key_of(item)] = key
+                done[key_of(item)] = item, cut
+                said = facts(cut).names
+                pointers, values = record_uses(cut, self.followed)
+                self.embedded |= values
+                said -= pointers
+                self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
+                self.follow(sorted(said), cut)
+            if size == self.size():
+                break
+        for item, _ in done.values():
+            self.chosen[id(item)] = item
+        return {id(item): cut for item, cut in done.values()}
+
+    def size(self) -> tuple[int, ...]:
+        """How much is known so far."""
+        return len(self.records), len(self.touched), len(self.chosen), len(self.followed)
+
+    def assertions(self, records: Iterable[Item]) -> list[Item]:
+        """The tree's own assertions about records that are here whole: a check of the slicing itself."""
+        here = {item.name for item in records if item.name in self.unit.asserted}
+        found = []
+        for item in self.unit.assertions:
+            named = {" ".join(match) for match in TAG.findall(item.expansion)}
+            if named and named <= here:
+                found.append(item)
+                words = frozenset(re.findall(r"[A-Za-z_]\w*", item.text))
+                self.follow([w for w in sorted(words) if w in self.unit.defined
+                             and self.unit.defined[w][0].kind == "macro"], item)  # fmt: skip
+        return found
+
+
+def key_of(record: Item) -> str:
+    """A record's name, or its place where it has none."""
+    return record.name if " " in record.name else record.where
+
+
+def record_uses(record: Item, followed: Set[str]) -> tuple[set[str], set[str]]:
+    """The tags of which a record holds only pointers that nobody goes through, and those it holds itself."""
+    pointers: set[str] = set()
+    needed: set[str] = set()
+    values: set[str] = set()
+    text = strip_comments(record.text)
+    for kind, tag, star, name in USE.findall(text[text.find("{") + 1 :]):
+        said = f"{kind} {tag}"
+        if not star:
+            needed.add(said)
+            values.add(said)
+        elif name in followed:
+            needed.add(said)
+        else:
+            pointers.add(said)
+    return pointers - needed, values
+
+
+def sized(item: Item, said: Set[str]) -> frozenset[str]:
+    """The records whose size an item speaks of: their layout matters."""
+    found: set[str] = set()
+    for kind, tag, star in SIZEOF.findall(item.expansion or item.text):
+        if tag:
+            found.add(f"{kind} {tag}")
+        elif star:
+            found |= {name for name in said if name.startswith(("struct ", "union "))}
+    return frozenset(found)
+
+
+def unsafe(item: Item) -> str:
+    """Why an item must not be compiled; empty where it may. What a patch adds is refused aloud."""
+    if item.origin == "added":
+        refuse_unsafe(item)
+        return ""
+    try:
+        refuse_unsafe(item)
+    except ExtractError as err:
+        return f"{err.message.partition(' uses ')[2] or err.message}; it needs a shim"
+    return ""

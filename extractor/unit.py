@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The items of one translation unit of a kernel tree, by name, in the order in which a compiler meets them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from extractor.cast import strip_comments
+from extractor.items import Item, SourceLine
+from extractor.regions import Region
+from extractor.scan import Conditions, declarators, mask, scan_region
+
+# A macro that says no more than that there is a function of this name.
+ITSELF = re.compile(r"\s*#\s*define\s+(\w+)\s+\1\s*")
+WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def live_items(file: str, text: Sequence[SourceLine], live: Mapping[int, int]) -> list[Item]:
+    """The items of a file of which only the lines in `live` exist; the others are blank.
+
+    A line that a directive goes on to behind a backslash exists where the directive does.
+    """
+    lines: list[SourceLine] = []
+    goes_on = False
+    for line in text:
+        there = line.number in live or goes_on
+        goes_on = there and line.text.rstrip().endswith("\\")
+        lines.append(line if there else SourceLine("", line.number, line.origin))
+    return scan_region(Region(file, tuple(lines)), Conditions())
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A translation unit: its items in order, the functions that macros generate among them.
+
+    `assertions` are calls that expand to static_assert; `order` gives each line's place in the unit;
+    `options` is the configuration, as C values.
+    """
+
+    items: tuple[Item, ...]
+    assertions: tuple[Item, ...] = ()
+    order: Mapping[str, Mapping[int, int]] = field(default_factory=dict, repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, item: Item) -> int:
+        """Where the compiler meets `item`."""
+        lines = self.order.get(item.file, {})
+        return next((lines[ln.number] for ln in item.lines if ln.number in lines), 0)
+
+    @cached_property
+    def defined(self) -> Mapping[str, tuple[Item, ...]]:
+        """What defines a name: functions, macros, records, typedefs, variables, the enum of a constant."""
+        found: dict[str, list[Item]] = {}
+        for item in self.items:
+            if item.completeness != "complete" or is_extern(item) or item.kind not in DEFINES:
+                continue
+            if item.kind == "macro" and ITSELF.fullmatch(item.text):
+                continue
+            for name in names_of(item):
+                found.setdefault(name, []).append(item)
+        return {name: tuple(chosen(items)) for name, items in found.items()}
+
+    @cached_property
+    def calls(self) -> Mapping[tuple[str, int], tuple[str, ...]]:
+        """The functions that each macro call generates, by its file and line."""
+        found: dict[tuple[str, int], tuple[str, ...]] = {}
+        for item in self.items:
+            if item.expansion:
+                found[item.file, item.line] = (*found.get((item.file, item.line), ()), item.name)
+        return found
+
+    @cached_property
+    def declared(self) -> Mapping[str, Item]:
+        """What is only declared, as the unit's own headers do for other files: prototypes, extern data."""
+        found: dict[str, Item] = {}
+        for item in self.items:
+            if item.kind == "declaration" and "(" in item.name:  # DECLARE_PER_CPU(type, name)
+                if item.name.startswith("DECLARE_"):
+                    for name in WORD.findall(item.signature)[1:]:
+                        found.setdefault(name, item)
+            elif is_extern(item) or (item.kind == "declaration" and "(" in item.signature):
+                found.setdefault(item.name, item)
+        return found
+
+    @cached_property
+    def asserted(self) -> frozenset[str]:
+        """The records whose layout the unit's own assertions speak of."""
+        said = " ".join(item.expansion for item in self.assertions)
+        return frozenset(" ".join(m) for m in re.findall(r"\b(struct|union)\s+(\w+)", said))
+
+
+DEFINES = ("function", "macro", "record", "typedef", "variable")
+
+
+def is_extern(item: Item) -> bool:
+    """A variable that is only declared."""
+    return item.kind == "variable" and bool(re.match(r"\s*extern\b", item.signature))
+
+
+def chosen(items: Sequence[Item]) -> Iterator[Item]:
+    """Of several definitions of a name those that count: functions with the last macro, or the last."""
+    functions = [item for item in items if item.kind == "function"]
+    macros = [item for item in items if item.kind == "macro"]
+    if functions:
+        yield functions[-1]
+    if macros:
+        yield macros[-1]
+    if not functions and not macros:
+        yield items[-1]
+
+
+def names_of(item: Item) -> tuple[str, ...]:
+    """Every name that an item defines."""
+    others: list[str] = []
+    if item.kind == "typedef" and "," in item.text and "{" not in item.text and "(" not in item.text:
+        said = strip_comments(item.text).strip().removeprefix("typedef").rstrip("; ")
+        others = [name for name, _ in declarators(said)]
+    return tuple(dict.fromkeys((item.name, *others, *constants(item), *inner_tag(item))))
+
+
+def constants(item: Item) -> Iterator[str]:
+    """The constants of an enum, also of one in a typedef or a record."""
+    if item.kind not in ("record", "typedef", "variable") or "enum" not in item.text:
+        return
+    text = re.sub(r"^[ \t]*#[^\n]*", "", mask(item.text), flags=re.M)
+    for body in re.findall(r"\benum\b[^{};]*\{([^{}]*)\}", text):
+        depth = 0
+        expected = True
+        for match in re.finditer(r"[A-Za-z_]\w*|[(),]", body):
+            if match[0] in "()":
+                depth += 1 if match[0] == "(" else -1
+            elif match[0] == ",":
+                expected = expected or not depth
+            elif expected and not depth:
+                expected = False
+                yield match[0]
+
+
+def inner_tag(item: Item) -> Iterator[str]:
+    """The tags of records that are defined inside of a typedef, a variable or another record."""
+    if item.kind in ("typedef", "record", "variable") and "{" in item.text:
+        text = strip_comments(item.text)
+        for kind, tag in re.findall(r"\b(struct|union|enum)\s+(\w+)\s*\{", text):
+            if f"{kind} {tag}" != item.name:
+                yield f"{kind} {tag}"
+
+
+def one_a_line(text: str) -> str:
+    """Text that a preprocessor made, with a line's end after each function and declaration."""
+    parts: list[str] = []
+    depth = start = 0
+    for match in re.finditer(r"[(){};]", mask(text)):
+        depth += {"(": 1, "{": 1, ")": -1, "}": -1, ";": 0}[match[0]]
+        after = text[match.end() : match.end() + 2].lstrip()[:1]
+        if depth == 0 and match[0] in "};" and after not in (";", ","):
+            parts.append(text[start : match.end()] + "\n")
+            start = match.end()
+    return "".join([*parts, text[start:]])

@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What of a tree's headers can be parsed, sliced, compiled and called in userspace."""
+
+from __future__ import annotations
+
+import mmap
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from extractor.cast import facts, strip_comments
+from extractor.closure import Closure, Shims
+from extractor.cut_records import matching, members
+from extractor.items import Item
+from extractor.scan import scan_file
+from extractor.slice import Slice, Unresolved
+from extractor.unit import Unit
+from harness import worker
+from harness.build import (
+    PLAIN,
+    Building,
+    CompileError,
+    Diagnostic,
+    Flavour,
+    RefusedError,
+    build,
+    cache_folder,
+    engine_library,
+)
+from harness.driver import WHY, ffi, loaded_library
+from harness.errors import HarnessError
+from harness.render import Rendered, template
+from harness.render_unit import HEADER, beyond_text, unit_overlays
+from harness.subjects import blame
+from harness.tree.revision import read_unit
+from harness.tree.shims import shims
+
+ROUNDS = 60  # of compiling without what the compiler refused
+CALL_SECONDS = 60
+SYNTAX = Flavour("syntax", ("-O0", "-fsyntax-only"), compile_only=True)  # several times as fast
+PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*((?:\[[^\]]*\]\s*)*)$")
+SHIM_LIMIT = 6
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The census of one header: names of functions by how far they come; reasons of those that do not."""
+
+    header: str
+    written: tuple[str, ...]  # in any configuration
+    generated: tuple[str, ...]  # in this one
+    unparsed: tuple[str, ...]
+    live: tuple[str, ...]  # in this configuration, written and generated
+    compiled: tuple[str, ...]
+    called: tuple[str, ...]
+    beyond: Mapping[str, str]  # that stopped where another file's code or data begins, and whose
+    unresolved: Mapping[str, str]  # that do not compile, and why
+    crashed: Mapping[str, str]  # on objects made here, and how
+    stubs: tuple[str, ...] = ()  # what other files have
+    shims: tuple[str, ...] = ()
+
+    @property
+    def parsed(self) -> int:
+        """How many written and generated functions pycparser reads."""
+        return len(self.written) + len(self.generated) - len(self.unparsed)
+
+
+@dataclass
+class Census:
+    """The census of one header of a tree."""
+
+    roots: Sequence[Path]
+    header: str
+    config: Mapping[str, str]
+    folder: Path
+    lost: dict[str, str] = field(default_factory=dict)
+
+    def take(self) -> Counted:
+        """Counts, compiles and calls."""
+        path = next((p for r in self.roots if (p := r / self.header).is_file()), None)
+        if path is None:
+            raise HarnessError(f"the tree has no {self.header}; give the path of a header below it")
+        written = [i for i in scan_file(self.header, path.read_text(errors="replace"), "tree")
+                   if i.kind == "function"]  # fmt: skip
+        unit = read_unit(self.roots, [self.header.removeprefix("include/")], self.config, self.folder)
+        live = [i for i in unit.items if i.kind == "function" and i.file == self.header]
+        generated = [item for item in live if item.expansion]
+        unparsed = [item.name for item in (*written, *generated) if not facts(item).parsed]
+        piece = self.slice(unit, live)
+        left, built = self.compile(piece, live)
+        called, beyond, crashed = self.call(left, built) if left else ([], {}, {})
+        names = [item.name for item in live]
+        return Counted(
+            self.header, tuple(i.name for i in written), tuple(i.name for i in generated), tuple(unparsed),
+            tuple(names), tuple(i.name for i in left), tuple(called), beyond,
+            {name: self.lost[name] for name in names if name in self.lost}, crashed,
+            tuple(piece.beyond), piece.shims,
+        )  # fmt: skip
+
+    def slice(self, unit: Unit, live: Sequence[Item]) -> Slice:
+        """All functions of the header, with what they need; they go before shims of the same names."""
+        known = shims({n: True for n, v in self.config.items() if v == "1"}, self.folder)
+        closure = Closure(unit, own_before(known, live))
+        piece = closure.slice("", [item.name for item in live])
+        for lost in piece.unresolved:
+            self.lose(piece, [lost])
+        return piece
+
+    def lose(self, piece: Slice, lost: Sequence[Unresolved]) -> None:
+        """Leaves out what cannot be compiled, with all that needs it."""
+        for each in lost:
+            for name in piece.dependents([each.user]):
+                reason = each.reason if name == each.user else f"needs {each.user}: {each.reason}"
+                self.lost.setdefault(name, reason)
+
+    def compile(self, piece: Slice, live: Sequence[Item]) -> tuple[list[Item], Path | None]:
+        """The functions that compile, found out in a few rounds, and their library."""
+        flavour = SYNTAX
+        for number in range(ROUNDS):
+            items = tuple(item for item in piece.items if item.name not in self.lost)
+            left = [item for item in live if item.name not in self.lost]
+            if not left:
+                break
+            try:
+                built = self.build(replace(piece, items=items), left, number, flavour).finish()
+                if not flavour.compile_only:
+                    return left, built.library
+                flavour = PLAIN
+            except RefusedError as err:
+                said = Diagnostic(err.file, err.line, True, f"{err.what}; it needs a shim")
+                size = len(self.lost)
+                self.lose(piece, list(blame(CompileError((said,), ""), piece)))
+                if len(self.lost) == size:
+                    raise
+            except CompileError as err:
+                if err.undefined:
+                    piece = replace(piece, beyond={**piece.beyond, **dict.fromkeys(err.undefined, left[0])})
+                    continue
+                size = len(self.lost)
+                first = replace_diagnostics(err)
+                self.lose(piece, list(blame(first, piece)) or list(self.blame_call(first, left)))
+                if len(self.lost) == size:
+                    raise
+        return [], None
+
+    def blame_call(self, err: CompileError, left: Sequence[Item]) -> Iterator[Unresolved]:
+        """The functions whose calls in the census itself the compiler refuses."""
+        lines = (self.folder / "last/subject.c").read_text().split("\n")
+        for said in err.diagnostics:
+            above = lines[: said.line] if said.error and said.file == "subject.c" else []
+            named = next(
+                (m[1] for t in reversed(above) if (m := re.match(r"\tcase \d+: \{ /\* (\w+)", t))), ""
+            )
+            if named:
+                item = next(item for item in left if item.name == named)
+                yield Unresolved("", named, item.file, item.line, said.text)
+
+    def build(self, piece: Slice, left: Sequence[Item], number: int, flavour: Flavour) -> Building:
+        """The library of these functions, under way."""
+        records = {item.name: item for item in piece.items if item.kind == "record"}
+        calls = [call_of(item, records) for item in left]
+        objects = max((call["objects"] for call in calls), default=1)
+        text = template("census.c.j2").render(header=HEADER, calls=calls, objects=objects)
+        rendered = Rendered(unit_overlays(piece, ()), text, {}, beyond_text(piece))
+        folder = self.folder / f"round{number}"
+        folder.mkdir()
+        (self.folder / "last").unlink(missing_ok=True)
+        (self.folder / "last").symlink_to(folder)
+        return build(rendered, {}, folder, flavour)
+
+    def call(
+        self, left: Sequence[Item], library: Path | None
+    ) -> tuple[list[str], dict[str, str], dict[str, str]]:
+        """Which functions come back when they are called, and how the others end."""
+        engine = engine_library(self.folder).finish()
+        ends: dict[str, tuple[int, str]] = {}
+        for number in (0, 1, 2):
+            todo = [n for n, item in enumerate(left) if ends.get(item.name, (1, ""))[0]]
+            for index, end in call_each(library, engine, len(left), number, todo).items():
+                if left[index].name not in ends or not end[0]:
+                    ends[left[index].name] = end
+        called = [item.name for item in left if not ends[item.name][0] or ends[item.name][0] == 4]
+        beyond = {n: site for n, (why, site) in ends.items() if why == SHIM_LIMIT}
+        crashed = {n: WHY.get(why, "killed") for n, (why, _) in ends.items() if why not in (0, 4, SHIM_LIMIT)}
+        return called, beyond, crashed
+
+
+def replace_diagnostics(err: CompileError) -> CompileError:
+    """The errors up to the first one of syntax: what gcc says after that may be untrue."""
+    kept = []
+    for said in err.diagnostics:
+        kept.append(said)
+        if said.error and re.search(r"\bexpected\b|undeclared here|defaults to", said.text):
+            break
+    return CompileError(tuple(kept), "")
+
+
+def own_before(known: Shims, live: Sequence[Item]) -> Shims:
+    """The shims without the headers that define what is itself to be looked at."""
+    names = {item.name for item in live}
+    return known.without({header for name, header in known.headers.items() if name in names})
+
+
+def call_of(item: Item, records: Mapping[str, Item]) -> dict[str, Any]:
+    """How the census calls a function: its parameters, each as a variable, and what pointers lead to."""
+    head = item.signature[item.signature.index("(", item.signature.find(item.name)) + 1 :]
+    found: list[dict[str, Any]] = []
+    for text in parameters(head):
+        said = text.strip()
+        named = re.search(r"\(\s*\*\s*(\w+)", said) or PARAMETER.search(said)
+        if said in ("void", "", "...") or not named:
+            continue
+        pointer = "*" in said or "[" in said
+        declared = (
+            re.sub(rf"\b{named[1]}\s*\[[^\]]*\]", f"*{named[1]}", said, count=1) if "[" in said else said
+        )
+        found.append({"declaration": declared, "name": named[1], "pointer": pointer, "text": said})
+    fills: list[str] = []
+    for parameter in found:
+        record = re.search(r"\b((?:struct|union) \w+)\s*\*\s*\w*$", parameter["text"])
+        if record and "const" not in parameter["text"].partition("*")[2]:
+            fill(fills, parameter["name"], record[1], records, len(found), 0)
+    arguments = ", ".join(p["name"] for p in found)
+    objects = len(found) + len(fills)
+    return {
+        "name": item.name,
+        "parameters": found,
+        "arguments": arguments,
+        "fills": fills,
+        "objects": objects,
+    }
+
+
+def fill(fills: list[str], to: str, record: str, records: Mapping[str, Item], used: int, depth: int) -> None:
+    """C that lets the pointers to records in what `to` points to lead to objects, and theirs."""
+    if record not in records or depth > 2:
+        return
+    text = strip_comments(records[record].text)
+    for kind, name in pointers(text[text.find("{") + 1 : text.rfind("}")]):
+        if len(fills) > 100:
+            return
+        member = f"{to}->{name}"
+        fills.append(f"*(void **)(void *)&{member} = kc_object({used + len(fills)})")
+        fill(fills, member, kind, records, used, depth + 1)
+
+
+def pointers(body: str) -> Iterator[tuple[str, str]]:
+    """Record and name of each member that points to a record; of a union the first member alone."""
+    for member in members(body):
+        opening = member.find("{")
+        if opening >= 0:
+            closing = matching(member, opening)
+            if not re.search(r"[A-Za-z]", member[closing:]):
+                inner = pointers(member[opening + 1 : closing])
+                yield from [*inner][:1] if re.match(r"\s*union\b", member) else inner
+        elif found := re.fullmatch(r"\s*((?:struct|union) \w+)\s*\*\s*(?:__\w+\s+)*(\w+)\s*;\s*", member):
+            yield found[1], found[2]
+
+
+def parameters(head: str) -> Iterator[str]:
+    """The parameters of a signature, from behind its opening parenthesis."""
+    depth = start = 0
+    for at, char in enumerate(head):
+        if char in "([":
+            depth += 1
+        elif char in ")]":
+            depth -= 1
+            if depth < 0:
+                yield head[start:at]
+                return
+        elif char == "," and not depth:
+            yield head[start:at]
+            start = at + 1
+
+
+def call_each(
+    library: Path | None, engine: Path, count: int, number: int, todo: Sequence[int]
+) -> dict[int, tuple[int, str]]:
+    """How each call ended, in a worker that is begun again where a call kills it."""
+    size = ffi().sizeof("struct kc_called") * count
+    memory = mmap.mmap(-1, size or 1)
+    called = ffi().cast("struct kc_called *", ffi().from_buffer(memory))
+    wanted = set(todo)
+    for index in range(count):
+        called[index].done = index not in wanted
+    while any(not called[index].done for index in wanted):
+
+        def task() -> int:
+            native, subject = loaded_library(engine), loaded_library(library)  # type: ignore[arg-type]
+            if native.kc_sandbox():
+                raise HarnessError("no sandbox on this machine; nothing was run")
+            return int(native.kc_call_each(subject.kc_entry(), count, number, called))
+
+        outcome = worker.run(task, worker.Limits(CALL_SECONDS, CALL_SECONDS * 1.5))
+        if outcome.error:
+            raise HarnessError(outcome.error)
+        stuck = [index for index in wanted if called[index].running]
+        for index in stuck:
+            called[index].running, called[index].done, called[index].why = 0, 1, 99
+        if not stuck:
+            break
+    return {
+        index: (int(called[index].why), bytes(ffi().string(called[index].site)).decode("utf-8", "replace"))
+        for index in wanted
+    }
+
+
+def scratch() -> Path:
+    """Where a census works."""
+    return cache_folder()

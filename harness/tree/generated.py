@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Functions that macros generate, such as PAGEFLAG(Locked, locked, PF_NO_TAIL): expanded by gcc.
+
+Only the macros that generate something are given to gcc, so that what they mention (VM_BUG_ON_PAGE and
+the like) stays as it is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from extractor.cast import macro_parts, strip_comments
+from extractor.items import Item
+from extractor.scan import mask, scan_file
+from extractor.unit import one_a_line
+from harness.build import run_compiler
+from harness.errors import HarnessError
+
+CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(")
+BODY = re.compile(r"\bstatic\b[^;{}]*\{|\bstatic_assert\s*\(|\b_Static_assert\s*\(")
+MARK = "kc_generated_"
+
+
+class Generators:
+    """The macros among `items` that generate functions or assertions where they are called."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self.macros = {item.name: item for item in items if item.kind == "macro"}
+        self.known: dict[str, bool] = {}
+
+    def generates(self, name: str) -> bool:
+        """Whether the macro's text has a function's body, or calls a macro whose text has."""
+        if name not in self.macros:
+            return False
+        if name not in self.known:
+            self.known[name] = False  # for those that call themselves
+            body = macro_parts(strip_comments(self.macros[name].text))[1]
+            found = bool(BODY.search(body)) or any(map(self.generates, outer_calls(body)))
+            self.known[name] = found
+        return self.known[name]
+
+    def needed(self, name: str) -> set[str]:
+        """The macros that generate something in a call of `name`."""
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            name = todo.pop()
+            if name not in found and self.generates(name):
+                found.add(name)
+                todo += outer_calls(macro_parts(strip_comments(self.macros[name].text))[1])
+        return found
+
+
+def outer_calls(text: str) -> list[str]:
+    """The names that are called outside of all brackets."""
+    found: list[str] = []
+    depth = 0
+    for match in re.finditer(r"([A-Za-z_]\w*)\s*(?=\()|[(){}]", mask(text)):
+        if match[1] and not depth:
+            found.append(match[1])
+        elif not match[1]:
+            depth += 1 if match[0] in "({" else -1
+    return found
+
+
+def generated_items(items: Sequence[Item], folder: Path) -> tuple[list[Item], list[Item]]:
+    """Each function that a macro call among `items` generates, and each call that makes assertions.
+
+    A function's `lines` are those of the call, its `expansion` what gcc made of it; an assertion's too.
+    """
+    generators = Generators(items)
+    calls = [
+        (item, names)
+        for item in items
+        if item.kind in ("declaration", "variable") and CALL.match(item.signature) and balanced(item.text)
+        if (names := [n for n in outer_calls(strip_comments(item.text)) if generators.generates(n)])
+    ]
+    if not calls:
+        return [], []
+    texts = expand(calls, generators, folder)
+    functions: list[Item] = []
+    assertions: list[Item] = []
+    for (call, _), text in zip(calls, texts, strict=True):
+        found = [made for made in scan_file(call.file, one_a_line(text), "tree") if made.kind == "function"]
+        functions += [
+            replace(call, kind="function", name=made.name, signature=made.signature, expansion=made.text)
+            for made in found
+        ]
+        if not found:
+            assertions.append(replace(call, expansion=text))
+    return functions, assertions
+
+
+def balanced(text: str) -> bool:
+    """Whether each bracket is closed: what is not would take in all that follows."""
+    plain = mask(text)
+    return plain.count("(") == plain.count(")") and plain.count("{") == plain.count("}")
+
+
+def expand(
+    calls: Sequence[tuple[Item, Sequence[str]]], generators: Generators, folder: Path
+) -> Iterator[str]:
+    """What gcc makes of each call."""
+    needed = {name for _, names in calls for of in names for name in generators.needed(of)}
+    unit = [generators.macros[name].text for name in sorted(needed)]
+    for number, (call, _) in enumerate(calls):
+        unit += [f"{MARK}{number}", call.text]
+    source, out = folder / "generated.c", folder / "generated.i"
+    source.write_text("\n".join(unit) + "\n")
+    status, said = run_compiler(["-E", "-P", "-undef", "-w", source, "-o", out], folder)
+    if status:
+        raise HarnessError(f"the functions that macros generate cannot be read: {said.strip()[:200]}")
+    parts = re.split(rf"\b{MARK}\d+\b", out.read_text(errors="replace"))[1:]
+    if len(parts) != len(calls):
+        raise HarnessError("the functions that macros generate cannot be read: a call is not closed")
+    return map(str.strip, parts)
