@@ -17,8 +17,9 @@ HUNK = re.compile(r"^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ 
 TAG = re.compile(r"\[([^\[\]]{0,200})\]")
 STAT_TOTAL = re.compile(r"^ \d{1,9} files? changed(?:, (\d{1,9}) ins\w+\(\+\))?(?:, (\d{1,9}) del\w+\(-\))?")
 GIT_PATHS = re.compile(r'diff --git ("?a/.+?"?) ("?b/.+)$')
-EXTENDED = re.compile(r"(diff --git|index|old mode|new mode|(dis)?similarity|copy) ?")
-Status = Literal["modified", "added", "deleted", "renamed"]
+EXTENDED = re.compile(r"(diff --git|index|old mode|new mode|(dis)?similarity) ?")
+MOVE = re.compile(r"(rename|copy) (from|to) (.*)$")
+Status = Literal["modified", "added", "deleted", "renamed", "copied"]
 RESEND = "ask for the patch by git send-email, or take it from lore.kernel.org"
 
 
@@ -224,10 +225,9 @@ class _Reader:
                 status = "added"
             elif text.startswith("deleted file mode"):
                 status = "deleted"
-            elif text.startswith("rename from "):
-                status, old = "renamed", self.path(text[12:])
-            elif text.startswith("rename to "):
-                status, new = "renamed", self.path(text[10:])
+            elif move := MOVE.match(text):
+                status = "renamed" if move[1] == "rename" else "copied"
+                old, new = (self.path(move[3]), new) if move[2] == "from" else (old, self.path(move[3]))
             elif not EXTENDED.match(text):
                 break
             self.take()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extractor.errors import ExtractError
+from extractor.errors import ExtractError, Reject
 from extractor.extract import extract_items
 from extractor.items import Item
 from extractor.mail import read_mails
@@ -155,6 +155,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ExtractError, HarnessError) as err:
         text = str(err).replace("\n", " ")
         print(text if "error: " in text else f"kconform: error: {text}", file=sys.stderr)
+        if isinstance(err, Reject):
+            print(err.excerpt, file=sys.stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
