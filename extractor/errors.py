@@ -4,6 +4,11 @@
 from __future__ import annotations
 
 
+def printable(text: str, width: int) -> str:
+    """A stranger's line as any terminal shows it: at most `width` characters, tabs kept."""
+    return "".join(c if c.isprintable() or c == "\t" else " " for c in text[:width])
+
+
 class ExtractError(Exception):
     """Input that cannot be used: what is wrong, where, and what to do.
 

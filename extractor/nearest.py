@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
+from extractor.errors import printable
 from extractor.match import WORD
 from extractor.patch import Hunk
 
@@ -64,16 +65,11 @@ def _worth(old: Sequence[str], texts: Sequence[str], at: int) -> tuple[int, int]
     return -sum(s and bool(WORD.search(text)) for s, text in zip(same, old, strict=True)), -sum(same)
 
 
-def printable(text: str) -> str:
-    """A line of a stranger's as any terminal shows it, tabs kept."""
-    return "".join(c if c.isprintable() or c == "\t" else " " for c in text[:SHOWN_WIDTH])
-
-
 def quoted(one: str, other: str) -> tuple[str, str]:
     """Two lines that differ, in quotes; with their blanks as escapes where only those differ."""
     if "".join(one.split()) == "".join(other.split()):
         return repr(one[:SHOWN_WIDTH]), repr(other[:SHOWN_WIDTH])
-    return f"'{printable(one.strip())}'", f"'{printable(other.strip())}'"
+    return f"'{printable(one.strip(), SHOWN_WIDTH)}'", f"'{printable(other.strip(), SHOWN_WIDTH)}'"
 
 
 def hunk_lines(hunk: Hunk) -> list[str]:
@@ -103,4 +99,4 @@ def place_lines(near: Near, old: Sequence[str], texts: Sequence[str], numbers: S
 
 def _indented(lines: Sequence[str], more: int) -> list[str]:
     said = [f"… {more} more lines"] if more > 0 else []
-    return [f"    {printable(line)}" for line in (*lines, *said)]
+    return [f"    {printable(line, SHOWN_WIDTH)}" for line in (*lines, *said)]

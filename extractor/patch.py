@@ -76,14 +76,19 @@ class Patch:
     diff: tuple[str, ...] = ()  # the lines that `sha256` is of
 
 
-def is_cover_letter(mail: Mail) -> bool:
-    """True for the letter `0/N` of a series, which has no diff."""
-    return _numbers(mail.subject)[1] == 0 and not any(HUNK.match(line) for line in mail.lines)
+def has_hunk(mail: Mail) -> bool:
+    """True where a line of the mail begins a hunk, be it of a patch or not."""
+    return any(HUNK.match(line) for line in mail.lines)
 
 
-def _numbers(subject: str) -> tuple[int, int | None, int | None]:
+def patch_tag(subject: str) -> str:
+    """What stands in the brackets of `[PATCH v2 12/20]`; "" where there are none."""
+    return next((m[1] for m in TAG.finditer(subject[:1000]) if "PATCH" in m[1].upper()), "")
+
+
+def subject_numbers(subject: str) -> tuple[int, int | None, int | None]:
     """Version, number and total of `[PATCH v2 12/20]`, in whichever order they stand."""
-    tag = next((m[1] for m in TAG.finditer(subject[:1000]) if "PATCH" in m[1].upper()), "")
+    tag = patch_tag(subject)
     place = re.search(r"\b(\d{1,5})/(\d{1,5})\b", tag)
     version = re.search(r"(?:\b|PATCH)v(\d{1,5})\b", tag, re.I)
     number, total = (int(place[1]), int(place[2])) if place else (None, None)
@@ -98,7 +103,7 @@ def parse_patch(mail: Mail) -> Patch:
         raise _no_diff(mail)
     for file in files:
         _refuse_spaces(file, mail)
-    version, number, total = _numbers(mail.subject)
+    version, number, total = subject_numbers(mail.subject)
     return Patch(
         mail.source,
         mail.subject,
