@@ -17,8 +17,9 @@ HUNK = re.compile(r"^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ 
 TAG = re.compile(r"\[([^\[\]]{0,200})\]")
 STAT_TOTAL = re.compile(r"^ \d{1,9} files? changed(?:, (\d{1,9}) ins\w+\(\+\))?(?:, (\d{1,9}) del\w+\(-\))?")
 GIT_PATHS = re.compile(r'diff --git ("?a/.+?"?) ("?b/.+)$')
-EXTENDED = re.compile(r"(diff --git|index|old mode|new mode|(dis)?similarity|copy) ?")
-Status = Literal["modified", "added", "deleted", "renamed"]
+EXTENDED = re.compile(r"(diff --git|index|old mode|new mode|(dis)?similarity) ?")
+MOVE = re.compile(r"(rename|copy) (from|to) (.*)$")
+Status = Literal["modified", "added", "deleted", "renamed", "copied"]
 RESEND = "ask for the patch by git send-email, or take it from lore.kernel.org"
 
 
@@ -75,14 +76,19 @@ class Patch:
     diff: tuple[str, ...] = ()  # the lines that `sha256` is of
 
 
-def is_cover_letter(mail: Mail) -> bool:
-    """True for the letter `0/N` of a series, which has no diff."""
-    return _numbers(mail.subject)[1] == 0 and not any(HUNK.match(line) for line in mail.lines)
+def has_hunk(mail: Mail) -> bool:
+    """True where a line of the mail begins a hunk, be it of a patch or not."""
+    return any(HUNK.match(line) for line in mail.lines)
 
 
-def _numbers(subject: str) -> tuple[int, int | None, int | None]:
+def patch_tag(subject: str) -> str:
+    """What stands in the brackets of `[PATCH v2 12/20]`; "" where there are none."""
+    return next((m[1] for m in TAG.finditer(subject[:1000]) if "PATCH" in m[1].upper()), "")
+
+
+def subject_numbers(subject: str) -> tuple[int, int | None, int | None]:
     """Version, number and total of `[PATCH v2 12/20]`, in whichever order they stand."""
-    tag = next((m[1] for m in TAG.finditer(subject[:1000]) if "PATCH" in m[1].upper()), "")
+    tag = patch_tag(subject)
     place = re.search(r"\b(\d{1,5})/(\d{1,5})\b", tag)
     version = re.search(r"(?:\b|PATCH)v(\d{1,5})\b", tag, re.I)
     number, total = (int(place[1]), int(place[2])) if place else (None, None)
@@ -97,7 +103,7 @@ def parse_patch(mail: Mail) -> Patch:
         raise _no_diff(mail)
     for file in files:
         _refuse_spaces(file, mail)
-    version, number, total = _numbers(mail.subject)
+    version, number, total = subject_numbers(mail.subject)
     return Patch(
         mail.source,
         mail.subject,
@@ -224,10 +230,9 @@ class _Reader:
                 status = "added"
             elif text.startswith("deleted file mode"):
                 status = "deleted"
-            elif text.startswith("rename from "):
-                status, old = "renamed", self.path(text[12:])
-            elif text.startswith("rename to "):
-                status, new = "renamed", self.path(text[10:])
+            elif move := MOVE.match(text):
+                status = "renamed" if move[1] == "rename" else "copied"
+                old, new = (self.path(move[3]), new) if move[2] == "from" else (old, self.path(move[3]))
             elif not EXTENDED.match(text):
                 break
             self.take()

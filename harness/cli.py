@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extractor.errors import ExtractError
+from extractor.errors import ExtractError, Reject
 from extractor.extract import extract_items
 from extractor.items import Item
 from extractor.mail import read_mails
-from extractor.patch import Patch, is_cover_letter, parse_patch
+from extractor.patch import Patch
+from extractor.series import read_series
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
@@ -90,6 +91,11 @@ def parser() -> argparse.ArgumentParser:
     contracts.add_argument("--format", choices=("text", "json"), default="text")
     contracts.add_argument("-v", "--verbose", action="store_true", help="each claim with its sentence")
     contracts.set_defaults(run=run_contracts, output=None)
+    for command in (extract, check, mutate, layout, contracts):
+        command.add_argument(
+            "--latest", action="store_true", help="of each patch of a series its last version"
+        )
+        command.add_argument("--prefix", type=count, metavar="K", help="only the first K patches of a series")
     replay = commands.add_parser("replay", help="run saved findings again", epilog=REPLAY_EPILOG)
     replay.add_argument("trace", nargs="+", metavar="TRACE")
     replay.add_argument("--patch", nargs="+", metavar="PATCH", help="another revision than the trace's own")
@@ -155,6 +161,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ExtractError, HarnessError) as err:
         text = str(err).replace("\n", " ")
         print(text if "error: " in text else f"kconform: error: {text}", file=sys.stderr)
+        if isinstance(err, Reject):
+            print(err.excerpt, file=sys.stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
@@ -177,11 +185,17 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
 
 
-def read_patches(paths: Sequence[str]) -> list[Patch]:
-    """The patches of `paths`; cover letters are passed over."""
-    mails = read_mails(paths, sys.stdin.buffer)
-    with_diff = [mail for mail in mails if not is_cover_letter(mail)] or mails
-    return [parse_patch(mail) for mail in with_diff]
+def read_patches(paths: Sequence[str], latest: bool = False, prefix: int | None = None) -> list[Patch]:
+    """The patches of `paths` in their order, or the first `prefix`; what was passed over is said."""
+    series = read_series(read_mails(paths, sys.stdin.buffer), latest)
+    for note in series.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return list((series if prefix is None else series.prefix(prefix)).patches)
+
+
+def patches_of(options: argparse.Namespace) -> list[Patch]:
+    """The patches of a command's arguments."""
+    return read_patches(options.patch, options.latest, options.prefix)
 
 
 def all_items(patches: Sequence[Patch]) -> list[Item]:
@@ -191,7 +205,7 @@ def all_items(patches: Sequence[Patch]) -> list[Item]:
 
 def run_extract(options: argparse.Namespace) -> int:
     """`kconform extract`."""
-    items = all_items(read_patches(options.patch))
+    items = all_items(patches_of(options))
     if options.json:
         from harness.report_json import items_json
 
@@ -247,7 +261,7 @@ def run_check(options: argparse.Namespace) -> int:
     if options.matrix:
         return run_matrix(options)
     config, bounds = config_of(options.config), bounds_of(options.bound)
-    patches = read_patches(options.patch)
+    patches = patches_of(options)
     items = all_items(patches)
     chosen = checking.choose(options.contract, items, bounds, config)
     traces = traces_folder(options.traces)
@@ -295,7 +309,7 @@ def run_matrix(options: argparse.Namespace) -> int:
     alone = [name for name in ("traces", "strength", "keep", "coverage") if getattr(options, name)]
     if alone:
         raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
-    patches = read_patches(options.patch)
+    patches = patches_of(options)
     request = Request(
         tuple(patches),
         tuple(all_items(patches)),
@@ -330,7 +344,7 @@ def run_mutate(options: argparse.Namespace) -> int:
     from harness.report_mutate import strength_json, strength_text
 
     config = config_of(options.config)
-    patches = read_patches(options.patch)
+    patches = patches_of(options)
     items = all_items(patches)
     chosen = choose(options.contract, items, bounds_of(options.bound), config)
     strength = strength_of(items, chosen.driven, options.jobs, options.seed)
@@ -347,7 +361,7 @@ def run_layout(options: argparse.Namespace) -> int:
     from harness.static.layout_build import LayoutBuild, conditions, default_config
 
     given = config_of(options.config)
-    patches = read_patches(options.patch)
+    patches = patches_of(options)
     items = all_items(patches)
     with scratch_folder(cache_folder()) as folder:
         layouts = LayoutBuild(items, default_config(items, given), folder).finish()
@@ -366,7 +380,7 @@ def run_contracts(options: argparse.Namespace) -> int:
     from harness.report_contracts import contracts_json, contracts_text, described
 
     config = config_of(options.config)
-    items = all_items(read_patches(options.patch)) if options.patch else None
+    items = all_items(patches_of(options)) if options.patch else None
     found = described(items, config)
     as_json = options.format == "json"
     write(options, contracts_json(found) if as_json else contracts_text(found, verbose=options.verbose))

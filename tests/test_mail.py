@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from extractor import mail as mail_module
 from extractor.errors import ExtractError
 from extractor.mail import Mail, read_mails
-from extractor.patch import Patch, is_cover_letter, parse_patch
+from extractor.patch import Patch, parse_patch
 from tests.mails import FORMS, SUBJECT, V1
 
 
@@ -46,11 +46,11 @@ def test_lines_are_those_of_the_source(form: str) -> None:
             assert all(source[ln.source_line - 1] == ln.kind + ln.text for ln in hunk.lines)
 
 
-def test_an_mbox_splits_only_at_mails_and_a_cover_letter_is_known() -> None:
+def test_an_mbox_splits_only_at_mails() -> None:
     quoted = b"From nobody Thu Aug 29 18:56:11 2024\nSubject: x\n\n>From here on\n\nFrom there on\n"
     (mail,) = read(quoted)
     assert mail.lines[:3] == ("From here on", "", "From there on") and mail.first_line == 4
-    assert [is_cover_letter(m) for m in read(FORMS["mbox"])] == [True, False]
+    assert ["08/17" in m.subject for m in read(FORMS["mbox"])] == [False, True]
 
 
 def test_a_maildir_without_its_hidden_files(tmp_path: Path) -> None:
