@@ -45,6 +45,7 @@ class Closure:
     chosen: dict[int, Item] = field(default_factory=dict)
     needs: dict[str, frozenset[str]] = field(default_factory=dict)
     outside: dict[str, Unresolved] = field(default_factory=dict)
+    unknown: dict[str, Unresolved] = field(default_factory=dict)
     unresolved: list[Unresolved] = field(default_factory=list)
     beyond: dict[str, Item] = field(default_factory=dict)
     records: dict[str, Item] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class Closure:
         self.touched |= touched_fields(plain, self.macro_names())
         self.followed |= set(FOLLOWED.findall(plain))
         tags = {" ".join(match) for match in re.findall(r"\b(struct|union|enum)\s+(\w+)", plain)}
-        words = set(re.findall(r"[A-Za-z_]\w*", plain))
+        words = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"(?:->|\.)\s*[A-Za-z_]\w*", "", plain)))
         self.follow([name for name in sorted({*tags, *words, *entries}) if self.known(name)], None)
         cut = self.cut_records()
         assertions = self.assertions(cut.values())
@@ -70,7 +71,7 @@ class Closure:
             tuple(items), (), (), self.outside, self.needs, tuple(self.unresolved), unit=True,
             beyond=dict(sorted(self.beyond.items())),
             shims=tuple(sorted({self.shims.headers[n] for n in self.outside if n in self.shims.headers})),
-            tags=self.forward(items), options=self.unit.options,
+            tags=self.forward(items), options=self.unit.options, unknown=self.unknown,
         )  # fmt: skip
 
     def forward(self, items: Iterable[Item]) -> tuple[str, ...]:
@@ -156,7 +157,7 @@ class Closure:
                 self.needs[name] = said
                 self.follow([n for n in sorted(said - {name}) if self.known(n)], item)
         else:
-            self.outside.setdefault(name, self.use(name, user, "neither the tree nor a shim has it"))
+            self.unknown.setdefault(name, self.use(name, user, "neither the tree nor a shim has it"))
 
     def use(self, name: str, user: Item | None, reason: str) -> Unresolved:
         """Where a name is used first."""

@@ -69,6 +69,7 @@ class Slice:
     shims: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    unknown: Mapping[str, Unresolved] = field(default_factory=dict)
 
     @property
     def functions(self) -> tuple[str, ...]:

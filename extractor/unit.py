@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The items of one translation unit of a kernel tree, by name, in the order in which a compiler meets them."""
+"""The items of one translation unit of a kernel tree, by name, in the order that a compiler meets them in."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from harness.scratch import scratch_folder
 from harness.static.checks import StaticChecks, lacks
 from harness.static.configuration import refused_by
 from harness.subjects import describe, fitted, keep_sources, slice_of
+from harness.tree.items import TreeItems
 
 # Also by a macro such as DEFINE_IDA().
 STATIC = re.compile(r"\bstatic\b([^;=(){}]*?)(?:[;=]|\b[A-Z][A-Z_]*\()")
@@ -169,6 +170,10 @@ def choose(
     static: list[StaticContract] = []
     misfits: list[tuple[str, bool]] = []
     for path in paths:
+        if is_static(path) and isinstance(items, TreeItems):
+            misfits += [(f"{path.stem.replace('_', '-')} compares records with the shims': leave out --tree",
+                         bool(items))]  # fmt: skip
+            continue
         if is_static(path):
             contract = load_static(path)
             reason, near = static_misfit(contract, items, config), bool(name)
@@ -180,9 +185,11 @@ def choose(
         misfits += [(reason, near)] if reason else []
     if not driven and not (name and static):
         shown = ("complete", "fragment") if name else ("complete",)
-        if not any(i.kind == "function" and i.completeness in shown for i in items):
+        whole = any(i.kind == "function" and i.completeness in shown for i in items)
+        if not isinstance(items, TreeItems) and not whole:
             raise HarnessError("nothing to check: the patch shows no whole C function")
-        raise HarnessError("no contract fits this patch: " + "; ".join(reason for reason, _ in misfits))
+        what = "tree" if isinstance(items, TreeItems) else "patch"
+        raise HarnessError(f"no contract fits this {what}: " + "; ".join(reason for reason, _ in misfits))
     refuse_strange(driven, bounds)
     reach = {loaded.contract.name: len(slice_of(loaded, items).functions) for loaded in driven}
     driven.sort(key=lambda loaded: (-reach[loaded.contract.name], loaded.contract.name))
@@ -318,11 +325,18 @@ def unused_items(items: Sequence[Item], pieces: Sequence[Slice], static: Sequenc
     """What the patch adds, no slice has, and no static check was about."""
     read = {check.file for check in static if check.verdict != "unknown"}
     whole = (item for p in pieces for item in (*p.items, *p.extensions, *p.includes))
-    used = {id(item) for item in (*whole, *(part.item for piece in pieces for part in piece.parts))}
+    # Lines of a tree are where the patch was applied, those of the items where its mail says.
+    key_of = place_of if isinstance(items, TreeItems) else id
+    used = {key_of(item) for item in (*whole, *(part.item for piece in pieces for part in piece.parts))}
     for item in items:
         was_read = item.kind in ("text", "kconfig", "undef") and item.file in read
-        if item.origin == "added" and id(item) not in used and item.kind != "field" and not was_read:
+        if item.origin == "added" and key_of(item) not in used and item.kind != "field" and not was_read:
             yield item
+
+
+def place_of(item: Item) -> tuple[object, ...]:
+    """What an item is, wherever its lines have moved."""
+    return item.file, item.kind, item.name, item.parent, "" if item.name else item.line
 
 
 def tool_facts() -> dict[str, str]:

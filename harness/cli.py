@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from extractor.errors import ExtractError, Reject
-from extractor.extract import extract_items
 from extractor.items import Item
 from extractor.mail import read_mails
-from extractor.patch import Patch
-from extractor.series import read_series
 from harness.errors import HarnessError
+from harness.inputs import Given, all_items, given, patches_of, read_patches
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
@@ -47,7 +45,8 @@ def parser() -> argparse.ArgumentParser:
     extract.add_argument("--json", action="store_true", help="as JSON")
     extract.set_defaults(run=run_extract)
     check = commands.add_parser("check", help="check a patch against its contract", epilog=EPILOG)
-    check.add_argument("patch", nargs="+", metavar="PATCH")
+    check.add_argument("patch", nargs="*", metavar="PATCH")
+    add_tree(check)
     check.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
     check.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
     check.add_argument("--matrix", action="store_true", help="in every configuration of the patch's options")
@@ -104,6 +103,16 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--format", choices=("text", "json"), default="text")
     replay.set_defaults(run=run_replay)
     return top
+
+
+def add_tree(command: argparse.ArgumentParser) -> None:
+    """The options of commands that know kernel trees."""
+    command.add_argument("--tree", metavar="DIR", help="a kernel tree: what the patch is on, or is checked")
+    command.add_argument("--rev", metavar="REV", help="of the git repository that --tree is")
+    command.add_argument("--range", metavar="BASE..HEAD", help="its commits as the patches, on BASE")
+    command.add_argument(
+        "--kconfig", metavar="FILE", help="a .config; default: of x86-64, with mm's options"
+    )
 
 
 def count(text: str) -> int:
@@ -185,24 +194,6 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w"))
 
 
-def read_patches(paths: Sequence[str], latest: bool = False, prefix: int | None = None) -> list[Patch]:
-    """The patches of `paths` in their order, or the first `prefix`; what was passed over is said."""
-    series = read_series(read_mails(paths, sys.stdin.buffer), latest)
-    for note in series.notes:
-        print(f"note: {note}", file=sys.stderr)
-    return list((series if prefix is None else series.prefix(prefix)).patches)
-
-
-def patches_of(options: argparse.Namespace) -> list[Patch]:
-    """The patches of a command's arguments."""
-    return read_patches(options.patch, options.latest, options.prefix)
-
-
-def all_items(patches: Sequence[Patch]) -> list[Item]:
-    """The items of all patches, in order."""
-    return [item for patch in patches for item in extract_items(patch)]
-
-
 def run_extract(options: argparse.Namespace) -> int:
     """`kconform extract`."""
     items = all_items(patches_of(options))
@@ -251,6 +242,14 @@ def bounds_of(words: Sequence[str]) -> dict[str, int]:
 
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
+    if options.matrix:
+        return run_matrix(options)
+    with given(options) as revision:
+        return check_revision(options, revision)
+
+
+def check_revision(options: argparse.Namespace, revision: Given) -> int:
+    """`kconform check` of one revision in one configuration."""
     from harness import check as checking
     from harness.drive import Request
     from harness.progress import progress
@@ -258,17 +257,14 @@ def run_check(options: argparse.Namespace) -> int:
     from harness.subjects import describe
     from harness.traces import save_traces
 
-    if options.matrix:
-        return run_matrix(options)
     config, bounds = config_of(options.config), bounds_of(options.bound)
-    patches = patches_of(options)
-    items = all_items(patches)
+    items = revision.items
     chosen = checking.choose(options.contract, items, bounds, config)
     traces = traces_folder(options.traces)
     saved, damaged = read_folder(traces) if traces else ([], [])
     request = Request(
-        tuple(patches),
-        tuple(items),
+        revision.patches,
+        items if isinstance(items, tuple) else tuple(items),
         chosen.driven,
         chosen.static,
         chosen.near,
@@ -284,6 +280,8 @@ def run_check(options: argparse.Namespace) -> int:
         traces=traces,
         saved=tuple(saved),
         damaged=tuple(damaged),
+        tree=revision.tree,
+        notes=revision.notes,
     )
     with progress() as poll:
         result = checking.check(request, poll)
@@ -309,6 +307,8 @@ def run_matrix(options: argparse.Namespace) -> int:
     alone = [name for name in ("traces", "strength", "keep", "coverage") if getattr(options, name)]
     if alone:
         raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
+    if options.tree:
+        raise HarnessError("--matrix is of a patch by itself: give it without --tree")
     patches = patches_of(options)
     request = Request(
         tuple(patches),
@@ -410,7 +410,11 @@ def run_replay(options: argparse.Namespace) -> int:
     traces = [(clean(name), read_trace(Path(name))) for name in options.trace]
     own = load(contract_path(options.contract), {}) if options.contract else None
     given = {own.contract.name: own} if own else {}
-    revision = revision_of(read_patches(options.patch)) if options.patch else None
+    revision = (
+        revision_of(read_patches(read_mails(options.patch, sys.stdin.buffer), False, None))
+        if options.patch
+        else None
+    )
     with scratch_folder(cache_folder()) as folder:
         replays = list(replay_all(traces, Stage(folder), revision, given, config))
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")

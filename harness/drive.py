@@ -30,7 +30,7 @@ from harness.render import render_contract
 from harness.replay import Replayed, Revision, Setting, Stage, replay_all
 from harness.run import Explorer, Job
 from harness.sanitize import SANITIZED
-from harness.subjects import Attempt, Subject
+from harness.subjects import Attempt, Subject, own_code
 from harness.trace_file import TraceFile
 
 Poll = Callable[[Flight], None]
@@ -48,6 +48,8 @@ class Request:
     contracts: tuple[Loaded, ...]
     static: tuple[StaticContract, ...] = ()
     near: tuple[str, ...] = ()  # why contracts that are for some of its names do not fit
+    tree: str = ""  # the kernel tree that the patches are on
+    notes: tuple[str, ...] = ()  # how the patches were applied
     generic: bool = True  # also what can be checked without a contract
     config: Mapping[str, bool] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS
@@ -140,7 +142,9 @@ class Drive:
         if self.counted:
             counters = decode_counters(self.counted.finish()[0].counters)
             files = {item.file for item in self.piece.code}
-            covered = measure(read_coverage(self.folder / "coverage", counters, files), self.piece.code)
+            covered = measure(
+                read_coverage(self.folder / "coverage", counters, files), own_code(self.loaded, self.piece)
+            )
         runs = Runs(explored, deaths, walked, watched)
         return Driven(self.loaded, self.wide, self.subject, runs, covered, self.folder)
 

@@ -18,6 +18,7 @@ from extractor.records import merge_records
 from extractor.slice import Slice
 from harness.contract import EXTRA, GOES_ON, SHOWN, Claim, Contract, Loaded, Operation, Wrapper, parameters
 from harness.errors import HarnessError
+from harness.render_unit import HEADER, beyond_text, unit_overlays
 from harness.translate import Translator, layout
 from kernel_snippets import INCLUDE
 
@@ -101,7 +102,7 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
     operations = [subject_operation(op, missing) for op in loaded.contract.operations]
     subject = template("subject.c.j2").render(
         contract=loaded.contract,
-        headers=include_order(piece, loaded.contract.headers),
+        headers=(HEADER,) if piece.unit else include_order(piece, loaded.contract.headers),
         world=declarations(loaded.contract.world),
         variables=variables(piece),
         owns=[*loaded.contract.owns, *(f"kc_own_{name}" for name in variables(piece))],
@@ -111,6 +112,10 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         operations=operations,
     )
     unavailable = {op["name"]: op["reason"] for op in operations if op["reason"]}
+    if piece.unit:
+        return Rendered(
+            unit_overlays(piece, loaded.contract.headers), subject, unavailable, beyond_text(piece)
+        )
     return Rendered(overlays(piece), subject, unavailable)
 
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import Slice, Unresolved, cut, definitions, live_items
-from harness.build import PLAIN, Building, Built, CompileError, Flavour, build
+from harness.build import PLAIN, Building, Built, CompileError, Diagnostic, Flavour, RefusedError, build
 from harness.contract import SHOWN, Loaded, Wrapper
 from harness.errors import HarnessError
 from harness.render import OWN, Rendered, render
+from harness.tree.items import TreeItems, lacking, tree_slice
 from kernel_snippets import INCLUDE
 
 ROUNDS = 4  # of compiling without what the compiler refused
@@ -25,6 +26,8 @@ ROUNDS = 4  # of compiling without what the compiler refused
 
 def slice_of(loaded: Loaded, items: Sequence[Item]) -> Slice:
     """What a contract needs of a revision: all that its C mentions, and fragments where it wraps them."""
+    if isinstance(items, TreeItems):
+        return tree_slice(loaded, items)
     contract = loaded.contract
     said = [*(op.call for op in contract.operations), contract.init, *contract.observe.values()]
     said += [
@@ -33,6 +36,15 @@ def slice_of(loaded: Loaded, items: Sequence[Item]) -> Slice:
     ]
     entries = list(dict.fromkeys(re.findall(r"[A-Za-z_]\w*", " ".join(said))))
     return cut(items, entries, loaded.options, [wrapper.of for wrapper in contract.wrappers], contract.given)
+
+
+def own_code(loaded: Loaded, piece: Slice) -> tuple[Item, ...]:
+    """The code that is under test: the patch's; of a tree without one, the functions that are called."""
+    if not piece.unit:
+        return piece.code
+    added = tuple(item for item in piece.code if item.origin == "added")
+    called = {name for op in loaded.contract.operations for name in op.called}
+    return added or tuple(item for item in piece.code if item.name in called and not item.expansion)
 
 
 @cache
@@ -61,12 +73,17 @@ def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
     if otherwise:
         need = ", ".join(f"{name}={'y' if contract.config[name] else 'n'}" for name in otherwise)
         return f"{contract.name} is for {need}"
-    shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
-    defined = shown.union(definitions(items, options))
-    missing = [f for f in contract.requires if f not in defined]
+    if isinstance(items, TreeItems):
+        missing = [*lacking(contract.requires, items, options)]
+    else:
+        shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
+        defined = shown.union(definitions(items, options))
+        missing = [f for f in contract.requires if f not in defined]
     if not missing:
         return ""
     few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+    if isinstance(items, TreeItems):
+        return f"{loaded.contract.name} needs {few}, which the tree does not have"
     there = {item.name for item in items if item.completeness == "complete"}.issuperset(missing)
     why = (
         "which the patch defines only in another configuration"
@@ -137,11 +154,22 @@ class Attempt:
     def settle(self) -> Subject:
         """The subject without what the compiler refuses, found out in a few rounds."""
         lost: list[Unresolved] = list(self.piece.unresolved)
-        error: CompileError | None = None
+        error: HarnessError | None = None
         for _ in range(ROUNDS):
             missing, left, rendered = self.render(lost)
             try:
                 return Subject(left, rendered, self.finish(lost), tuple(lost), missing)
+            except RefusedError as err:
+                error = err
+                # The tree's own code may have what a patch's must not: it needs a shim.
+                said = Diagnostic(err.file, err.line, True, f"{err.what}; it needs a shim")
+                fresh = [
+                    one for one in blame(CompileError((said,), ""), left)
+                    if not any(i.origin == "added" for i in left.items if i.name == one.user)
+                ]  # fmt: skip
+                if not left.unit or not fresh:
+                    raise
+                lost += fresh
             except CompileError as err:
                 error = err
                 fresh = list(blame(err, left)) or list(blame_link(err, left))
@@ -155,9 +183,9 @@ class Attempt:
 def missing_names(loaded: Loaded, piece: Slice, lost: Sequence[Unresolved]) -> dict[str, str]:
     """What cannot be called, with the reason; HarnessError where nothing can be observed without it."""
     contract = loaded.contract
-    ready = contract.given.union(piece.needs, shim_names())
+    ready = contract.given.union(piece.needs, piece.outside if piece.unit else shim_names())
     missing = {
-        name: f"the patch does not define {name}"
+        name: f"the {'tree' if piece.unit else 'patch'} does not define {name}"
         for op in contract.operations
         for name in op.called
         if name not in ready
@@ -217,7 +245,8 @@ def holds_line(item: Item, file: str, line: int) -> bool:
 
 def keep_sources(built: Built, keep: Path, loaded: Loaded, patches: Sequence[Patch]) -> None:
     """Leaves a copy of the subject's sources and objects below `keep`, one folder a subject."""
-    title = re.sub(r"^\[[^\]]*\]\s*", "", patches[0].subject) or Path(patches[0].source).stem
+    named = patches[0] if patches else None
+    title = re.sub(r"^\[[^\]]*\]\s*", "", named.subject) or Path(named.source).stem if named else "tree"
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:48].strip("-")
     target = keep / f"{slug}.{loaded.contract.name}"
     shutil.rmtree(target, ignore_errors=True)

@@ -44,7 +44,7 @@ def shims(config: Mapping[str, bool], folder: Path) -> Shims:
             continue
         for item in scan_file(header, one_a_line("\n".join(lines)), "context"):
             if item.kind in ("function", "macro", "record", "typedef", "variable"):
-                headers |= {name: header for name in names_of(item)}
+                headers |= dict.fromkeys(names_of(item), header)
             if item.kind == "macro" and ARGUMENTS.match(item.text):
                 macros.add(item.name)
     return Shims(headers, frozenset(macros))
