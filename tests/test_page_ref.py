@@ -10,7 +10,7 @@ import pytest
 
 from harness.contract import CONTRACTS
 from harness.loading import contract_path, load
-from tests.cli import Done, check
+from tests.cli import Done, check, kconform
 from tests.test_toys import added_file
 
 ROOT = Path(__file__).parents[1]
@@ -108,11 +108,21 @@ def test_every_sentence_is_the_kernels_own() -> None:
         assert plain(claim.sentence) in words, claim.id
 
 
+TAUGHT = ROOT / "docs/contracts.md"
+
+
+def test_the_first_contract_that_is_taught_runs_and_says_what_is_shown(tmp_path: Path) -> None:
+    text = TAUGHT.read_text()
+    path = tmp_path / "first.py"
+    path.write_text(text[text.index("# first.py\n") : text.index("```\n\n| field")])
+    done = kconform("check", "-", "--contract", path, stdin=header())
+    shown = text[text.index("PASS: 6 passed") :].split("```")[0]
+    assert done.status == 0 and done.out.replace("<stdin>", "page_ref.diff").startswith(shown)
+
+
 def test_what_is_taught_is_the_contract_as_it_is() -> None:
     contract = (CONTRACTS / "page_ref.py").read_text()
-    blocks = re.findall(
-        r"```python\n# page_ref\.py\n(.*?)```", (ROOT / "docs/contracts.md").read_text(), re.S
-    )
+    blocks = re.findall(r"```python\n# page_ref\.py\n(.*?)```", TAUGHT.read_text(), re.S)
     assert len(blocks) > 8
     for block in blocks:
         for part in re.split(r"^ *# \.\.\.\n", block, flags=re.M):
