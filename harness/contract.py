@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import contextvars
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -77,6 +77,9 @@ class Operation:
     contract's own C that prepares the world; explored further, and not judged. "outlook": a probe of
     what the patch calls possible, though it does not claim it: what differs is no finding, but said.
 
+    One that is `optional` is left out, and said to be absent, where a revision does not define what it
+    calls: a version of the code that lacks the function is no less whole.
+
     `option` is the one without which its warning is compiled away. `part` names the part of the patch
     that it belongs to, where that is not the contract's title. One that is `long` runs for many calls
     in one, and only where nothing slows it: not in walks, not under sanitizers.
@@ -92,6 +95,7 @@ class Operation:
     sentence: str = ""  # of the patch, for an outlook
     option: str = DEBUG
     long: bool = False
+    optional: bool = False
     outcome: str = "the code gives {}"  # of an outlook, with what was returned
     through: str = ""  # the operation that this one calls with fixed arguments
     when: Callable[..., bool] | None = None
@@ -168,6 +172,7 @@ class Symmetry:
     ids: tuple[str, ...]
     tuples: tuple[str, ...]
     arguments: tuple[str, ...]
+    member: str = "member"  # what a report calls one
 
 
 SHOWN = "/* what the patch shows */"
@@ -266,6 +271,24 @@ class Contract:
         named = r"^[ \t]*#[ \t]*define[ \t]+(\w+)|^[a-z][^;=(]*?\b(\w+)\s*\([^;{]*\)\s*\{"
         return frozenset(a or b for a, b in re.findall(named, self.standins, re.M))
 
+    def absent(self, defined: Set[str]) -> dict[str, str]:
+        """The optional operations of which a revision does not define what they call, with that name."""
+        lacking = ((op.name, [name for name in op.called if name not in defined | self.given])
+                   for op in self.operations if op.optional)  # fmt: skip
+        return {name: lost[0] for name, lost in lacking if lost}
+
+    def without(self, absent: Mapping[str, str]) -> Contract:
+        """The contract without these operations, and without the claims that are on them alone."""
+        if not absent:
+            return self
+        names = ", ".join(dict.fromkeys(absent.values()))
+        return replace(
+            self,
+            operations=tuple(op for op in self.operations if op.name not in absent),
+            claims=tuple(c for c in self.claims if not c.on or not set(c.on) <= absent.keys()),
+            not_checked=(*self.not_checked, f"absent from this revision: {names}"),
+        )
+
     def bound(self, binding: Binding) -> Contract:
         """The contract for another revision: ghost and claims judge it, the model does not."""
         operations = [
@@ -313,6 +336,7 @@ class Loaded:
     bounds: Mapping[str, int]
     binding: int = -1  # which of the contract file's bindings it is; -1: its own
     config: Mapping[str, bool] = field(default_factory=dict)  # what the run sets otherwise
+    absent: Mapping[str, str] = field(default_factory=dict)  # operations that a revision lacks; see Contract
 
     @property
     def options(self) -> dict[str, bool]:
@@ -334,6 +358,10 @@ class Loaded:
         if number < 0:
             return self
         return replace(self, contract=self.contract.bound(self.contract.bindings[number]), binding=number)
+
+    def without(self, absent: Mapping[str, str]) -> Loaded:
+        """The contract without the operations that a revision lacks."""
+        return replace(self, contract=self.contract.without(absent), absent=absent)
 
 
 @dataclass(frozen=True)

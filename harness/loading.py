@@ -101,4 +101,4 @@ def in_walk(loaded: Loaded) -> Loaded:
     walk = loaded.contract.walk
     if not walk:
         return loaded
-    return load(loaded.path, walk).bound(loaded.binding).under(loaded.config)
+    return load(loaded.path, walk).bound(loaded.binding).under(loaded.config).without(loaded.absent)

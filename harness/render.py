@@ -50,7 +50,7 @@ def overlay(piece: Slice, file: str) -> str:
             merge_records(shim.read_text(), f"kernel_snippets/include/{include_name(file)}", extensions)
         )
     elif shim.is_file():
-        parts.append(f"#include_next <{include_name(file)}>")
+        parts += below(shim, [item for item in piece.items if item.file == file])
     for item in piece.includes:
         if item.file == file:
             parts.append(_include(item))
@@ -58,6 +58,20 @@ def overlay(piece: Slice, file: str) -> str:
         if item.file == file and item not in first:
             parts += lined(item)
     return "\n".join(parts) + "\n"
+
+
+def below(shim: Path, items: Sequence[Item]) -> list[str]:
+    """The shim, in which what a revision defines itself has another name and is out of the way."""
+    text = shim.read_text()
+    defined = set(re.findall(r"^[a-z][^;=#(]*?\b(\w+)\([^;{]*\)\s*\{", text, re.M))
+    functions = [item.name for item in items if item.kind == "function" and item.name in defined]
+    defined = set(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", text, re.M))
+    macros = [item.name for item in items if item.kind == "macro" and item.name in defined]
+    return [
+        *(f"#define {name} kc_shim_{name}" for name in functions),
+        f"#include_next <{shim.relative_to(INCLUDE)}>",
+        *(f"#undef {name}" for name in (*functions, *macros)),
+    ]
 
 
 def lined(item: Item) -> list[str]:

@@ -61,9 +61,15 @@ def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) ->
         bound = loaded.bound(number).under(config)
         reason = misfit(bound, items)
         if not reason:
-            return bound, ""
+            return bound.without(bound.contract.absent(provided(items, bound.options))), ""
         reasons.append(reason)
     return loaded, "; or ".join(reasons)
+
+
+def provided(items: Sequence[Item], options: Mapping[str, bool]) -> frozenset[str]:
+    """The names that a revision defines, or of which it shows a part inside."""
+    shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
+    return frozenset(shown.union(definitions(items, options)))
 
 
 def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
@@ -76,8 +82,7 @@ def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
     if isinstance(items, TreeItems):
         missing = [*lacking(contract.requires, items, options)]
     else:
-        shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
-        defined = shown.union(definitions(items, options))
+        defined = provided(items, options)
         missing = [f for f in contract.requires if f not in defined]
     if not missing:
         return ""

@@ -23,9 +23,12 @@ def test_every_contract_is_listed_with_what_it_needs_and_claims() -> None:
     assert "as long as only two MMs" in claims["no-false-shared-with-two-mms"]["sentence"]
 
 
-def test_all_of_them_fit_the_bundled_patch() -> None:
+OF_TREES = {"page-ref"}  # whose sentences are the kernel's; see test_page_ref.py
+
+
+def test_all_that_are_for_patches_fit_the_bundled_one() -> None:
     done = kconform("contracts", BUNDLED_PATCH)
-    assert done.status == 0 and done.out.count("\n  fits this patch") == len(shipped())
+    assert done.status == 0 and done.out.count("\n  fits this patch") == len(shipped()) - len(OF_TREES)
     assert max(map(len, done.out.splitlines())) <= 100
 
 
@@ -41,7 +44,7 @@ def test_what_keeps_one_from_fitting_is_said() -> None:
 
 def test_every_sentence_is_the_patchs_own() -> None:
     words = " ".join(V1.replace("\n+", "\n").split())
-    for name in shipped():
+    for name in set(shipped()) - OF_TREES:
         path = contract_path(name)
         contract = load_static(path) if is_static(path) else load(path, {}).contract
         claims = [*getattr(contract, "claims", ()), *getattr(contract, "layout", ())]

@@ -37,8 +37,12 @@ def toy(folder: Path, code: str, contract: str, *arguments: object) -> Done:
 
 def toy_diff(code: str) -> str:
     """A diff that adds a header with `code`."""
-    lines = code.rstrip("\n").split("\n")
-    name = "include/linux/toy.h"
+    return added_file("include/linux/toy.h", code)
+
+
+def added_file(name: str, text: str) -> str:
+    """A diff that adds a file."""
+    lines = text.rstrip("\n").split("\n")
     diff = f"diff --git a/{name} b/{name}\nnew file mode 100644\n--- /dev/null\n+++ b/{name}\n"
     return diff + f"@@ -0,0 +1,{len(lines)} @@\n" + "".join(f"+{line}\n" for line in lines)
 
