@@ -182,6 +182,7 @@ class Closure:
                 said = facts(cut).names
                 pointers, values = record_uses(cut, self.followed)
                 self.embedded |= values
+                self.whole = self.whole | values if whole else self.whole
                 said -= pointers
                 self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
                 self.follow(sorted(said), cut)

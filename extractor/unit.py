@@ -92,7 +92,7 @@ class Unit:
         return frozenset(" ".join(m) for m in re.findall(r"\b(struct|union)\s+(\w+)", said))
 
 
-DEFINES = ("function", "macro", "record", "typedef", "variable")
+DEFINES = ("function", "macro", "record", "typedef", "variable", "undef")
 
 
 def is_extern(item: Item) -> bool:
@@ -101,15 +101,16 @@ def is_extern(item: Item) -> bool:
 
 
 def chosen(items: Sequence[Item]) -> Iterator[Item]:
-    """Of several definitions of a name those that count: functions with the last macro, or the last."""
+    """Of several definitions of a name those that count: the last, and macros beside a function."""
     functions = [item for item in items if item.kind == "function"]
-    macros = [item for item in items if item.kind == "macro"]
-    if functions:
-        yield functions[-1]
-    if macros:
-        yield macros[-1]
-    if not functions and not macros:
-        yield items[-1]
+    macros = [item for item in items if item.kind in ("macro", "undef")]
+    others = [item for item in items if item.kind not in ("function", "macro", "undef")]
+    yield from functions[-1:]
+    if any(item.kind == "macro" for item in macros):
+        # One that is defined anew holds from there on, as each use of it in between is of the one before.
+        yield from macros if len(macros) > 2 else [m for m in macros if m.kind == "macro"][-1:]
+    elif not functions:
+        yield from others[-1:]
 
 
 def names_of(item: Item) -> tuple[str, ...]:

@@ -41,7 +41,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     extract = commands.add_parser("extract", help="list every item of a patch")
-    extract.add_argument("patch", nargs="+", metavar="PATCH")
+    extract.add_argument("patch", nargs="*", metavar="PATCH", help="with --tree, files of the tree")
+    extract.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    add_tree(extract)
     extract.add_argument("--json", action="store_true", help="as JSON")
     extract.set_defaults(run=run_extract)
     check = commands.add_parser("check", help="check a patch against its contract", epilog=EPILOG)
@@ -90,6 +92,13 @@ def parser() -> argparse.ArgumentParser:
     contracts.add_argument("--format", choices=("text", "json"), default="text")
     contracts.add_argument("-v", "--verbose", action="store_true", help="each claim with its sentence")
     contracts.set_defaults(run=run_contracts, output=None)
+    slicing = commands.add_parser("slice", help="what functions of a kernel tree need, as one C header")
+    slicing.add_argument("header", metavar="HEADER", help="a path below the tree's top")
+    slicing.add_argument("name", nargs="+", metavar="FUNCTION")
+    slicing.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    slicing.add_argument("-o", "--output", metavar="FILE", help="write it there")
+    add_tree(slicing)
+    slicing.set_defaults(run=run_slice)
     for command in (extract, check, mutate, layout, contracts):
         command.add_argument(
             "--latest", action="store_true", help="of each patch of a series its last version"
@@ -110,9 +119,7 @@ def add_tree(command: argparse.ArgumentParser) -> None:
     command.add_argument("--tree", metavar="DIR", help="a kernel tree: what the patch is on, or is checked")
     command.add_argument("--rev", metavar="REV", help="of the git repository that --tree is")
     command.add_argument("--range", metavar="BASE..HEAD", help="its commits as the patches, on BASE")
-    command.add_argument(
-        "--kconfig", metavar="FILE", help="a .config; default: of x86-64, with mm's options"
-    )
+    command.add_argument("--kconfig", metavar="FILE", help="a .config; default: of x86-64, with mm's options")
 
 
 def count(text: str) -> int:
@@ -196,7 +203,13 @@ def open_streams() -> None:
 
 def run_extract(options: argparse.Namespace) -> int:
     """`kconform extract`."""
-    items = all_items(patches_of(options))
+    if options.tree:
+        from harness.cli_tree import extract_tree
+
+        items = extract_tree(options, config_of(options.config))
+    else:
+        with given(options) as revision:
+            items = list(revision.items)
     if options.json:
         from harness.report_json import items_json
 
@@ -206,6 +219,14 @@ def run_extract(options: argparse.Namespace) -> int:
         name = f"{item.parent}.{item.name}" if item.parent else item.name
         condition = f"  if {' && '.join(item.condition)}" if item.condition else ""
         print(f"{item.where}: {item.kind} {name} [{item.completeness}, {item.origin}]{condition}")
+    return 0
+
+
+def run_slice(options: argparse.Namespace) -> int:
+    """`kconform slice`."""
+    from harness.cli_tree import slice_text
+
+    write(options, slice_text(options, config_of(options.config)))
     return 0
 
 

@@ -77,6 +77,8 @@ def given(options: argparse.Namespace) -> Iterator[Given]:
     config = read_config(Path(options.kconfig) if options.kconfig else BASE_CONFIG)
     with scratch_folder(cache_folder()) as folder:
         items = tree_items(tree, patches, contract_headers(options.contract), config, folder)
+        if options.kconfig:
+            items.tree.configured = options.kconfig
         for note in items.tree.notes:
             print(note, file=sys.stderr)
         yield Given(tuple(patches), items, tree.name, items.tree.notes)

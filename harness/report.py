@@ -17,6 +17,7 @@ from harness.report_mutate import strength_line, where
 from harness.subjects import describe
 from harness.trace import Step, call_text
 from harness.translate import layout, unpack
+from harness.tree.items import TreeItems
 
 WIDTH = 100
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
@@ -77,9 +78,11 @@ def head(result: Result, color: bool) -> list[str]:
         counts[0] += f" ({defects} separate finding{'s' * (defects != 1)})"
     counts += [f"{passed} passed"] + ([f"{unknown} unknown"] if unknown else [])
     subjects = "; ".join(p.subject or p.source for p in result.patches)
+    about = [f"patch: {subjects}"] if subjects else []
+    about += [f"tree: {result.request.tree}"] if result.request.tree else []
     return [
         f"{word}: {', '.join(counts)}",
-        textwrap.shorten(f"patch: {subjects}", WIDTH, placeholder=" …"),
+        *(textwrap.shorten(line, WIDTH, placeholder=" …") for line in about),
         *(line for part in result.parts for line in wrapped(explored_text(result, part), "")),
         *wrapped(walked_text(result), ""),
     ]
@@ -179,6 +182,9 @@ def source_line(result: Result, check: Check) -> str:
                 # No write tells which line it is: one that is innocent must not stand there.
                 added = [one.number for one in item.lines if one.origin == "added"]
                 return f"(it is among the lines {added[0]} to {added[-1]} that the patch adds there)"
+    if isinstance(result.request.items, TreeItems) and check.line:
+        text = result.request.items.tree.text(check.file).split("\n")
+        return text[check.line - 1].strip() if check.line <= len(text) else ""
     return ""
 
 
@@ -189,6 +195,8 @@ def who_says(result: Result, quote: str) -> str:
         said = " ".join([patch.message, *(line[1:] for line in patch.diff)]).replace(" * ", " ")
         if words in " ".join(said.replace("\t*", " ").split()):
             return "the patch"
+    if isinstance(result.request.items, TreeItems) and result.request.items.tree.says(words):
+        return "the tree"
     return "the contract"
 
 
@@ -356,11 +364,22 @@ def judged_word(check: Check) -> str:
     return STATIC_WORDS.get(check.group, "calls")
 
 
+def beyond(result: Result) -> Iterator[str]:
+    """What a tree's slices refer to and other files of the kernel have."""
+    names = dict.fromkeys(name for part in result.parts for name in part.piece.beyond)
+    if names:
+        few = ", ".join([*names][:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+        yield f"what other files of the kernel have (a call stops there, data is zero): {few}"
+
+
 def configurations(result: Result) -> Iterator[str]:
     """The options that were set, and where a contract needs others."""
     if not result.parts:
         return
     said = result.main.loaded.options
+    if isinstance(result.request.items, TreeItems):
+        yield from wrapped(f"the tree was read for the {len(result.request.items.tree.config)} options of "
+                           f"{result.request.items.tree.configured}, and:", "")  # fmt: skip
     yield from wrapped(" ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(said.items())), "")
     for part in result.parts[1:]:
         own = {k: v for k, v in part.loaded.options.items() if said.get(k, False) != v}
@@ -381,7 +400,7 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
     parts = [f"{file}: {', '.join(dict.fromkeys(items))}" for file, items in names.items()]
     for part in parts if verbose else ["; ".join(parts)]:
         yield from wrapped(part, "  ")
-    for said in (*result.request.near, *result.partial):
+    for said in (*result.request.near, *result.partial, *beyond(result)):
         yield from wrapped(said, "  ")
     for patch in result.patches:
         for note in patch.notes:
@@ -400,5 +419,5 @@ def not_checked(result: Result, verbose: bool) -> Iterator[str]:
     yield from again(result)
     facts = tool_facts()
     hashes = ", ".join(p.sha256[:12] for p in result.patches)
-    yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}, "
-           f"diff sha256 {hashes}")  # fmt: skip
+    yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}"
+           + f", diff sha256 {hashes}" * bool(hashes))  # fmt: skip

@@ -29,6 +29,13 @@ def patch_json(patches: Sequence[Patch]) -> dict[str, Any]:
     }
 
 
+def tree_json(result: Result) -> dict[str, Any] | None:
+    """The kernel tree that was checked, or that the patch is on."""
+    if not result.request.tree:
+        return None
+    return {"name": result.request.tree, "notes": list(result.request.notes)}
+
+
 def check_json(result: Result) -> str:
     """The JSON of `kconform check`."""
     return json.dumps(check_data(result), indent=1) + "\n"
@@ -39,6 +46,9 @@ def check_data(result: Result) -> dict[str, Any]:
     return {
         "schema": 1,
         "patch": patch_json(result.patches),
+        "tree": {"name": result.request.tree, "notes": list(result.request.notes)}
+        if result.request.tree
+        else None,
         **(
             part_json(result, result.main) if result.parts else {}
         ),  # of the contract that reaches most of the patch

@@ -18,7 +18,7 @@ from harness.build import PLAIN, Building, Built, CompileError, Diagnostic, Flav
 from harness.contract import SHOWN, Loaded, Wrapper
 from harness.errors import HarnessError
 from harness.render import OWN, Rendered, render
-from harness.tree.items import TreeItems, lacking, tree_slice
+from harness.tree.items import TreeItems, lacking, tree_names, tree_slice
 from kernel_snippets import INCLUDE
 
 ROUNDS = 4  # of compiling without what the compiler refused
@@ -68,6 +68,8 @@ def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) ->
 
 def provided(items: Sequence[Item], options: Mapping[str, bool]) -> frozenset[str]:
     """The names that a revision defines, or of which it shows a part inside."""
+    if isinstance(items, TreeItems):
+        return tree_names(items, options)
     shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
     return frozenset(shown.union(definitions(items, options)))
 

@@ -43,6 +43,7 @@ class PatchedTree:
     config: Mapping[str, str]
     folder: Path
     notes: tuple[str, ...] = ()
+    configured: str = "kernel_snippets/base.config"
     units: dict[tuple[tuple[str, str], ...], tuple[Unit, Shims]] = field(default_factory=dict)
     slices: dict[tuple[object, ...], Slice] = field(default_factory=dict)
     words: frozenset[str] = frozenset()
@@ -175,6 +176,12 @@ def behind(items: Iterable[Item]) -> tuple[Item, ...]:
     """What patches add to .c files, which no unit includes: functions and what is of them whole."""
     return tuple(item for item in items if item.file.endswith(".c") and item.completeness == "complete"
                  and item.origin == "added")  # fmt: skip
+
+
+def tree_names(items: TreeItems, options: Mapping[str, bool]) -> frozenset[str]:
+    """The names that a tree defines under `options`, or of which its patches show a part inside."""
+    fragments = frozenset(item.name for item in items if item.completeness == "fragment")
+    return fragments.union(items.tree.unit(options, behind(items))[0].defined)
 
 
 def lacking(requires: Iterable[str], items: TreeItems, options: Mapping[str, bool]) -> Iterator[str]:
