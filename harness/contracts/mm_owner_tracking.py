@@ -25,15 +25,15 @@ MOST = 2**31 - 1  # mappings of a folio: the mapcount is an int that starts at -
 
 # "We'll limit the IDs to 20bit / 1M for now"; 0 is the dummy of "init_mm and friends".
 ID_BITS = setting("id_bits", 20)
-ID_MAX = 2**ID_BITS - 1
+ID_MAX = (1 << ID_BITS) - 1
 EVEN = sum(1 << bit for bit in range(0, ID_BITS, 2))
-MIDDLE = 2 ** min(16, ID_BITS - 2)
+MIDDLE = 1 << min(16, ID_BITS - 2)
 # Both ends of the range, then patterns whose bits differ in every position.
-IDS = (1, ID_MAX, EVEN, ID_MAX ^ EVEN, 2, ID_MAX - 1, MIDDLE, MIDDLE - 1, MIDDLE + 1, 2 ** (ID_BITS - 1), 3,
+IDS = (1, ID_MAX, EVEN, ID_MAX ^ EVEN, 2, ID_MAX - 1, MIDDLE, MIDDLE - 1, MIDDLE + 1, 1 << (ID_BITS - 1), 3,
        2**8)[:MMS]  # fmt: skip
-BAD_IDS = (0, ID_MAX + 1, 2 ** setting("id_type_bits", 32) - 1)  # worn by three further MMs
+BAD_IDS = (0, ID_MAX + 1, (1 << setting("id_type_bits", 32)) - 1)  # worn by three further MMs
 # Mappings that a slot can count, whose type starts at -1.
-COUNT_MOST = 2 ** setting("count_bits", 31)
+COUNT_MOST = 1 << setting("count_bits", 31)
 
 
 @dataclass(frozen=True)

@@ -242,7 +242,7 @@ def free_slot_is_taken(s: State, t: State) -> bool:
     added = t.mapcount - s.mapcount
     room = s.id0 == 0 or s.id1 == 0
     overflows = max(s.count0, s.count1) + added > COUNT_MOST
-    return bool(not room or overflows or t.count0 + t.count1 == s.count0 + s.count1 + added)
+    return not room or overflows or t.count0 + t.count1 == s.count0 + s.count1 + added
 
 
 def second_stays(g: Ghost, t: State) -> bool:
