@@ -12,7 +12,7 @@ import ast
 import contextlib
 import contextvars
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -99,7 +99,9 @@ class Operation:
     contract's own C that prepares the world; explored further, and not judged. "outlook": a probe of
     what the patch calls possible, though it does not claim it: what differs is no finding, but said.
 
-    One that is `optional` calls what not every revision defines; where it is not defined, that is said.
+    One that is `optional` is left out, and said to be absent, where a revision does not define what it
+    calls: a version of the code that lacks the function is no less whole.
+
     `option` is the one without which its warning is compiled away. `part` names the part of the patch
     that it belongs to, where that is not the contract's title. One that is `long` runs for many calls
     in one, and only where nothing slows it: not in walks, not under sanitizers.
@@ -114,8 +116,8 @@ class Operation:
     part: str = ""
     sentence: str = ""  # of the patch, for an outlook
     option: str = DEBUG
-    optional: bool = False
     long: bool = False
+    optional: bool = False
     outcome: str = "the code gives {}"  # of an outlook, with what was returned
     through: str = ""  # the operation that this one calls with fixed arguments
     when: Callable[..., bool] | None = None
@@ -192,6 +194,7 @@ class Symmetry:
     ids: tuple[str, ...]
     tuples: tuple[str, ...]
     arguments: tuple[str, ...]
+    member: str = "member"  # what a report calls one
 
 
 SHOWN = "/* what the patch shows */"
@@ -308,6 +311,24 @@ class Contract:
         named = r"^[ \t]*#[ \t]*define[ \t]+(\w+)|^[a-z][^;=(]*?\b(\w+)\s*\([^;{]*\)\s*\{"
         return frozenset(a or b for a, b in re.findall(named, self.standins, re.M))
 
+    def absent(self, defined: Set[str]) -> dict[str, str]:
+        """The optional operations of which a revision does not define what they call, with that name."""
+        lacking = ((op.name, [name for name in op.called if name not in defined | self.given])
+                   for op in self.operations if op.optional)  # fmt: skip
+        return {name: lost[0] for name, lost in lacking if lost}
+
+    def without(self, absent: Mapping[str, str]) -> Contract:
+        """The contract without these operations, and without the claims that are on them alone."""
+        if not absent:
+            return self
+        names = ", ".join(dict.fromkeys(absent.values()))
+        return replace(
+            self,
+            operations=tuple(op for op in self.operations if op.name not in absent),
+            claims=tuple(c for c in self.claims if not c.on or not set(c.on) <= absent.keys()),
+            not_checked=(*self.not_checked, f"absent from this revision: {names}"),
+        )
+
     def bound(self, binding: Binding) -> Contract:
         """The contract for a revision with other names."""
         spelled = binding.spelled
@@ -374,8 +395,8 @@ class Loaded:
     sources: tuple[Source, ...]
     bounds: Mapping[str, int]
     binding: int = -1  # which of the contract file's bindings it is; -1: its own
-    absent: tuple[str, ...] = ()  # optional operations that a revision has not
     config: Mapping[str, bool] = field(default_factory=dict)  # what the run sets otherwise
+    absent: Mapping[str, str] = field(default_factory=dict)  # operations that a revision lacks; see Contract
 
     @property
     def path(self) -> Path:
@@ -408,14 +429,9 @@ class Loaded:
             return self
         return replace(self, contract=self.contract.bound(self.contract.bindings[number]), binding=number)
 
-    def without(self, names: tuple[str, ...]) -> Loaded:
-        """The contract without operations that a revision has not."""
-        if not names:
-            return self
-        left = tuple(op for op in self.contract.operations if op.name not in names)
-        said = f"{', '.join(names)}: this revision does not define what is called there"
-        contract = replace(self.contract, operations=left, not_checked=(said, *self.contract.not_checked))
-        return replace(self, contract=contract, absent=names)
+    def without(self, absent: Mapping[str, str]) -> Loaded:
+        """The contract without the operations that a revision lacks."""
+        return replace(self, contract=self.contract.without(absent), absent=absent)
 
 
 @dataclass(frozen=True)

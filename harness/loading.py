@@ -143,5 +143,4 @@ def in_walk(loaded: Loaded) -> Loaded:
     walk = loaded.contract.walk
     if not walk:
         return loaded
-    wide = load(loaded.path, walk).bound(loaded.binding)
-    return wide.without(loaded.absent).under(loaded.config)
+    return load(loaded.path, walk).bound(loaded.binding).under(loaded.config).without(loaded.absent)

@@ -89,7 +89,9 @@ def explored_text(result: Result, part: Part) -> str:
     """How far the exploration of one contract went."""
     explored, limits = part.runs.explored, result.request.limits
     end = "all" if explored.end == COMPLETE else f"INCOMPLETE ({ENDS[explored.end]}):"
-    alike = f" ({explored.kept:,} up to which MM is which)" if explored.symmetric else ""
+    symmetry = part.loaded.contract.symmetry
+    member = symmetry.member if symmetry and explored.symmetric else ""
+    alike = f" ({explored.kept:,} up to which {member} is which)" if member else ""
     beside = f" {part.loaded.contract.scope}" if part.loaded.bounds and part.loaded.contract.scope else ""
     said = f"against {part.name}, {bounds_text(part.loaded)}{beside}: {end} {explored.states:,} states{alike}"
     if part.unreached:

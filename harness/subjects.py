@@ -50,16 +50,15 @@ def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) ->
         under = variant.under(config)
         reason = misfit(under, items)
         if not reason:
-            return under.without(absent(under, items)), ""
+            return under.without(under.contract.absent(provided(items, under.options))), ""
         reasons[reason] = None
     return loaded, "; or ".join(reasons)
 
 
-def absent(loaded: Loaded, items: Sequence[Item]) -> tuple[str, ...]:
-    """The optional operations that call what a revision does not define."""
-    defined = shim_names().union(definitions(items, loaded.options), loaded.contract.given)
-    optional = [op for op in loaded.contract.operations if op.optional]
-    return tuple(op.name for op in optional if not defined.issuperset(op.called))
+def provided(items: Sequence[Item], options: Mapping[str, bool]) -> frozenset[str]:
+    """The names that a revision defines, or of which it shows a part inside."""
+    shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
+    return frozenset(shown.union(definitions(items, options)))
 
 
 def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
@@ -69,8 +68,7 @@ def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
     if otherwise:
         need = ", ".join(f"{name}={'y' if contract.config[name] else 'n'}" for name in otherwise)
         return f"{contract.name} is for {need}"
-    shown = {i.name for i in live_items(items, options) if i.completeness == "fragment"}
-    defined = shown.union(definitions(items, options))
+    defined = provided(items, options)
     missing = [f for f in contract.requires if f not in defined]
     if not missing:
         return ""

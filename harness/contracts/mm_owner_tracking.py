@@ -462,7 +462,7 @@ w->folio._mm1_mapcount = -1;
 w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
 """,
     owns=("folio._large_mapcount", "folio._mm0_mapcount", "folio._mm1_mapcount", "folio._mm_ids"),
-    symmetry=Symmetry(IDS, ids=("id0", "id1"), tuples=("maps",), arguments=("mm",)),
+    symmetry=Symmetry(IDS, ids=("id0", "id1"), tuples=("maps",), arguments=("mm",), member="MM"),
     walk={"mms": 12, "pages": 2**30},
     state=State,
     observe={
