@@ -347,6 +347,8 @@ class Contract:
             title=f"{self.title}, {binding.title}",
             requires=(*(spelled(name) for name in self.requires), *binding.requires),
             headers=binding.headers or self.headers,
+            config={spelled(name): on for name, on in self.config.items()},
+            pinned=tuple(spelled(name) for name in self.pinned),
             world=spelled(self.world),
             init=binding.init or spelled(self.init),
             owns=binding.owns or tuple(spelled(lvalue) for lvalue in self.owns),

@@ -72,8 +72,12 @@ def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
 
 
 def variants(loaded: Loaded) -> Iterator[Loaded]:
-    """A contract as it is, in each of its bindings, and those of other revisions, in theirs."""
-    for number in range(-1, len(loaded.contract.bindings)):
+    """A contract as it is, in each of its bindings, and those of other revisions, in theirs.
+
+    Bindings that ask for more than other names are the more particular ones, and stand first.
+    """
+    bindings = loaded.contract.bindings
+    for number in sorted(range(-1, len(bindings)), key=lambda n: n < 0 or not bindings[n].requires):
         yield loaded.bound(number)
     for name in loaded.contract.revisions:
         beside = loaded.path.parent / "revisions" / f"{name}.py"
