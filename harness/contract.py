@@ -9,6 +9,7 @@ into C, and one `CONTRACT` that names them.
 from __future__ import annotations
 
 import ast
+import contextlib
 import contextvars
 import re
 from collections.abc import Callable, Iterator, Mapping, Set
@@ -48,6 +49,27 @@ def bound(name: str, default: int, *, least: int = 1, most: int = 1 << 20) -> in
         raise HarnessError(f"bound {name}={value} is out of range; it goes from {least} to {most}")
     bounds.used[name] = value
     return value
+
+
+chosen: contextvars.ContextVar[Mapping[str, int] | None] = contextvars.ContextVar("settings", default=None)
+
+
+@contextlib.contextmanager
+def settings(**values: int) -> Iterator[None]:
+    """What `setting` gives in the contract files that are imported in here; the outermost has the last word.
+
+    A contract file is run anew for each one that imports it, so that each has its own.
+    """
+    token = chosen.set(values | dict(chosen.get() or {}))
+    try:
+        yield
+    finally:
+        chosen.reset(token)
+
+
+def setting(name: str, default: int) -> int:
+    """A number that differs from revision to revision: `default`, or what an importing contract says."""
+    return (chosen.get() or {}).get(name, default)
 
 
 def put(values: tuple[int, ...], index: int, value: int) -> tuple[int, ...]:
@@ -194,22 +216,38 @@ class Wrapper:
 
 @dataclass(frozen=True)
 class Binding:
-    """A contract for a revision that has other names and fields, and that no model was written for.
+    """A contract for a revision that does the same under other names.
 
-    `calls` gives the C of each operation that there is, `claims` the sentence of each claim that this
-    revision makes as well; the others are not judged. The rest stands for the contract's fields.
+    `names` has the C that is spelled otherwise there, whole words of it: "folio_mm0_id" or
+    "folio.flags"; all C of the contract is read so. `requires` is what it must define beside. `init`,
+    `owns`, `observe` and `calls` stand for the contract's own where names do not suffice, `claims`
+    for its sentences, each where it is given. What is in `without`, an operation or a claim, that
+    revision has not.
+
+    Where a revision does something else, it takes a contract of its own (see `Contract.revisions`).
+    Until somebody has written that, one that is not `modelled` leaves ghost and claims to judge alone.
     """
 
     title: str
-    requires: tuple[str, ...]
-    headers: tuple[str, ...]
-    config: Mapping[str, bool]
-    init: str
-    owns: tuple[str, ...]
-    observe: Mapping[str, str]
-    calls: Mapping[str, str]
-    claims: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    init: str = ""
+    owns: tuple[str, ...] = ()
+    observe: Mapping[str, str] = field(default_factory=dict)
+    calls: Mapping[str, str] = field(default_factory=dict)
+    claims: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
+    modelled: bool = True
     not_checked: tuple[str, ...] = ()
+
+    def spelled(self, code: str) -> str:
+        """The contract's C in this revision's names."""
+        if not self.names:
+            return code
+        longest = sorted(self.names, key=len, reverse=True)
+        found = rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)"
+        return re.sub(found, lambda match: self.names[match[0]], code)
 
 
 @dataclass(frozen=True)
@@ -233,6 +271,8 @@ class Contract:
     symmetry: Symmetry | None = None
     walk: Mapping[str, int] = field(default_factory=dict)  # bounds of random walks
     bindings: tuple[Binding, ...] = ()  # the same for revisions that name things otherwise
+    # The same contract, by its name, for revisions that do otherwise: files below `revisions/`, beside it.
+    revisions: tuple[str, ...] = ()
     # States outside are judged when they are reached, but not explored from, unless it is the first:
     # counters that a defect lets run away would never end.
     within: Callable[..., bool] | None = None
@@ -242,7 +282,7 @@ class Contract:
     words: Mapping[str, Mapping[int, str]] = field(default_factory=dict)  # for values of arguments, of State
     # Observations of one thing, such as the fields of one word: where several diverge, it is one finding.
     together: tuple[tuple[str, ...], ...] = ()
-    scope: str = ""  # its bounds in words, where it has none by name
+    scope: str = ""  # its bounds in words, where it has none by name, and what it explores beside these
     pinned: tuple[str, ...] = ()  # options of `config` that no run may set otherwise
     standins: str = ""  # C of what the code under test calls and neither patch nor shims define
     wrappers: tuple[Wrapper, ...] = ()
@@ -290,28 +330,40 @@ class Contract:
         )
 
     def bound(self, binding: Binding) -> Contract:
-        """The contract for another revision: ghost and claims judge it, the model does not."""
-        operations = [
-            replace(op, call=binding.calls[op.name], model=None, returns=None, warns=None, by="")
-            if op.kind != "misuse"
-            else replace(op, call=binding.calls[op.name], by="")
-            for op in self.operations
-            if op.name in binding.calls
-        ]
-        claims = [replace(c, sentence=binding.claims[c.id]) for c in self.claims if c.id in binding.claims]
+        """The contract for a revision with other names."""
+        spelled = binding.spelled
+
+        def bound(op: Operation) -> Operation:
+            call = binding.calls.get(op.name, spelled(op.call))
+            made = replace(op, call=call, by=spelled(op.by), target=spelled(op.target))
+            if binding.modelled or op.kind == "misuse":
+                return made
+            return replace(made, model=None, returns=None, warns=None)
+
+        wrappers = [replace(w, of=spelled(w.of), head=spelled(w.head), body=spelled(w.body))
+                    for w in self.wrappers]  # fmt: skip
         return replace(
             self,
             title=f"{self.title}, {binding.title}",
-            requires=binding.requires,
-            headers=binding.headers,
-            config=binding.config,
-            init=binding.init,
-            owns=binding.owns,
-            observe=binding.observe,
-            operations=tuple(operations),
-            claims=tuple(claims),
-            not_checked=binding.not_checked,
+            requires=(*(spelled(name) for name in self.requires), *binding.requires),
+            headers=binding.headers or self.headers,
+            config={spelled(name): on for name, on in self.config.items()},
+            pinned=tuple(spelled(name) for name in self.pinned),
+            world=spelled(self.world),
+            init=binding.init or spelled(self.init),
+            owns=binding.owns or tuple(spelled(lvalue) for lvalue in self.owns),
+            observe={name: binding.observe.get(name, spelled(c)) for name, c in self.observe.items()},
+            operations=tuple(bound(op) for op in self.operations if op.name not in binding.without),
+            claims=tuple(
+                replace(claim, sentence=binding.claims.get(claim.id, claim.sentence))
+                for claim in self.claims
+                if claim.id not in binding.without
+            ),
+            standins=spelled(self.standins),
+            wrappers=tuple(wrappers),
+            not_checked=(*self.not_checked, *binding.not_checked),
             bindings=(),
+            revisions=(),
         )
 
     @property
@@ -325,18 +377,38 @@ class Contract:
 
 
 @dataclass(frozen=True)
-class Loaded:
-    """A contract for given bounds, with its module's source for the translation to C."""
+class Source:
+    """A contract file's text, and the names that running it made."""
 
-    contract: Contract
     path: Path
-    source: str
+    text: str
     tree: ast.Module
     namespace: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A contract for given bounds, with its sources for the translation to C.
+
+    These are its file, and those of the contract files that it imports from.
+    """
+
+    contract: Contract
+    sources: tuple[Source, ...]
     bounds: Mapping[str, int]
     binding: int = -1  # which of the contract file's bindings it is; -1: its own
     config: Mapping[str, bool] = field(default_factory=dict)  # what the run sets otherwise
     absent: Mapping[str, str] = field(default_factory=dict)  # operations that a revision lacks; see Contract
+
+    @property
+    def path(self) -> Path:
+        """The contract's file."""
+        return self.sources[0].path
+
+    @property
+    def text(self) -> str:
+        """All that the contract is made of."""
+        return "".join(source.text for source in self.sources)
 
     @property
     def options(self) -> dict[str, bool]:

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
-from harness.contract import CONTRACTS, Bounds, Contract, Loaded, StaticContract, loading
+from harness.contract import CONTRACTS, Bounds, Contract, Loaded, Source, StaticContract, loading
 from harness.errors import HarnessError
 from harness.validate import faults
 
@@ -45,7 +46,7 @@ def source_of(path: Path) -> str:
 
 def load_static(path: Path) -> StaticContract:
     """The static contract in the file at `path`; HarnessError where there is none."""
-    contract = execute(path, source_of(path), Bounds({}))[1].get("CONTRACT")
+    contract = execute(path, Bounds({}))[0].namespace.get("CONTRACT")
     if not isinstance(contract, StaticContract):
         raise HarnessError(f"{path}: error: the file defines no CONTRACT")
     return contract
@@ -53,9 +54,9 @@ def load_static(path: Path) -> StaticContract:
 
 def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
     """Run the contract file at `path` with `bounds`; HarnessError where it is not a contract."""
-    source, used = source_of(path), Bounds(dict(bounds))
-    tree, namespace = execute(path, source, used)
-    contract = namespace.get("CONTRACT")
+    used = Bounds(dict(bounds))
+    sources = execute(path, used)
+    contract = sources[0].namespace.get("CONTRACT")
     if not isinstance(contract, Contract):
         raise HarnessError(f"{path}: error: the file defines no CONTRACT")
     wrong = next(faults(contract), "")
@@ -67,18 +68,55 @@ def load(path: Path, bounds: Mapping[str, int]) -> Loaded:
         raise HarnessError(
             f"contract {contract.name} has no bound {', '.join(sorted(unknown))}; it has: {known or 'none'}"
         )
-    return Loaded(contract, path, source, tree, namespace, used.used)
+    return Loaded(contract, sources, used.used)
 
 
-def execute(path: Path, source: str, used: Bounds) -> tuple[ast.Module, dict[str, Any]]:
-    """Runs a contract file; its module, as Python's AST and as names."""
+def variants(loaded: Loaded) -> Iterator[Loaded]:
+    """A contract as it is, in each of its bindings, and those of other revisions, in theirs.
+
+    Bindings that ask for more than other names are the more particular ones, and stand first.
+    """
+    bindings = loaded.contract.bindings
+    for number in sorted(range(-1, len(bindings)), key=lambda n: n < 0 or not bindings[n].requires):
+        yield loaded.bound(number)
+    for name in loaded.contract.revisions:
+        beside = loaded.path.parent / "revisions" / f"{name}.py"
+        path = beside if beside.is_file() else CONTRACTS / "revisions" / f"{name}.py"
+        yield from variants(load(path, loaded.bounds))
+
+
+@contextlib.contextmanager
+def imported_anew() -> Iterator[dict[str, ModuleType]]:
+    """Contract files that are imported in here are run for its bounds and settings; these modules."""
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith(IMPORTED)}
+    found: dict[str, ModuleType] = {}
+    try:
+        yield found
+    finally:
+        found |= {name: sys.modules.pop(name) for name in list(sys.modules) if name.startswith(IMPORTED)}
+        sys.modules |= before
+
+
+IMPORTED = "harness.contracts."
+
+
+@cache
+def parsed(path: Path, text: str) -> ast.Module:
+    """The AST of a contract file."""
+    return ast.parse(text, str(path))
+
+
+def execute(path: Path, used: Bounds) -> tuple[Source, ...]:
+    """Runs a contract file; its source, and those of the contract files that it imports from."""
+    text = source_of(path)
     module = ModuleType("kconform_contract_" + path.stem)
     module.__file__ = str(path)
     token = loading.set(used)
     try:
-        tree = ast.parse(source, str(path))
+        tree = parsed(path, text)
         sys.modules[module.__name__] = module  # dataclasses look their module up
-        exec(compile(tree, str(path), "exec"), module.__dict__)
+        with imported_anew() as others:
+            exec(compile(tree, str(path), "exec"), module.__dict__)
     except HarnessError:
         raise
     except SyntaxError as err:
@@ -87,7 +125,15 @@ def execute(path: Path, source: str, used: Bounds) -> tuple[ast.Module, dict[str
         raise HarnessError(f"{path}: error: {type(err).__name__}: {err}") from None
     finally:
         loading.reset(token)
-    return tree, module.__dict__
+    own = Source(path, text, tree, module.__dict__)
+    return (own, *(imported(other) for other in others.values() if not hasattr(other, "__path__")))
+
+
+def imported(module: ModuleType) -> Source:
+    """The source of a contract file that another one imports from."""
+    path = Path(str(module.__file__))
+    text = source_of(path)
+    return Source(path, text, parsed(path, text), module.__dict__)
 
 
 def without_unknown(path: Path, bounds: Mapping[str, int]) -> dict[str, int]:

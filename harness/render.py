@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import jinja2
@@ -296,11 +297,12 @@ def _call(
     translator: Translator, function: Callable[..., Any], names: Mapping[str, str], out: str = "out"
 ) -> str:
     """C that calls a contract function, its parameters taken by name from `names`."""
-    node = translator.function(function.__name__)
+    assert isinstance(function, FunctionType)  # harness/validate.py has seen to it
+    node = translator.function(function)
     arguments = [names[p] for p in parameters(function)]
     if translator.returns(node):
         arguments.append(out)
-    return f"c_{node.name}({', '.join(arguments)})"
+    return f"c_{translator.name(node.name, function.__globals__)}({', '.join(arguments)})"
 
 
 def _operation(translator: Translator, op: Operation, moves: Sequence[tuple[int, Claim]]) -> dict[str, Any]:

@@ -80,13 +80,13 @@ class Replayed:
 
 
 def hash_of(loaded: Loaded) -> str:
-    """The sha256 of a contract file's text."""
-    return hashlib.sha256(loaded.source.encode()).hexdigest()
+    """The sha256 of a contract's text."""
+    return hashlib.sha256(loaded.text.encode()).hexdigest()
 
 
 def ships(path: Path) -> bool:
     """Whether a contract file is one of kconform's own."""
-    return path.resolve().parent == CONTRACTS
+    return CONTRACTS in path.resolve().parents
 
 
 def revision_of(patches: Sequence[Patch]) -> Revision:

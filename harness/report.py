@@ -95,7 +95,8 @@ def explored_text(result: Result, part: Part) -> str:
     symmetry = part.loaded.contract.symmetry
     member = symmetry.member if symmetry and explored.symmetric else ""
     alike = f" ({explored.kept:,} up to which {member} is which)" if member else ""
-    said = f"against {part.name}, {bounds_text(part.loaded)}: {end} {explored.states:,} states{alike}"
+    beside = f" {part.loaded.contract.scope}" if part.loaded.bounds and part.loaded.contract.scope else ""
+    said = f"against {part.name}, {bounds_text(part.loaded)}{beside}: {end} {explored.states:,} states{alike}"
     if part.unreached:
         lost = ", ".join(part.unreached)
         said += f" without every call of {lost}, some of which could not be made or did not come back"

@@ -11,7 +11,7 @@ from typing import Any
 from extractor.items import Item
 from harness.check import fits, static_misfit
 from harness.contract import Claim, Contract, LayoutClaim, OptionClaim, StaticContract, UndoneClaim
-from harness.loading import contract_path, is_static, load, load_static, shipped
+from harness.loading import contract_path, is_static, load, load_static, shipped, variants
 
 WIDTH = 100
 AnyClaim = Claim | LayoutClaim | OptionClaim | UndoneClaim
@@ -31,10 +31,14 @@ def of_file(name: str, items: Sequence[Item] | None, config: Mapping[str, bool])
         said = facts(static) | {"runs": False, "bounds": {}, "scope": "", "operations": [], "within": []}
         claims: list[AnyClaim] = [*static.layout, *static.options, *static.undone]
     else:
-        loaded = load(path, {})
-        misfit = fits(loaded, items, config)[1] if items is not None else None
-        said = facts(loaded.contract) | of_operations(loaded.contract) | {"bounds": dict(loaded.bounds)}
-        claims = list(loaded.contract.claims)
+        loaded = shown = load(path, {})
+        misfit = None
+        if items is not None:
+            shown, misfit, _ = fits(loaded, items, config)
+        others = [each.contract.title for each in variants(loaded) if each.contract != loaded.contract]
+        said = facts(shown.contract) | of_operations(shown.contract) | {"bounds": dict(shown.bounds)}
+        said["revisions"] = others
+        claims = list(shown.contract.claims)
     said["claims"] = [{"id": c.id, "title": c.title, "sentence": c.sentence} for c in claims]
     return said if misfit is None else said | {"fits": not misfit, "why": misfit}
 
@@ -56,8 +60,7 @@ def of_operations(contract: Contract) -> dict[str, Any]:
     operations = [{"name": op.name, "kind": op.kind, "part": contract.part(op)}
                   for op in contract.operations if op.kind in kinds]  # fmt: skip
     within = [wrapper.of for wrapper in contract.wrappers]
-    return {"runs": True, "scope": contract.scope, "operations": operations, "within": within,
-            "revisions": [binding.title for binding in contract.bindings]}  # fmt: skip
+    return {"runs": True, "scope": contract.scope, "operations": operations, "within": within}
 
 
 def contracts_json(found: Sequence[Mapping[str, Any]]) -> str:
@@ -101,7 +104,7 @@ def runs(said: Mapping[str, Any]) -> Iterator[str]:
     kinds = ", ".join(f"{n} {kind}{'s' * (n != 1 and kind != 'misuse')}" for kind, n in count.items() if n)
     yield from wrapped(f"runs {kinds}; {f'bounds {bounds}' if bounds else said['scope']}")
     if said["revisions"]:
-        yield from wrapped(f"also for {', '.join(said['revisions'])}, without a model")
+        yield from wrapped(f"also for other revisions: {'; '.join(said['revisions'])}")
 
 
 def wrapped(text: str, indent: str = "  ") -> list[str]:

@@ -124,6 +124,8 @@ def remark(matrix: Matrix, cell: Cell) -> str:
         said.append(f"{len(lost)} unknown")
     if cell.result and not cell.result.whole and not lost:
         said.append("not all was compiled or reached")
+    if cell.result and cell.word == 32:
+        said.append("only the types are those of 32 bit")
     if cell.verdict == "COMPILES":
         why = textwrap.shorten(cell.idle, MOST_SAID, placeholder=" …")
         what = (

@@ -17,6 +17,7 @@ from extractor.slice import Slice, Unresolved, cut, definitions, live_items
 from harness.build import PLAIN, Building, Built, CompileError, Diagnostic, Flavour, RefusedError, build
 from harness.contract import SHOWN, Loaded, Wrapper
 from harness.errors import HarnessError
+from harness.loading import variants
 from harness.render import OWN, Rendered, render
 from harness.tree.items import TreeItems, lacking, tree_names, tree_slice
 from kernel_snippets import INCLUDE
@@ -55,14 +56,14 @@ def shim_names() -> frozenset[str]:
 
 
 def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> tuple[Loaded, str]:
-    """The contract in the first of its bindings that a revision has the names for, or why none fits."""
-    reasons = []
-    for number in range(-1, len(loaded.contract.bindings)):
-        bound = loaded.bound(number).under(config)
-        reason = misfit(bound, items)
+    """The first variant of a contract that a revision has the names for, or why none fits."""
+    reasons: dict[str, None] = {}
+    for variant in variants(loaded):
+        under = variant.under(config)
+        reason = misfit(under, items)
         if not reason:
-            return bound.without(bound.contract.absent(provided(items, bound.options))), ""
-        reasons.append(reason)
+            return under.without(under.contract.absent(provided(items, under.options))), ""
+        reasons[reason] = None
     return loaded, "; or ".join(reasons)
 
 

@@ -14,10 +14,12 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
-from harness.contract import Loaded
+from harness.contract import Loaded, Source
 from harness.errors import HarnessError
 
 
@@ -92,20 +94,39 @@ class Translator:
         self.state = layout(loaded.contract.state)
         self.ghost = layout(loaded.contract.ghost)
         self.layouts = {self.state.name: self.state, self.ghost.name: self.ghost}
-        self.sources = {n.name: n for n in loaded.tree.body if isinstance(n, ast.FunctionDef)}
+        self.sources = {id(source.namespace): source for source in loaded.sources}
+        self.functions = {
+            (id(source.namespace), node.name): node
+            for source in loaded.sources
+            for node in source.tree.body
+            if isinstance(node, ast.FunctionDef)
+        }
         self.done: dict[str, str] = {}
         self.tables: dict[str, str] = {}
 
-    def function(self, name: str) -> ast.FunctionDef:
-        """The contract's function `name`, translated on first use (see `text`)."""
-        node = self.sources.get(name)
+    def find(self, function: object) -> ast.FunctionDef | None:
+        """The text of a function of the contract's file, or of one that it imports from."""
+        if not isinstance(function, FunctionType):
+            return None
+        return self.functions.get((id(function.__globals__), function.__name__))
+
+    def function(self, function: FunctionType) -> ast.FunctionDef:
+        """A function of the contract, translated on first use (see `text`)."""
+        node = self.find(function)
         if node is None:
+            name = getattr(function, "__name__", function)
             raise HarnessError(f"{self.loaded.path}: error: no function {name} to translate")
+        name = self.name(node.name, function.__globals__)
         if name not in self.done:
             self.done[name] = ""  # recursion ends here; the C compiler would refuse it
-            self.done[name] = _Function(self, node).text()
+            self.done[name] = _Function(self, node, self.sources[id(function.__globals__)]).text()
             self.done[name] = self.done.pop(name)  # callees first
         return node
+
+    def name(self, name: str, namespace: Mapping[str, Any]) -> str:
+        """What a name of one file is called in C, where all files' names meet."""
+        number = list(self.sources).index(id(namespace))
+        return f"{name}__{number}" if number else name
 
     def returns(self, node: ast.FunctionDef) -> Layout | None:
         """The layout that `node` returns; None for int and bool."""
@@ -119,16 +140,25 @@ class Translator:
 class _Function:
     """One function on its way to C: its names, their layouts, and its temporaries."""
 
-    def __init__(self, owner: Translator, node: ast.FunctionDef) -> None:
+    def __init__(self, owner: Translator, node: ast.FunctionDef, source: Source) -> None:
         self.owner = owner
         self.node = node
+        self.source = source
         self.result = owner.returns(node)
         self.names: dict[str, Layout | None] = {}
         self.fresh = itertools.count()
 
     def refuse(self, node: ast.AST, what: str) -> HarnessError:
         line = getattr(node, "lineno", self.node.lineno)
-        return HarnessError(f"{self.owner.loaded.path}:{line}: error: {what}")
+        return HarnessError(f"{self.source.path}:{line}: error: {what}")
+
+    def callee(self, name: str) -> str:
+        """The C name of a function that this one calls, translated."""
+        function = self.source.namespace.get(name)
+        if not isinstance(function, FunctionType):
+            raise HarnessError(f"{self.source.path}: error: no function {name} to translate")
+        node = self.owner.function(function)
+        return "c_" + self.owner.name(node.name, function.__globals__)
 
     def text(self) -> str:
         params: list[str] = []
@@ -142,7 +172,8 @@ class _Function:
         if self.result:
             params.append("kc_i64 *out")
         kind = "void" if self.result else "kc_i64"
-        head = f"static inline __attribute__((always_inline)) {kind} c_{self.node.name}({', '.join(params)})"
+        name = "c_" + self.owner.name(self.node.name, self.source.namespace)
+        head = f"static inline __attribute__((always_inline)) {kind} {name}({', '.join(params)})"
         return head + "\n{\n" + "\n".join(self.block(self.node.body, 1)) + "\n}\n"
 
     def block(self, body: list[ast.stmt], depth: int) -> list[str]:
@@ -198,8 +229,8 @@ class _Function:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id == "replace":
                 return self.kind(node.args[0])
-            if node.func.id in self.owner.sources:
-                return self.owner.returns(self.owner.sources[node.func.id])
+            called = self.owner.find(self.source.namespace.get(node.func.id))
+            return self.owner.returns(called) if called else None
         return None
 
     def fill(self, target: str, lay: Layout, node: ast.expr) -> list[str]:
@@ -209,9 +240,8 @@ class _Function:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             if node.func.id == "replace":
                 return self.fill_replace(target, lay, node)
-            callee = self.owner.function(node.func.id)
             arguments = ", ".join([*self.arguments(node), target])
-            return [f"c_{callee.name}({arguments});"]
+            return [f"{self.callee(node.func.id)}({arguments});"]
         raise self.refuse(node, "a State or Ghost comes from a name, a call, or replace(…)")
 
     def fill_replace(self, target: str, lay: Layout, node: ast.Call) -> list[str]:
@@ -285,7 +315,7 @@ class _Function:
     def name(self, node: ast.Name) -> str:
         if node.id in self.names:
             return node.id
-        value = self.owner.loaded.namespace.get(node.id)
+        value = self.source.namespace.get(node.id)
         if isinstance(value, int):
             return f"{int(value)}LL"
         raise self.refuse(node, f"{node.id} is neither a parameter, a local, nor an int constant")
@@ -305,12 +335,13 @@ class _Function:
         raise self.refuse(node, "only a field or a constant tuple has elements")
 
     def table(self, node: ast.Name) -> str:
-        values = self.owner.loaded.namespace.get(node.id)
+        values = self.source.namespace.get(node.id)
         if not isinstance(values, tuple) or not all(isinstance(v, int) for v in values):
             raise self.refuse(node, f"{node.id} is no constant tuple of ints")
         numbers = ", ".join(f"{int(v)}LL" for v in values)
-        self.owner.tables[node.id] = f"static const kc_i64 k_{node.id}[] = {{ {numbers} }};"
-        return f"k_{node.id}"
+        name = "k_" + self.owner.name(node.id, self.source.namespace)
+        self.owner.tables[name] = f"static const kc_i64 {name}[] = {{ {numbers} }};"
+        return name
 
     def compare(self, node: ast.Compare) -> str:
         terms = [node.left, *node.comparators]
@@ -326,8 +357,7 @@ class _Function:
             return self.fold(node, name)
         if name in ("int", "bool", "abs", "min", "max"):
             return self.builtin(node, name)
-        callee = self.owner.function(name)
-        return f"c_{callee.name}({', '.join(self.arguments(node))})"
+        return f"{self.callee(name)}({', '.join(self.arguments(node))})"
 
     def builtin(self, node: ast.Call, name: str) -> str:
         args = [self.expr(a) for a in node.args]

@@ -17,17 +17,23 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.contract import Binding, Claim, Contract, Feature, Operation, Symmetry, bound, put
+from harness.contract import Claim, Contract, Feature, Operation, Symmetry, bound, put, setting
 
 MMS = bound("mms", 3, least=1, most=12)
 PAGES = bound("pages", 4, least=1, most=2**30)  # mappings of one MM
 MOST = 2**31 - 1  # mappings of a folio: the mapcount is an int that starts at -1
 
 # "We'll limit the IDs to 20bit / 1M for now"; 0 is the dummy of "init_mm and friends".
-ID_MAX = 2**20 - 1
+ID_BITS = setting("id_bits", 20)
+ID_MAX = (1 << ID_BITS) - 1
+EVEN = sum(1 << bit for bit in range(0, ID_BITS, 2))
+MIDDLE = 1 << min(16, ID_BITS - 2)
 # Both ends of the range, then patterns whose bits differ in every position.
-IDS = (1, ID_MAX, 0x55555, 0xAAAAA, 2, ID_MAX - 1, 2**16, 2**16 - 1, 2**16 + 1, 2**19, 3, 2**8)[:MMS]
-BAD_IDS = (0, ID_MAX + 1, 2**32 - 1)  # worn by three further MMs
+IDS = (1, ID_MAX, EVEN, ID_MAX ^ EVEN, 2, ID_MAX - 1, MIDDLE, MIDDLE - 1, MIDDLE + 1, 1 << (ID_BITS - 1), 3,
+       2**8)[:MMS]  # fmt: skip
+BAD_IDS = (0, ID_MAX + 1, (1 << setting("id_type_bits", 32)) - 1)  # worn by three further MMs
+# Mappings that a slot can count, whose type starts at -1.
+COUNT_MOST = 1 << setting("count_bits", 31)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Ghost:
     """Who really maps the folio."""
 
     maps: tuple[int, ...] = (0,) * MMS
-    crowded: bool = False  # more than two MMs mapped it at one time since it was last unmapped
+    # Since it was last unmapped, more than two MMs mapped it at one time, or one more often than is counted.
+    crowded: bool = False
     fresh: bool = True  # never mapped since it was initialised
 
 
@@ -148,7 +155,7 @@ def dec_model(s: State, mm: int) -> State:
 
 def maps_more(g: Ghost, mm: int, diff: int) -> Ghost:
     more = replace(g, maps=put(g.maps, mm, g.maps[mm] + diff), fresh=False)
-    return replace(more, crowded=more.crowded or mappers(more) > 2)
+    return replace(more, crowded=more.crowded or mappers(more) > 2 or more.maps[mm] > COUNT_MOST)
 
 
 def maps_less(g: Ghost, mm: int, diff: int) -> Ghost:
@@ -428,71 +435,6 @@ BESIDE_THE_POINT = (
     "concurrent calls: every operation ran alone",
 )
 
-# "[PATCH v2 12/20] mm/rmap: basic MM owner tracking for large folios (!hugetlb)": slots are arrays and
-# are freed when they drain, the flag says shared, and a diff is at most the pages of the folio.
-V2 = Binding(
-    title="v2: mm_id_t and slots that are freed",
-    requires=(
-        "folio_set_large_mapcount",
-        "folio_add_large_mapcount",
-        "folio_sub_large_mapcount",
-        "folio_mm_id",
-        "folio_test_large_maybe_mapped_shared",
-    ),
-    headers=("linux/mm_types.h", "linux/page-flags.h", "linux/mm.h", "linux/rmap.h"),
-    config=CONFIG,
-    # As that patch's prep_compound_head() leaves a large folio.
-    init=f"""
-{MEMBERS}
-w->folio._nr_pages = {1 << max(1, (PAGES - 1).bit_length())}u;
-w->folio._mm_id_mapcount[0] = -1;
-w->folio._mm_id_mapcount[1] = -1;
-w->folio._mm_ids = 0;
-""",
-    owns=("folio._large_mapcount", "folio._mm_id_mapcount", "folio._mm_ids"),
-    observe={
-        "mapcount": "atomic_read(&w->folio._large_mapcount) + 1",
-        "exclusive": "!folio_test_large_maybe_mapped_shared(&w->folio)",
-        "id0": "folio_mm_id(&w->folio, 0)",
-        "count0": "w->folio._mm_id_mapcount[0] + 1",
-        "id1": "folio_mm_id(&w->folio, 1)",
-        "count1": "w->folio._mm_id_mapcount[1] + 1",
-        "locked": "(w->folio._mm_ids >> FOLIO_MM_IDS_LOCK_BITNUM) & 1",
-    },
-    calls={
-        "set": SET,
-        "add": ADD,
-        "sub": SUB,
-        "inc": INC,
-        "set/small-folio": SMALL + SET,
-        "set/hugetlb-folio": HUGETLB + SET,
-        "add/small-folio": SMALL + ADD,
-        "add/hugetlb-folio": HUGETLB + ADD,
-        "sub/small-folio": SMALL + SUB,
-        "sub/hugetlb-folio": HUGETLB + SUB,
-        "add/count": ADD,
-        "sub/count": SUB,
-    },
-    claims={
-        "mapcount-is-the-sum": "when updating the large mapcount + new metadata",
-        "exclusive-is-certain": 'detect whether a large folio is "certainly mapped exclusively", or whether '
-        'it is "maybe mapped shared".',
-        "no-false-shared-with-two-mms": 'We will reliably detect folios as "mapped exclusively" vs. "mapped '
-        'shared" as long as only two MMs map pages of a folio at one point in time',
-        "unmapped-is-exclusive": "if the folio is now unmapped (new_mapcount_val == -1), both slots must be "
-        "free (mapcount == -1), and we'll also mark it as exclusive.",
-        "three-mms-stay-shared": '(4) App1 and App2 unmap all folio pages -> We will detect "maybe mapped '
-        'shared".',
-        "one-atomic-rmw-per-update": "effectively not adding any new atomics on the hot path when updating "
-        "the large mapcount + new metadata",
-    },
-    not_checked=(
-        "dec: the patch shows only a part of it",
-        "set with a count of zero or less, IDs out of range, a diff of more pages than the folio has",
-        *BESIDE_THE_POINT,
-    ),
-)
-
 CONTRACT = Contract(
     name="mm-owner-tracking",
     title="MM owner tracking of large folios",
@@ -511,7 +453,7 @@ struct folio folio;
 struct mm_struct mm[{MMS + len(BAD_IDS)}];
 struct vm_area_struct vma[{MMS + len(BAD_IDS)}];
 """,
-    bindings=(V2,),
+    revisions=("mm_owner_tracking_v2",),
     # As the patch's prep_compound_head() leaves a large folio.
     init=f"""
 {MEMBERS}

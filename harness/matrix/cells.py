@@ -110,7 +110,7 @@ def matrix(request: Request, name: str | None, bounds: Mapping[str, int], poll: 
 def run(request: Request, cell: Cell, fits: Chosen, poll: Poll | None) -> Cell:
     """The cell with all that a check says there, but for what does not depend on a configuration."""
     layouts = tuple(replace(each, options=(), undone=()) for each in fits.static if each.layout)
-    config = {**request.config, **cell.varied, WORD: True}
+    config = {**request.config, **cell.varied, WORD: cell.config[WORD]}
     asked = replace(request, contracts=fits.driven, static=layouts, near=fits.near, config=config,
                     generic=False)  # fmt: skip
     try:

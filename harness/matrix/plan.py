@@ -164,18 +164,29 @@ def plan(request: Request, name: str | None, bounds: Mapping[str, int]) -> Plan:
     for word, values in itertools.product(words, itertools.product((True, False), repeat=len(varied))):
         settings = dict(zip(varied, values, strict=True))
         config = {**base, **given, **settings, WORD: word}
-        idle = fit.idle(values) if word else "a process here has 64 bits"
+        types = None if word else types_alone(request, name, bounds, {**given, **settings, WORD: False})
+        idle = fit.idle(values) if word else "" if types else "a process here has 64 bits"
         cell = Cell(len(cells) + 1, config, settings, refused(request.items, config), idle)
         cells.append(cell)
         if cell.refused or values not in fit.fits:
             continue
         if not word:
             narrow[cell.number] = fit.fits[values].driven
-        elif not idle:
-            runs[cell.number] = fit.fits[values]
+        if not idle:
+            runs[cell.number] = types or fit.fits[values]
     if all(cell.refused for cell in cells):
         raise HarnessError(f"there is no such configuration: {cells[0].refused}")
     return Plan(tuple(cells), runs, narrow, fit.found[0].static, tuple(notes))
+
+
+def types_alone(
+    request: Request, name: str | None, bounds: Mapping[str, int], config: Config
+) -> Chosen | None:
+    """The contracts that drive what the patch has on 32 bit in a word of 64, where there are any."""
+    try:
+        return chosen_for(request, name, bounds, config)
+    except HarnessError:
+        return None
 
 
 def chosen_for(request: Request, name: str | None, bounds: Mapping[str, int], config: Config) -> Chosen:
