@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-from extractor.cast import facts, strip_comments
+from extractor.cast import C_KEYWORDS, facts, strip_comments
 from extractor.cut_records import cut_record, touched_fields
 from extractor.errors import ExtractError
 from extractor.items import Item
@@ -60,7 +60,8 @@ class Closure:
         self.followed |= set(FOLLOWED.findall(plain))
         tags = {" ".join(match) for match in re.findall(r"\b(struct|union|enum)\s+(\w+)", plain)}
         words = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"(?:->|\.)\s*[A-Za-z_]\w*", "", plain)))
-        self.follow([name for name in sorted({*tags, *words, *entries}) if self.known(name)], None)
+        wanted = {*tags, *words, *entries} - C_KEYWORDS
+        self.follow([name for name in sorted(wanted) if self.known(name)], None)
         cut = self.cut_records()
         assertions = self.assertions(cut.values())
         items = [cut.get(id(item), item) for item in self.chosen.values()]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from extractor.cast import strip_comments
+from extractor.cast import C_KEYWORDS, strip_comments
 from extractor.items import Item, SourceLine
 from extractor.regions import Region
 from extractor.scan import Conditions, declarators, mask, scan_region
@@ -79,7 +79,7 @@ class Unit:
         for item in self.items:
             if item.kind == "declaration" and "(" in item.name:  # DECLARE_PER_CPU(type, name)
                 if item.name.startswith("DECLARE_"):
-                    for name in WORD.findall(item.signature)[1:]:
+                    for name in set(WORD.findall(item.signature)[1:]) - C_KEYWORDS:
                         found.setdefault(name, item)
             elif is_extern(item) or (item.kind == "declaration" and "(" in item.signature):
                 found.setdefault(item.name, item)
@@ -119,7 +119,8 @@ def names_of(item: Item) -> tuple[str, ...]:
     if item.kind == "typedef" and "," in item.text and "{" not in item.text and "(" not in item.text:
         said = strip_comments(item.text).strip().removeprefix("typedef").rstrip("; ")
         others = [name for name, _ in declarators(said)]
-    return tuple(dict.fromkeys((item.name, *others, *constants(item), *inner_tag(item))))
+    found = dict.fromkeys((item.name, *others, *constants(item), *inner_tag(item)))
+    return tuple(name for name in found if name not in C_KEYWORDS)
 
 
 def constants(item: Item) -> Iterator[str]:
