@@ -3,15 +3,18 @@ PYTHON ?= python3
 PATCH ?= kernel_snippets/patches/mm-owner-tracking-v1-08of17.txt
 BIN := .venv/bin
 
-.PHONY: run setup test lint bench clean needs
+.PHONY: run setup test lint bench clean needs trees
 
 run: setup
 	@$(BIN)/kconform check $(PATCH) --keep generated || test $$? -eq 1
 
 setup: $(BIN)/.kconform
 
-test: $(BIN)/.kconform-test
+test: $(BIN)/.kconform-test trees
 	@$(BIN)/python -m pytest -n 2 -q
+
+trees: | needs
+	@$(PYTHON) tests/fetch_trees.py
 
 lint: $(BIN)/.kconform-test
 	@$(BIN)/ruff check .
