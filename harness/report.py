@@ -174,7 +174,10 @@ def also(result: Result, other: Check, first: Check) -> tuple[str, str]:
 
 
 def source_line(result: Result, check: Check) -> str:
-    """The patch's text at a finding's line."""
+    """The patch's, or the tree's, text at a finding's line."""
+    if isinstance(result.request.items, TreeItems) and check.line:
+        text = result.request.items.tree.text(check.file).split("\n")
+        return text[check.line - 1].strip() if check.line <= len(text) else ""
     for item in result.request.items:
         for line in item.lines:
             if item.file == check.file and line.number == check.line:
@@ -183,9 +186,6 @@ def source_line(result: Result, check: Check) -> str:
                 # No write tells which line it is: one that is innocent must not stand there.
                 added = [one.number for one in item.lines if one.origin == "added"]
                 return f"(it is among the lines {added[0]} to {added[-1]} that the patch adds there)"
-    if isinstance(result.request.items, TreeItems) and check.line:
-        text = result.request.items.tree.text(check.file).split("\n")
-        return text[check.line - 1].strip() if check.line <= len(text) else ""
     return ""
 
 
