@@ -12,11 +12,12 @@ from extractor.cut_records import cut_record, touched_fields
 from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.slice import Slice, Unresolved, refuse_unsafe
-from extractor.unit import Unit
+from extractor.unit import Unit, names_of
 
 SIZEOF = re.compile(r"\bsizeof\s*\(?\s*(?:(struct|union)\s+(\w+)|(\*))")
 TAG = re.compile(r"\b(struct|union)\s+(\w+)")
 USE = re.compile(r"\b(struct|union)\s+(\w+)\s*(?:__\w+\s*)*(\*?)[\s*]*(?:__\w+\s+|const\s+)*(\w*)")
+TAGGED = re.compile(r"\s*typedef\s+(?:struct|union)\s+\w+\s*\{")
 FOLLOWED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:->|\[)")
 
 
@@ -26,11 +27,12 @@ class Shims:
 
     headers: Mapping[str, str]
     macros: Set[str] = frozenset()
+    records: Mapping[str, Set[str]] = field(default_factory=dict)  # of a tree, that a shim goes through
 
     def without(self, names: Iterable[str]) -> Shims:
         """These, but for the headers called so, whose place the tree's own take."""
         left = set(names)
-        return Shims({n: h for n, h in self.headers.items() if h not in left}, self.macros)
+        return Shims({n: h for n, h in self.headers.items() if h not in left}, self.macros, self.records)
 
 
 @dataclass
@@ -120,7 +122,9 @@ class Closure:
             if name in self.given or name.startswith(("CONFIG_", "__builtin_")):
                 continue
             if name in self.shims.headers:
-                self.outside.setdefault(name, self.use(name, user, f"<{self.shims.headers[name]}>"))
+                if name not in self.outside:
+                    self.outside[name] = self.use(name, user, f"<{self.shims.headers[name]}>")
+                    todo += [(tag, user) for tag in sorted(self.shims.records.get(name, ()))]
                 continue
             items = self.unit.defined.get(name, ())
             if not items:
@@ -135,7 +139,7 @@ class Closure:
                     self.unresolved.append(Unresolved("", item.name, item.file, item.line, reason))
                     self.needs.setdefault(item.name, frozenset())
                     continue
-                if item.kind == "record":
+                if item.kind == "record" or is_record_typedef(item):
                     self.records[key_of(item)] = item
                     continue
                 self.chosen[id(item)] = item
@@ -144,6 +148,7 @@ class Closure:
                 self.touched |= touched_fields(item.expansion or item.text, self.fields_in)
                 self.followed |= set(FOLLOWED.findall(item.expansion or item.text))
                 self.whole = self.whole | sized(item, said)
+                self.embedded |= record_uses(item.expansion or item.text, self.followed)[1]
                 todo += [(other, item) for other in sorted(said)]
                 if item.kind in ("typedef", "variable") and "{" in item.text:
                     self.touched |= set(re.findall(r"\w+", item.text))  # what it holds is kept whole
@@ -192,7 +197,7 @@ class Closure:
         while True:
             size = self.size()
             for item in [*self.records.values()]:
-                whole = item.name in self.whole or item.name in self.unit.asserted
+                whole = any(n in self.whole or n in self.unit.asserted for n in names_of(item))
                 cut = item if whole else cut_record(item, self.touched)
                 key = cut.lines, len(self.followed)
                 if seen.get(key_of(item)) == key:
@@ -200,7 +205,7 @@ class Closure:
                 seen[key_of(item)] = key
                 done[key_of(item)] = item, cut
                 said = self.said(cut)
-                pointers, values = record_uses(cut, self.followed)
+                pointers, values = record_uses(body_of(cut), self.followed)
                 self.embedded |= values
                 said -= pointers
                 self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
@@ -243,13 +248,23 @@ def key_of(record: Item) -> str:
     return record.name if " " in record.name else record.where
 
 
-def record_uses(record: Item, followed: Set[str]) -> tuple[set[str], set[str]]:
-    """The tags of which a record holds only pointers that nobody goes through, and those it holds itself."""
+def is_record_typedef(item: Item) -> bool:
+    """A typedef that defines a struct or union with a tag, as that of pg_data_t does."""
+    return item.kind == "typedef" and bool(TAGGED.match(strip_comments(item.text)))
+
+
+def body_of(record: Item) -> str:
+    """What stands in a record."""
+    text = strip_comments(record.text)
+    return text[text.find("{") + 1 :]
+
+
+def record_uses(text: str, followed: Set[str]) -> tuple[set[str], set[str]]:
+    """The tags of which C holds only pointers that nobody goes through, and those that it holds itself."""
     pointers: set[str] = set()
     needed: set[str] = set()
     values: set[str] = set()
-    text = strip_comments(record.text)
-    for kind, tag, star, name in USE.findall(text[text.find("{") + 1 :]):
+    for kind, tag, star, name in USE.findall(strip_comments(text)):
         said = f"{kind} {tag}"
         if not star:
             needed.add(said)

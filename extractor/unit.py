@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The items of one translation unit of a kernel tree, by name, in the order in which a compiler meets them."""
+"""The items of one translation unit of a kernel tree, by name and in a compiler's order."""
 
 from __future__ import annotations
 
@@ -134,9 +134,11 @@ def chosen(items: Sequence[Item]) -> Iterator[Item]:
 def names_of(item: Item) -> tuple[str, ...]:
     """Every name that an item defines."""
     others: list[str] = []
-    if item.kind == "typedef" and "," in item.text and "{" not in item.text and "(" not in item.text:
-        said = strip_comments(item.text).strip().removeprefix("typedef").rstrip("; ")
-        others = [name for name, _ in declarators(said)]
+    if item.kind == "typedef" and "," in item.text:
+        # Behind a record that it defines; a function's parameters are no names.
+        said = strip_comments(item.text).rpartition("}")[2].strip().removeprefix("typedef").rstrip("; ")
+        said = said if "(" not in said else ""
+        others = [name for name, _ in declarators(said if "}" not in item.text else f"int {said}")]
     return tuple(dict.fromkeys((item.name, *others, *constants(item), *inner_tag(item))))
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from extractor.scan import mask
 from extractor.slice import FORBIDDEN, forbidden
 from harness import worker
 from harness.errors import HarnessError
@@ -381,6 +382,7 @@ def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
     Also where a file was included that is neither below `folder` nor one of kconform's own.
     """
     file, line = "", 0
+    raw = 'R"' in preprocessed  # a string with ends of its own: then nothing is taken for one
     # As -ffile-prefix-map shows them, and as they are.
     ours = ("include/", "kernel_snippets/include/", "<", *(f"{path}/" for path in (folder, INCLUDE, NATIVE)))
     for text in preprocessed.split("\n"):
@@ -392,6 +394,8 @@ def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
             continue
         said = CLEANUP.sub("", text) if "__cleanup__" in text else text
         match = FORBIDDEN.search(said) if len(text) <= LONGEST else None
+        if match and not raw:  # "arch/x86/include/asm/page.h" is a string
+            match = FORBIDDEN.search(mask(said))
         if match or len(text) > LONGEST:
             what = forbidden(match) if match else f"a line of more than {LONGEST} letters"
             raise RefusedError(file, line, what)

@@ -289,7 +289,7 @@ def call_each(
     while any(not called[index].done for index in wanted):
 
         def task() -> int:
-            native, subject = loaded_library(engine), loaded_library(library)  # type: ignore[arg-type]
+            native, subject = loaded_library(engine), loaded_library(library)
             if native.kc_sandbox():
                 raise HarnessError("no sandbox on this machine; nothing was run")
             return int(native.kc_call_each(subject.kc_entry(), count, number, called))

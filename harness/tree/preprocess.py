@@ -60,7 +60,7 @@ class Includes:
 
     def path(self, name: str, beside: Path | None) -> Path | None:
         """The file that an #include means; `beside` is the folder of the one that says it in quotes."""
-        if ".." in name.split("/") and beside is None or name.startswith("/"):
+        if (".." in name.split("/") and beside is None) or name.startswith("/"):
             return None
         for folder in [*([beside] if beside else []), *self.folders, *self.roots]:
             path = folder / name

@@ -49,7 +49,7 @@ def unit_of(
 
 
 def with_records(items: Sequence[Item]) -> Iterator[Item]:
-    """`items`, those that are records by a macro such as context_lock_struct(name) { … } among them as such."""
+    """`items`; those that a macro such as context_lock_struct(name) { … } makes records are so."""
     heads = {i.name for i in items if i.kind == "macro" and RECORD_HEAD.match(strip_comments(i.text))}
     for item in items:
         call = item.kind == "function" and re.match(r"\s*(\w+)\s*\(\s*(\w+)", item.signature)

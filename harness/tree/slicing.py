@@ -60,7 +60,7 @@ def expanded(piece: Slice, folder: Path) -> Iterator[tuple[tuple[str, int], str]
         write(folder / "include" / name, text)
     source, out = folder / "slice.c", folder / "slice.i"
     source.write_text(f"#include <{HEADER}>\n")
-    includes = ["-I", folder / "include", "-I", INCLUDE]
+    includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE]
     status, said = run_compiler([*DIALECT, "-w", "-E", *includes, source, "-o", out], folder)
     if status:
         raise HarnessError(f"the slice of the tree cannot be read: {said.strip()[:300]}")

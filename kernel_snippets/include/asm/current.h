@@ -13,7 +13,7 @@ static inline struct task_struct *get_current(void)
 	if (!kc_task) {
 		static const struct kc_site site = {
 			KC_BUG, "current", "current, a task that the world does not have",
-			__FILE__, __LINE__, __func__ };
+			"include/linux/sched.h", 0, "get_current" };
 
 		kc_warned(&site);
 		if (kc_record.stop)
