@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
-from extractor.cast import C_KEYWORDS, facts, strip_comments
+from extractor.cast import C_KEYWORDS, facts, strip_comments, tokens
 from extractor.cut_records import cut_record, touched_fields
 from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.slice import Slice, Unresolved, refuse_unsafe
-from extractor.unit import Unit
+from extractor.unit import Unit, names_of
 
 SIZEOF = re.compile(r"\bsizeof\s*\(?\s*(?:(struct|union)\s+(\w+)|(\*))")
 TAG = re.compile(r"\b(struct|union)\s+(\w+)")
 USE = re.compile(r"\b(struct|union)\s+(\w+)\s*(?:__\w+\s*)*(\*?)[\s*]*(?:__\w+\s+|const\s+)*(\w*)")
+TAGGED = re.compile(r"\s*typedef\s+(?:struct|union)\s+\w+\s*\{")
 FOLLOWED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:->|\[)")
-MACRO_HEAD = re.compile(r"\s*#\s*define\s+\w+\(")
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class Shims:
 
     headers: Mapping[str, str]
     macros: Set[str] = frozenset()
+    records: Mapping[str, Set[str]] = field(default_factory=dict)  # of a tree, that a shim goes through
 
     def without(self, names: Iterable[str]) -> Shims:
         """These, but for the headers called so, whose place the tree's own take."""
         left = set(names)
-        return Shims({n: h for n, h in self.headers.items() if h not in left}, self.macros)
+        return Shims({n: h for n, h in self.headers.items() if h not in left}, self.macros, self.records)
 
 
 @dataclass
@@ -53,20 +54,37 @@ class Closure:
     followed: set[str] = field(default_factory=set)  # fields whose pointers are gone through
     embedded: set[str] = field(default_factory=set)  # records that others hold by value
 
+    def __post_init__(self) -> None:
+        self.fields_in = self.unit.macros | self.shims.macros
+
     def slice(self, text: str, entries: Iterable[str] = ()) -> Slice:
         """What C `text` and the names `entries` need."""
         plain = strip_comments(text)
-        self.touched |= touched_fields(plain, self.macro_names())
+        self.touched |= touched_fields(plain, self.fields_in)
         self.followed |= set(FOLLOWED.findall(plain))
         tags = {" ".join(match) for match in re.findall(r"\b(struct|union|enum)\s+(\w+)", plain)}
         words = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"(?:->|\.)\s*[A-Za-z_]\w*", "", plain)))
         wanted = {*tags, *words, *entries} - C_KEYWORDS
         self.follow([name for name in sorted(wanted) if self.known(name)], None)
+        return self.close()
+
+    def add(self, found: Mapping[str, Set[str]]) -> Slice:
+        """The slice, where items also need names that their own text does not say: macros paste them."""
+        users = {item.name: item for item in (*self.chosen.values(), *self.records.values())}
+        for user, names in found.items():
+            self.needs[user] = self.needs.get(user, frozenset()) | names
+            self.touched |= names
+            self.follow([name for name in sorted(names) if self.known(name)], users.get(user))
+        return self.close()
+
+    def close(self) -> Slice:
+        """The slice of all that was followed."""
         cut = self.cut_records()
         assertions = self.assertions(cut.values())
         items = [cut.get(id(item), item) for item in self.chosen.values()]
         items = [item for item in items if item.kind != "record" or not self.empty(item)]
-        items += [*assertions, *{id(item): item for item in self.beyond.values()}.values()]
+        ahead = [self.unit.announced[i.name] for i in items if i.kind == "function" and self.is_ahead(i)]
+        items += [*assertions, *ahead, *{id(item): item for item in self.beyond.values()}.values()]
         items.sort(key=self.unit.place)
         return Slice(
             tuple(items), (), (), self.outside, self.needs, tuple(self.unresolved), unit=True,
@@ -74,6 +92,11 @@ class Closure:
             shims=tuple(sorted({self.shims.headers[n] for n in self.outside if n in self.shims.headers})),
             tags=self.forward(items), options=self.unit.options, unknown=self.unknown,
         )  # fmt: skip
+
+    def is_ahead(self, function: Item) -> bool:
+        """Whether a static function is declared before it is defined, as those are that others call first."""
+        before = self.unit.announced.get(function.name)
+        return before is not None and self.unit.place(before) < self.unit.place(function)
 
     def forward(self, items: Iterable[Item]) -> tuple[str, ...]:
         """The records that must be declared before anything mentions them."""
@@ -89,12 +112,6 @@ class Closure:
         body = text[text.find("{") + 1 : text.rfind("}")]
         return not body.strip() and record.name not in self.embedded
 
-    def macro_names(self) -> frozenset[str]:
-        """The macros that take arguments, any of which may be a field's name."""
-        own = {name for name, items in self.unit.defined.items()
-               if any(i.kind == "macro" and MACRO_HEAD.match(i.text) for i in items)}  # fmt: skip
-        return frozenset(own | self.shims.macros)
-
     def known(self, name: str) -> bool:
         """Whether a word of a contract's C is a name of the tree or of a shim."""
         return name in self.shims.headers or name in self.unit.defined or name in self.unit.declared
@@ -102,13 +119,14 @@ class Closure:
     def follow(self, names: Iterable[str], user: Item | None) -> None:
         """Takes in what defines `names`, and what that needs; records wait until all else is known."""
         todo = [(name, user) for name in names]
-        macros = self.macro_names()
         while todo:
             name, user = todo.pop()
             if name in self.given or name.startswith(("CONFIG_", "__builtin_")):
                 continue
             if name in self.shims.headers:
-                self.outside.setdefault(name, self.use(name, user, f"<{self.shims.headers[name]}>"))
+                if name not in self.outside:
+                    self.outside[name] = self.use(name, user, f"<{self.shims.headers[name]}>")
+                    todo += [(tag, user) for tag in sorted(self.shims.records.get(name, ()))]
                 continue
             items = self.unit.defined.get(name, ())
             if not items:
@@ -123,23 +141,31 @@ class Closure:
                     self.unresolved.append(Unresolved("", item.name, item.file, item.line, reason))
                     self.needs.setdefault(item.name, frozenset())
                     continue
-                if item.kind == "record":
+                if item.kind == "record" or is_record_typedef(item):
                     self.records[key_of(item)] = item
                     continue
                 self.chosen[id(item)] = item
-                said = facts(item).names
-                if item.expansion:  # what is compiled is the call, of a macro that generates functions
-                    called = re.findall(r"[A-Za-z_]\w*", strip_comments(item.text))
-                    said |= {word for word in called if self.is_macro(word)}
+                said = self.said(item)
                 self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
-                self.touched |= touched_fields(item.expansion or item.text, macros)
+                self.touched |= touched_fields(item.expansion or item.text, self.fields_in)
                 self.followed |= set(FOLLOWED.findall(item.expansion or item.text))
                 self.whole = self.whole | sized(item, said)
+                self.embedded |= record_uses(item.expansion or item.text, self.followed)[1]
                 todo += [(other, item) for other in sorted(said)]
                 if item.kind in ("typedef", "variable") and "{" in item.text:
                     self.touched |= set(re.findall(r"\w+", item.text))  # what it holds is kept whole
-                if item.expansion:  # the call makes its other functions as well
+                if item.expansion and item.kind == "function":  # the call makes its other functions as well
                     todo += [(other, item) for other in self.together(item)]
+
+    def said(self, item: Item) -> frozenset[str]:
+        """The names that an item needs; where macros make it, what is compiled is their call."""
+        names = facts(item).names
+        if item.kind in ("function", "macro") and not item.expansion:
+            return names
+        # In a record the name of a field, or what stands behind its end, may be a macro's.
+        return names | {
+            word for word in expanding(item.text) if self.is_macro(word) or word in self.shims.macros
+        }
 
     def is_macro(self, name: str) -> bool:
         """Whether the unit defines a macro of this name."""
@@ -173,15 +199,15 @@ class Closure:
         while True:
             size = self.size()
             for item in [*self.records.values()]:
-                whole = item.name in self.whole or item.name in self.unit.asserted
+                whole = any(n in self.whole or n in self.unit.asserted for n in names_of(item))
                 cut = item if whole else cut_record(item, self.touched)
                 key = cut.lines, len(self.followed)
                 if seen.get(key_of(item)) == key:
                     continue
                 seen[key_of(item)] = key
                 done[key_of(item)] = item, cut
-                said = facts(cut).names
-                pointers, values = record_uses(cut, self.followed)
+                said = self.said(cut)
+                pointers, values = record_uses(body_of(cut), self.followed)
                 self.embedded |= values
                 self.whole = self.whole | values if whole else self.whole
                 said -= pointers
@@ -211,18 +237,37 @@ class Closure:
         return found
 
 
+def expanding(text: str) -> Iterator[str]:
+    """The words of `text` that are expanded where they are macros, but for those behind struct and ->."""
+    before = ""
+    for word, _ in tokens(strip_comments(text)):
+        if (word[0].isalpha() or word[0] == "_") and before not in ("struct", "union", "enum", ".", "->"):
+            yield word
+        before = word
+
+
 def key_of(record: Item) -> str:
     """A record's name, or its place where it has none."""
     return record.name if " " in record.name else record.where
 
 
-def record_uses(record: Item, followed: Set[str]) -> tuple[set[str], set[str]]:
-    """The tags of which a record holds only pointers that nobody goes through, and those it holds itself."""
+def is_record_typedef(item: Item) -> bool:
+    """A typedef that defines a struct or union with a tag, as that of pg_data_t does."""
+    return item.kind == "typedef" and bool(TAGGED.match(strip_comments(item.text)))
+
+
+def body_of(record: Item) -> str:
+    """What stands in a record."""
+    text = strip_comments(record.text)
+    return text[text.find("{") + 1 :]
+
+
+def record_uses(text: str, followed: Set[str]) -> tuple[set[str], set[str]]:
+    """The tags of which C holds only pointers that nobody goes through, and those that it holds itself."""
     pointers: set[str] = set()
     needed: set[str] = set()
     values: set[str] = set()
-    text = strip_comments(record.text)
-    for kind, tag, star, name in USE.findall(text[text.find("{") + 1 :]):
+    for kind, tag, star, name in USE.findall(strip_comments(text)):
         said = f"{kind} {tag}"
         if not star:
             needed.add(said)

@@ -24,6 +24,10 @@ CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 NAME = re.compile(r"[^\W\d]\w*")
 RECORDS = ("struct", "union", "enum")
 STORAGE = ("static", "extern", "const", "inline", "volatile", "__initdata", "__read_mostly")
+BASIC = frozenset(["int", "long", "short", "char", "unsigned", "signed", "void", "float", "double", "_Bool"])
+BETWEEN = frozenset(
+    ["__bitwise", "__user", "__rcu", "__iomem", "__percpu", "__force", "__private", "__nocast"]
+)
 NO_NAME = frozenset(
     """if while for switch return sizeof typeof __typeof__ __attribute__ __attribute __declspec
     __aligned __printf __scanf __section __alignas _Alignas __counted_by __guarded_by
@@ -510,16 +514,35 @@ def function_head(head: str) -> bool:
 
 
 def declared_name(parts: Sequence[Part]) -> str:
-    """The name in a declarator: `(*name)(...)`, or the last one before brackets, `=`, `:` or `,`."""
-    last = ""
-    for part in parts:
-        if part.text in ("=", ":", ",", ";") and last:
+    """The name in a declarator: `(*name)(...)`, `(name)(...)`, or the last before brackets, `=`, `:`, `,`."""
+    names: list[str] = []
+    for at, part in enumerate(parts):
+        if part.text in ("=", ":", ",", ";") and names:
             break
         if part.text == "(" and part.inner[:1] == ("*",):
             return next((t for t in part.inner if NAME.match(t)), "")
-        if NAME.match(part.text) and not (last and part.text.startswith("__")):
-            last = part.text
-    return last
+        if part.text == "(" and len(part.inner) == 1 and [p.text for p in parts[at + 1 : at + 2]] == ["("]:
+            return part.inner[0]
+        if NAME.match(part.text):
+            names.append(part.text)
+    return before_annotations(names)
+
+
+def before_annotations(names: Sequence[str]) -> str:
+    """Of the names in a declarator the declared one: what begins with __ may be said of it, or be it."""
+    names = [name for name in names if name not in BETWEEN]
+    last = len(names)
+    while last > 1 and names[last - 1].startswith("__"):
+        last -= 1
+    if last < len(names) and not names_something(names[:last]):
+        last += 1
+    return names[last - 1] if names else ""
+
+
+def names_something(names: Sequence[str]) -> bool:
+    """Whether these are more than a type: `unsigned int`, `const struct page` and `atomic_t` are not."""
+    words = [name for name in names if name not in STORAGE]
+    return len(words) > 1 and words[-1] not in BASIC and (words[0] not in RECORDS or len(words) > 2)
 
 
 def declarators(said: str) -> Iterator[tuple[str, str]]:

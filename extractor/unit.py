@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The items of one translation unit of a kernel tree, by name, in the order that a compiler meets them in."""
+"""The items of one translation unit of a kernel tree, by name and in a compiler's order."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from extractor.scan import Conditions, declarators, mask, scan_region
 
 # A macro that says no more than that there is a function of this name.
 ITSELF = re.compile(r"\s*#\s*define\s+(\w+)\s+\1\s*")
+WITH_ARGUMENTS = re.compile(r"\s*#\s*define\s+\w+\(")
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -68,7 +69,7 @@ class Unit:
         """The functions that each macro call generates, by its file and line."""
         found: dict[tuple[str, int], tuple[str, ...]] = {}
         for item in self.items:
-            if item.expansion:
+            if item.expansion and item.kind == "function":
                 found[item.file, item.line] = (*found.get((item.file, item.line), ()), item.name)
         return found
 
@@ -82,6 +83,24 @@ class Unit:
                     for name in set(WORD.findall(item.signature)[1:]) - C_KEYWORDS:
                         found.setdefault(name, item)
             elif is_extern(item) or (item.kind == "declaration" and "(" in item.signature):
+                found.setdefault(item.name, item)
+        return found
+
+    @cached_property
+    def macros(self) -> frozenset[str]:
+        """The macros that take arguments."""
+        return frozenset(
+            name
+            for name, items in self.defined.items()
+            if any(item.kind == "macro" and WITH_ARGUMENTS.match(item.text) for item in items)
+        )
+
+    @cached_property
+    def announced(self) -> Mapping[str, Item]:
+        """The static functions that are declared before they are defined, each with its first declaration."""
+        found: dict[str, Item] = {}
+        for item in self.items:
+            if item.kind == "declaration" and re.search(r"\bstatic\b", item.signature):
                 found.setdefault(item.name, item)
         return found
 
@@ -116,18 +135,21 @@ def chosen(items: Sequence[Item]) -> Iterator[Item]:
 def names_of(item: Item) -> tuple[str, ...]:
     """Every name that an item defines."""
     others: list[str] = []
-    if item.kind == "typedef" and "," in item.text and "{" not in item.text and "(" not in item.text:
-        said = strip_comments(item.text).strip().removeprefix("typedef").rstrip("; ")
-        others = [name for name, _ in declarators(said)]
+    if item.kind == "typedef" and "," in item.text:
+        # Behind a record that it defines; a function's parameters are no names.
+        said = strip_comments(item.text).rpartition("}")[2].strip().removeprefix("typedef").rstrip("; ")
+        said = said if "(" not in said else ""
+        others = [name for name, _ in declarators(said if "}" not in item.text else f"int {said}")]
     found = dict.fromkeys((item.name, *others, *constants(item), *inner_tag(item)))
     return tuple(name for name in found if name not in C_KEYWORDS)
 
 
 def constants(item: Item) -> Iterator[str]:
     """The constants of an enum, also of one in a typedef or a record."""
-    if item.kind not in ("record", "typedef", "variable") or "enum" not in item.text:
+    said = item.expansion or item.text
+    if item.kind not in ("record", "typedef", "variable") or "enum" not in said:
         return
-    text = re.sub(r"^[ \t]*#[^\n]*", "", mask(item.text), flags=re.M)
+    text = re.sub(r"^[ \t]*#[^\n]*", "", mask(said), flags=re.M)
     for body in re.findall(r"\benum\b[^{};]*\{([^{}]*)\}", text):
         depth = 0
         expected = True

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from extractor.scan import mask
 from extractor.slice import FORBIDDEN, forbidden
 from harness import worker
 from harness.errors import HarnessError
@@ -120,7 +121,10 @@ class CompileError(HarnessError):
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...], output: str) -> None:
         first = next((d for d in diagnostics if d.error), None)
+        said = re.search(r"^.*(?:\berror\b|\bld: ).*$", output, re.M)  # gcc's warnings may go before
         where = f"{first.file}:{first.line}: error: {first.text}" if first else output.strip()[:300]
+        if not first and said:
+            where = said[0].strip()[:300]
         self.undefined = frozenset(re.findall(r"undefined reference to `(\w+)'", output))
         if self.undefined:
             where = f"no shim for {', '.join(sorted(self.undefined))}"
@@ -366,12 +370,19 @@ LONGEST = 8_000_000  # of one line, which macros make
 PRAGMA = re.compile(r"\s*#\s*(pragma|ident)\b(?!\s+(once|push_macro|pop_macro))")
 
 
+# The shim's __cleanup(), which guard() and __free() of linux/cleanup.h come to: a function of the same
+# text is called where a scope ends. That is a call as any other, in the same sandbox, and nothing runs
+# before or after an operation by it. What a patch writes itself must not say it (extractor/slice.py).
+CLEANUP = re.compile(r"__attribute__\(\(__cleanup__\([A-Za-z_]\w*\)\)\)")
+
+
 def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
     """HarnessError where macros made what extraction refuses to see in the patch's own text.
 
     Also where a file was included that is neither below `folder` nor one of kconform's own.
     """
     file, line = "", 0
+    raw = 'R"' in preprocessed  # a string with ends of its own: then nothing is taken for one
     # As -ffile-prefix-map shows them, and as they are.
     ours = ("include/", "kernel_snippets/include/", "<", *(f"{path}/" for path in (folder, INCLUDE, NATIVE)))
     for text in preprocessed.split("\n"):
@@ -381,7 +392,10 @@ def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
             if " 1" in marker[3] and (not file.startswith(ours) or "/../" in file):
                 raise HarnessError(f"the patch includes {file}, which is no header of a kernel")
             continue
-        match = FORBIDDEN.search(text) if len(text) <= LONGEST else None
+        said = CLEANUP.sub("", text) if "__cleanup__" in text else text
+        match = FORBIDDEN.search(said) if len(text) <= LONGEST else None
+        if match and not raw:  # "arch/x86/include/asm/page.h" is a string
+            match = FORBIDDEN.search(mask(said))
         if match or len(text) > LONGEST:
             what = forbidden(match) if match else f"a line of more than {LONGEST} letters"
             raise RefusedError(file, line, what)

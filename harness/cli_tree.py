@@ -18,6 +18,7 @@ from harness.scratch import scratch_folder
 from harness.tree.census import own_before
 from harness.tree.configuration import BASE_CONFIG, read_config, with_options
 from harness.tree.items import TreeItems, behind, tree_items
+from harness.tree.slicing import closed
 
 
 @contextlib.contextmanager
@@ -58,13 +59,17 @@ def slice_text(options: argparse.Namespace, config: Mapping[str, bool]) -> str:
     with opened(options, [options.header], config) as items:
         unit, known = items.tree.unit({}, behind(items))
         missing = [name for name in options.name if name not in unit.defined]
+        if missing and missing[0] in unit.declared:
+            where = unit.declared[missing[0]].where
+            raise HarnessError(f"{where}: error: {missing[0]} is only declared, its body is in another file; "
+                               "name a function that a header defines")  # fmt: skip
         if missing:
             raise HarnessError(
                 f"{options.header}: error: {missing[0]} is not defined for this configuration; "
                 f"kconform extract --tree {options.tree} {options.header} lists what is"
             )
         entries = [item for name in options.name for item in unit.defined[name]]
-        piece = Closure(unit, own_before(known, entries)).slice("", options.name)
+        piece = closed(Closure(unit, own_before(known, entries)), "", options.name, items.tree.folder)
         said = [f"{', '.join(options.name)} of {items.tree.name}, for the configuration of "
                 f"{options.kconfig or 'kernel_snippets/base.config'}"]  # fmt: skip
         said += ["", "from the tree:"]

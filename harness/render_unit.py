@@ -53,7 +53,8 @@ def beyond_text(piece: Slice) -> str:
             parts += [
                 f"void {name}(void);",
                 f"void {name}(void)\n{{\n\tstatic const struct kc_site site = {said};\n",
-                "\tkc_warned(&site);\n\tif (kc_record.stop)\n\t\tkc_record.stop(KC_STOP_SHIM, &site);\n\t__builtin_trap();\n}",
+                "\tkc_warned(&site);\n\tif (kc_record.stop)",
+                "\t\tkc_record.stop(KC_STOP_SHIM, &site);\n\t__builtin_trap();\n}",
             ]
     return "\n".join(parts) + "\n"
 

@@ -29,8 +29,7 @@ OF_TREES = {"page-ref"}  # whose sentences are the kernel's; see test_page_ref.p
 def test_all_that_are_for_patches_fit_the_bundled_one() -> None:
     done = kconform("contracts", BUNDLED_PATCH)
     others = [*OF_TREES, "mm-owner-tracking-32bit"]  # the latter is of v2: v1 needs 64 bits
-    assert done.status == 0 and done.out.count("
-  fits this patch") == len(shipped()) - len(others)
+    assert done.status == 0 and done.out.count("\n  fits this patch") == len(shipped()) - len(others)
     assert max(map(len, done.out.splitlines())) <= 100
 
 

@@ -36,6 +36,7 @@ from harness.render_unit import HEADER, beyond_text, unit_overlays
 from harness.subjects import blame
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
+from harness.tree.slicing import closed
 
 ROUNDS = 60  # of compiling without what the compiler refused
 CALL_SECONDS = 60
@@ -103,7 +104,7 @@ class Census:
         """All functions of the header, with what they need; they go before shims of the same names."""
         known = shims({n: True for n, v in self.config.items() if v == "1"}, self.folder)
         closure = Closure(unit, own_before(known, live))
-        piece = closure.slice("", [item.name for item in live])
+        piece = closed(closure, "", [item.name for item in live], self.folder)
         for lost in piece.unresolved:
             self.lose(piece, [lost])
         return piece
@@ -288,7 +289,7 @@ def call_each(
     while any(not called[index].done for index in wanted):
 
         def task() -> int:
-            native, subject = loaded_library(engine), loaded_library(library)  # type: ignore[arg-type]
+            native, subject = loaded_library(engine), loaded_library(library)
             if native.kc_sandbox():
                 raise HarnessError("no sandbox on this machine; nothing was run")
             return int(native.kc_call_each(subject.kc_entry(), count, number, called))

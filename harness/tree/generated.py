@@ -8,14 +8,14 @@ the like) stays as it is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
 from extractor.cast import macro_parts, strip_comments
 from extractor.items import Item
 from extractor.scan import mask, scan_file
-from extractor.unit import one_a_line
+from extractor.unit import ITSELF, WORD, constants, one_a_line
 from harness.build import run_compiler
 from harness.errors import HarnessError
 
@@ -80,7 +80,8 @@ def generated_items(items: Sequence[Item], folder: Path) -> tuple[list[Item], li
     ]
     if not calls:
         return [], []
-    texts = expand(calls, generators, folder)
+    needed = [set().union(*map(generators.needed, names)) for _, names in calls]
+    texts = expand([call for call, _ in calls], needed, generators.macros, folder)
     functions: list[Item] = []
     assertions: list[Item] = []
     for (call, _), text in zip(calls, texts, strict=True):
@@ -94,6 +95,27 @@ def generated_items(items: Sequence[Item], folder: Path) -> tuple[list[Item], li
     return functions, assertions
 
 
+def with_constants(items: Sequence[Item], folder: Path) -> list[Item]:
+    """`items`; enums whose constants macros name, as DECLARE_VMA_BIT(READ, 0) does, with gcc's expansion."""
+    macros = {item.name: item for item in items if item.kind == "macro" and not ITSELF.fullmatch(item.text)}
+    enums = [item for item in items if item.kind != "macro" and any(c in macros for c in constants(item))]
+    texts = expand(enums, [reached(macros, item.text) for item in enums], macros, folder) if enums else ()
+    made = {id(item): replace(item, expansion=text) for item, text in zip(enums, texts, strict=True)}
+    return [made.get(id(item), item) for item in items]
+
+
+def reached(macros: Mapping[str, Item], text: str) -> set[str]:
+    """The macros that `text` mentions, and those that these do."""
+    found: set[str] = set()
+    todo = WORD.findall(strip_comments(text))
+    while todo:
+        name = todo.pop()
+        if name in macros and name not in found:
+            found.add(name)
+            todo += WORD.findall(macro_parts(strip_comments(macros[name].text))[1])
+    return found
+
+
 def balanced(text: str) -> bool:
     """Whether each bracket is closed: what is not would take in all that follows."""
     plain = mask(text)
@@ -101,19 +123,18 @@ def balanced(text: str) -> bool:
 
 
 def expand(
-    calls: Sequence[tuple[Item, Sequence[str]]], generators: Generators, folder: Path
+    items: Sequence[Item], needed: Iterable[Set[str]], macros: Mapping[str, Item], folder: Path
 ) -> Iterator[str]:
-    """What gcc makes of each call."""
-    needed = {name for _, names in calls for of in names for name in generators.needed(of)}
-    unit = [generators.macros[name].text for name in sorted(needed)]
-    for number, (call, _) in enumerate(calls):
-        unit += [f"{MARK}{number}", call.text]
+    """What gcc makes of each item's text, with those of the macros alone that any of them needs."""
+    unit = [macros[name].text for name in sorted(set().union(*needed))]
+    for number, item in enumerate(items):
+        unit += [f"{MARK}{number}", item.text]
     source, out = folder / "generated.c", folder / "generated.i"
     source.write_text("\n".join(unit) + "\n")
     status, said = run_compiler(["-E", "-P", "-undef", "-w", source, "-o", out], folder)
     if status:
         raise HarnessError(f"the functions that macros generate cannot be read: {said.strip()[:200]}")
     parts = re.split(rf"\b{MARK}\d+\b", out.read_text(errors="replace"))[1:]
-    if len(parts) != len(calls):
+    if len(parts) != len(items):
         raise HarnessError("the functions that macros generate cannot be read: a call is not closed")
     return map(str.strip, parts)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from harness.tree.configuration import with_options
 from harness.tree.preprocess import ARCH
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
+from harness.tree.slicing import closed
 from harness.tree.source import Tree
 
 # Where the headers are, and what says include in quotes.
@@ -100,6 +102,7 @@ def tree_items(
     tree: Tree, patches: Sequence[Patch], headers: Sequence[str], config: Mapping[str, str], folder: Path
 ) -> TreeItems:
     """`patches` applied to `tree`; Reject where a hunk does not fit. `folder` must outlive what it gives."""
+    patches, passed = within(tree, patches)
     applied = apply_patches(patches, tree.read)
     for name in ("tree", "patched", "units"):
         (folder / name).mkdir()
@@ -111,9 +114,24 @@ def tree_items(
              or f"include/{name}" in patched or name in patched]  # fmt: skip
     made = TreeItems(item for patch in patches for item in extract_items(patch))
     made.tree = PatchedTree(
-        tree.name, (folder / "patched", root), patched, tuple(there), config, folder / "units", applied.notes
-    )
+        tree.name, (folder / "patched", root), patched, tuple(there), config, folder / "units",
+        (*passed, *applied.notes),
+    )  # fmt: skip
     return made
+
+
+def within(tree: Tree, patches: Sequence[Patch]) -> tuple[list[Patch], tuple[str, ...]]:
+    """`patches` without the files that a package of headers cannot have, and what is said of these."""
+    if tree.paths("mm", ".c") or tree.paths("mm", ".h"):
+        return list(patches), ()
+    kept: list[Patch] = []
+    notes: list[str] = []
+    for patch in patches:
+        of_headers = tuple(file for file in patch.files if file.path.startswith(("include/", "arch/")))
+        left = [file.path for file in patch.files if file not in of_headers]
+        notes += [f"note: {tree.name} has headers only: not applied there: {', '.join(left)}"] if left else []
+        kept.append(replace(patch, files=of_headers))
+    return kept, tuple(notes)
 
 
 def is_header(file: str) -> bool:
@@ -150,7 +168,8 @@ def tree_slice(loaded: Loaded, items: TreeItems) -> Slice:
             *(said for w in contract.wrappers for said in (w.head, w.body)),
             *(line.text for parts in shown.values() for part in parts for line in part.lines),
         ])  # fmt: skip
-        piece = Closure(unit, known, given=contract.given).slice(text)
+        folder = Path(tempfile.mkdtemp(dir=tree.folder))
+        piece = closed(Closure(unit, known, given=contract.given), text, (), folder)
         needs = {of: frozenset().union(*(names(part.lines) for part in parts)) for of, parts in shown.items()}
         tree.slices[key] = replace(
             piece, shown=shown, needs={**piece.needs, **needs}, unresolved=(*piece.unresolved, *lost)

@@ -224,11 +224,16 @@ class Preprocessor:
 
 def numbered(text: str) -> Iterator[tuple[str, int]]:
     """File and number of each line that is not empty."""
+    return (place for place, _ in placed_lines(text))
+
+
+def placed_lines(text: str) -> Iterator[tuple[tuple[str, int], str]]:
+    """Each line that is not empty, with the file and number that markers give it."""
     file, number = "", 0
     for line in text.split("\n"):
         if line.startswith("# ") and (marker := MARKER.match(line)):
             number, file = int(marker[1]), marker[2]
         else:
             if line and file:
-                yield file, number
+                yield (file, number), line
             number += 1

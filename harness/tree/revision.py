@@ -10,8 +10,8 @@ from pathlib import Path
 
 from extractor.cast import strip_comments
 from extractor.items import Item, SourceLine
-from extractor.unit import Unit, live_items
-from harness.tree.generated import balanced, generated_items
+from extractor.unit import Unit, constants, live_items
+from harness.tree.generated import balanced, generated_items, with_constants
 from harness.tree.preprocess import Live, Preprocessor
 
 # Headers of mm are not complete by themselves: each kernel file that has one has these as well.
@@ -41,7 +41,7 @@ def unit_of(
         for file, numbers in live.lines.items()
         for item in live_items(file, patched.get(file) or source_lines(roots, file), numbers)
     ]
-    items = [*with_records(items)]
+    items = with_constants([*with_records(items)], folder)
     functions, assertions = generated_items(items, folder)
     unit = Unit((), order=live.lines)
     place = unit.place
@@ -49,7 +49,7 @@ def unit_of(
 
 
 def with_records(items: Sequence[Item]) -> Iterator[Item]:
-    """`items`, with those as records that are it by a macro: context_lock_struct(name) { … }."""
+    """`items`; those that a macro such as context_lock_struct(name) { … } makes records are so."""
     heads = {i.name for i in items if i.kind == "macro" and RECORD_HEAD.match(strip_comments(i.text))}
     for item in items:
         call = item.kind == "function" and re.match(r"\s*(\w+)\s*\(\s*(\w+)", item.signature)
@@ -57,6 +57,8 @@ def with_records(items: Sequence[Item]) -> Iterator[Item]:
             yield replace(item, kind="record", name=f"struct {call[2]}")
         elif item.kind in ("function", "declaration", "variable") and not balanced(item.text):
             yield replace(item, completeness="partial")
+        elif item.kind == "record" and " " not in item.name:  # the enums without a tag are different ones
+            yield replace(item, name=f"{item.name} of {next(constants(item), item.where)}")
         else:
             yield item
 

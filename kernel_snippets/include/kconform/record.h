@@ -44,9 +44,12 @@ struct kc_record {
 extern struct kc_record kc_record __attribute__((visibility("hidden")));
 /* How many of the next allocations of IDs fail with -ENOMEM; a contract sets it. */
 extern unsigned int kc_fail_allocations __attribute__((visibility("hidden")));
+/* The task that runs, a struct task_struct of the tree's; a contract sets it. */
+extern void *kc_task __attribute__((visibility("hidden")));
 #ifdef KC_RECORD_DEFINE
 struct kc_record kc_record;
 unsigned int kc_fail_allocations;
+void *kc_task;
 #endif
 
 static inline void kc_warned(const struct kc_site *site)

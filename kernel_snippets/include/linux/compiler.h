@@ -13,11 +13,25 @@
 #define __bitwise
 #define __private
 #define __safe
-#define __must_hold(lock)
-#define __acquires(lock)
-#define __releases(lock)
+#define __must_hold(...)
+#define __must_hold_shared(...)
+#define __must_not_hold(...)
+#define __acquires(...)
+#define __acquires_shared(...)
+#define __cond_acquires(...)
+#define __cond_acquires_shared(...)
+#define __releases(...)
+#define __releases_shared(...)
+#define __cond_releases(...)
+#define __guarded_by(...)
+#define __pt_guarded_by(...)
+#define __no_context_analysis
 #define __acquire(lock) ((void)0)
+#define __acquire_shared(lock) ((void)0)
 #define __release(lock) ((void)0)
+#define __release_shared(lock) ((void)0)
+#define __assume_ctx_lock(lock) do { (void)(lock); } while (0)
+#define context_unsafe(...) ({ __VA_ARGS__; })
 #define __cond_lock(lock, condition) (condition)
 #define __randomize_layout
 #define __no_randomize_layout
@@ -38,6 +52,9 @@
 #define __cacheline_aligned
 #define ____cacheline_aligned
 #define ____cacheline_aligned_in_smp
+#define ____cacheline_internodealigned_in_smp
+#define __section(name)
+#define __nonstring
 #define EXPORT_SYMBOL(name)
 #define EXPORT_SYMBOL_GPL(name)
 #define ASSERT_EXCLUSIVE_WRITER(variable) ((void)0)
@@ -51,6 +68,7 @@
 #define __attribute_const__ __attribute__((__const__))
 #define __packed __attribute__((__packed__))
 #define __aligned(x) __attribute__((__aligned__(x)))
+#define __cleanup(function) __attribute__((__cleanup__(function)))
 #define fallthrough __attribute__((__fallthrough__))
 
 /* exact: inlining and branch hints as the kernel's */
@@ -74,6 +92,15 @@
 
 /* exact: the value; that KCSAN looks away has no meaning here */
 #define data_race(expression) (expression)
+
+/* exact: the value, of which the optimiser knows nothing from here on */
+#define OPTIMIZER_HIDE_VAR(variable) ((void)({								\
+	volatile typeof(variable) kc_hidden_ = (variable);					\
+	(variable) = kc_hidden_;								\
+}))
+#define RELOC_HIDE(p, offset) ((typeof(p))((unsigned long)(p) + (offset)))
+#define absolute_pointer(value) ((void *)(unsigned long)(value))
+#define barrier_data(p) barrier()
 
 /* exact: compile-time questions */
 #define __same_type(a, b) __builtin_types_compatible_p(typeof(a), typeof(b))

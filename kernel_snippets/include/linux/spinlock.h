@@ -18,7 +18,9 @@ typedef struct spinlock {
 } spinlock_t, raw_spinlock_t;
 
 #define __SPIN_LOCK_UNLOCKED(name) { 0 }
+#define __RAW_SPIN_LOCK_UNLOCKED(name) { 0 }
 #define DEFINE_SPINLOCK(name) spinlock_t name = __SPIN_LOCK_UNLOCKED(name)
+#define DEFINE_RAW_SPINLOCK(name) raw_spinlock_t name = __RAW_SPIN_LOCK_UNLOCKED(name)
 
 /* exact: a new lock is free */
 static inline void spin_lock_init(spinlock_t *lock)
@@ -57,6 +59,32 @@ static inline int spin_is_locked(spinlock_t *lock)
 #define spin_unlock_bh(lock) spin_unlock(lock)
 #define spin_lock_irqsave(lock, flags) do { (flags) = 0; spin_lock(lock); } while (0)
 #define spin_unlock_irqrestore(lock, flags) do { (void)(flags); spin_unlock(lock); } while (0)
+#define spin_trylock_irq(lock) spin_trylock(lock)
+#define spin_trylock_bh(lock) spin_trylock(lock)
+#define spin_trylock_irqsave(lock, flags) ({ (flags) = 0; spin_trylock(lock); })
 #define assert_spin_locked(lock) BUG_ON(!spin_is_locked(lock))
+
+/* recording: the lock; a class is for lockdep alone */
+#define spin_lock_nested(lock, subclass) ((void)(subclass), spin_lock(lock))
+#define spin_lock_nest_lock(lock, outer) ((void)(outer), spin_lock(lock))
+/* exact: nobody waits */
+#define spin_is_contended(lock) ((void)(lock), 0)
+#define spin_needbreak(lock) ((void)(lock), 0)
+
+/* recording: as spinlocks, which they are without CONFIG_PREEMPT_RT */
+#define raw_spin_lock_init(lock) spin_lock_init(lock)
+#define raw_spin_trylock(lock) spin_trylock(lock)
+#define raw_spin_lock(lock) spin_lock(lock)
+#define raw_spin_unlock(lock) spin_unlock(lock)
+#define raw_spin_is_locked(lock) spin_is_locked(lock)
+#define raw_spin_lock_irq(lock) spin_lock(lock)
+#define raw_spin_unlock_irq(lock) spin_unlock(lock)
+#define raw_spin_lock_bh(lock) spin_lock(lock)
+#define raw_spin_unlock_bh(lock) spin_unlock(lock)
+#define raw_spin_lock_irqsave(lock, flags) spin_lock_irqsave(lock, flags)
+#define raw_spin_unlock_irqrestore(lock, flags) spin_unlock_irqrestore(lock, flags)
+#define raw_spin_lock_nested(lock, subclass) spin_lock_nested(lock, subclass)
+#define raw_spin_trylock_irq(lock) spin_trylock(lock)
+#define raw_spin_trylock_irqsave(lock, flags) spin_trylock_irqsave(lock, flags)
 
 #endif
