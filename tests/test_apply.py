@@ -116,6 +116,13 @@ def test_the_ends_of_a_file_are_found_by_missing_context() -> None:
     assert "4 of" not in refused({"mm/a.c": "\tx();\n" + old + "\tx();\n"}, end).message
 
 
+def test_context_left_out_at_the_begin_must_have_a_place_in_the_file() -> None:
+    old = "\ta();\n\tb();\n\tc();\n\td();\n\te();\n\tf();\n"
+    text = diff("\tx();\n" + old, "\tx();\n" + old.replace("\td", "\tnew();\n\td"))
+    assert added(applied({"mm/a.c": old[: old.index("\te")]}, text)) == ["\tnew();"]
+    assert "5 of its 6 old lines match" in refused({"mm/a.c": old[old.index("\tb") :]}, text).message
+
+
 def test_a_reject_names_hunk_line_and_the_nearest_place(capsys: pytest.CaptureFixture[str]) -> None:
     tree = changed(BASE, ("\tline2();\n", ""), (L20, "\tother\x1b20();\n"))
     err = refused({"mm/a.c": tree}, ONE)
