@@ -132,7 +132,7 @@ def test_a_reject_names_hunk_line_and_the_nearest_place(capsys: pytest.CaptureFi
         "the hunk expects 'line20();', line 19 has 'other 20();'"
     )
     shown = err.excerpt.split("\n")
-    assert shown[0] == "hunk 2 of mm/a.c, m0:112" and shown[1] == "    @@ -17,7 +18,7 @@"
+    assert shown[0] == "m0:112: hunk 2 of mm/a.c does not apply" and shown[1] == "    @@ -17,7 +18,7 @@"
     assert "    -\tline20();" in shown and "    !     19 \tother 20();" in shown and "\x1b" not in err.excerpt
     monkey = pytest.MonkeyPatch()
     monkey.setattr(cli, "run_extract", lambda options: applied({"mm/a.c": tree}, ONE))
@@ -144,7 +144,7 @@ def test_a_reject_names_hunk_line_and_the_nearest_place(capsys: pytest.CaptureFi
 def test_all_rejects_of_a_patch_are_shown() -> None:
     err = refused({"mm/a.c": "\tx();\n"}, ONE)
     assert "none of its lines (2 of the patch's 2 hunks do not apply)" in err.message
-    assert isinstance(err, Reject) and "hunk 2 of mm/a.c, m0:112" in err.excerpt
+    assert isinstance(err, Reject) and "m0:112: hunk 2 of mm/a.c does not" in err.excerpt
 
 
 def test_where_only_blanks_differ_they_are_shown() -> None:
@@ -157,6 +157,9 @@ def test_where_only_blanks_differ_they_are_shown() -> None:
 
 @pytest.mark.parametrize("new", [BASE.replace(L10, L10 + "\tnew();\n"), BASE.replace(L10, "")])
 def test_what_is_there_already_is_said(new: str) -> None:
+    both = diff(BASE, changed(new, (L20, "\tnew20();\n")))
+    words = "(2 of the patch's 2 hunks do not apply, 1 of them are applied already)"
+    assert words in refused({"mm/a.c": changed(new, (L20, ""))}, both).message
     assert "hunk 1 of mm/a.c is already applied" in refused({"mm/a.c": "\n" + new}, diff(BASE, new)).message
 
 
