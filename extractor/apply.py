@@ -46,6 +46,7 @@ def apply_patches(patches: Sequence[Patch], read: Read) -> Applied:
         raise ExtractError("the patch has too many lines to apply", file=patches[0].source, hint="refused")
     state = _State(read, book)
     for patch in patches:
+        state.source = patch.source
         _Applying(patch, state).run()
     done = {path: file.source_lines() if file else None for path, file in state.files.items()}
     return Applied(done, tuple(state.notes))
@@ -76,11 +77,13 @@ class _State:
     files: dict[str, _File | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     lines: int = 0
+    source: str = ""  # of the patch at hand
 
     def kept(self, file: _File) -> _File:
         self.lines += len(file.texts)
         if self.lines > MOST_LINES:
-            raise ExtractError(f"the patch changes files of more than {MOST_LINES:,} lines", hint="refused")
+            what = f"the patch changes files of more than {MOST_LINES:,} lines"
+            raise ExtractError(what, file=self.source, hint="refused")
         return file
 
     def file(self, path: str) -> _File | None:
