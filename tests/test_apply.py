@@ -249,5 +249,5 @@ def test_hostile_hunks_cost_no_quadratic_time(how: str) -> None:
 
 def test_copies_of_copies_are_refused() -> None:
     text = "".join(MOVE.format("a.c", f"c{n}.c", "copy") for n in range(600))
-    with pytest.raises(ExtractError, match="^m0: error: .* more than 5,000,000 lines"):
+    with pytest.raises(ExtractError, match=r"^m0: error: .* more than 5,000,000 lines"):
         applied({"a.c": "\n" * 10_000}, text)
