@@ -46,6 +46,7 @@ def apply_patches(patches: Sequence[Patch], read: Read) -> Applied:
         raise ExtractError("the patch has too many lines to apply", file=patches[0].source, hint="refused")
     state = _State(read, book)
     for patch in patches:
+        state.source = patch.source
         _Applying(patch, state).run()
     done = {path: file.source_lines() if file else None for path, file in state.files.items()}
     return Applied(done, tuple(state.notes))
@@ -76,11 +77,13 @@ class _State:
     files: dict[str, _File | None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     lines: int = 0
+    source: str = ""  # of the patch at hand
 
     def kept(self, file: _File) -> _File:
         self.lines += len(file.texts)
         if self.lines > MOST_LINES:
-            raise ExtractError(f"the patch changes files of more than {MOST_LINES:,} lines", hint="refused")
+            what = f"the patch changes files of more than {MOST_LINES:,} lines"
+            raise ExtractError(what, file=self.source, hint="refused")
         return file
 
     def file(self, path: str) -> _File | None:
@@ -113,6 +116,7 @@ class _Applying:
     state: _State
     rejected: list[_Rejected] = field(default_factory=list)
     lost: int = 0  # hunks that do not fit
+    there: int = 0  # those of them that are applied already
     before: dict[str, _File | None] = field(default_factory=dict)  # sources of renames, as they were
     made: set[str] = field(default_factory=set)
 
@@ -177,9 +181,11 @@ class _Applying:
             said = hunk.old_start - bool(hunk.old_count) + net
             place = locate(file.code, hunk, self.state.book, said + shift, low)
             if place is None:
+                there = self.made_at(file, hunk, low)
                 self.lost += 1
+                self.there += bool(there)
                 if len(self.rejected) < SHOWN_REJECTS:
-                    self.rejected.append(self.rejection(diff, file, number, said + shift, low))
+                    self.rejected.append(self.rejection(diff, file, number, said + shift, there))
                 continue
             shift = place.at - place.skipped - said
             if shift or place.fuzz:
@@ -209,18 +215,21 @@ class _Applying:
         file.code = file.code[: place.at] + self.state.book.encode(texts) + file.code[at:]
         return place.at + last
 
-    def rejection(self, diff: FileDiff, file: _File, number: int, guess: int, low: int) -> _Rejected:
+    def rejection(self, diff: FileDiff, file: _File, number: int, guess: int, there: int) -> _Rejected:
         hunk = diff.hunks[number - 1]
-        shown = [f"hunk {number} of {diff.path}, {self.patch.source}:{hunk.source_line}", *hunk_lines(hunk)]
-        there = self.made_at(file, hunk, low)
+        name = f"hunk {number} of {diff.path}"
         if there:
-            what, hint = f"is already applied: what it makes is at line {there}", "give the tree before it"
+            what, hint = (
+                f"{name} is already applied: what it makes is at line {there}",
+                "give the tree before it",
+            )
+            title, near = what, list[str]()
         else:
             said, near = _nearest(diff, hunk, file, guess)
-            what, hint = f"does not apply: {said}", BASE
-            shown += near
-        name = f"hunk {number} of {diff.path}"
-        return _Rejected(f"{name} {what}", hint, hunk.source_line, "\n".join(shown))
+            what, hint = f"{name} does not apply: {said}", BASE
+            title = f"{name} does not apply"
+        shown = [f"{self.patch.source}:{hunk.source_line}: {title}", *hunk_lines(hunk), *near]
+        return _Rejected(what, hint, hunk.source_line, "\n".join(shown))
 
     def made_at(self, file: _File, hunk: Hunk, low: int) -> int:
         """The 1-based line, after `low`, at which the file has what the hunk makes; 0 where it has not."""
@@ -236,7 +245,8 @@ class _Applying:
         what = first.what
         if self.lost > 1:
             hunks = sum(len(file.hunks) for file in self.patch.files)
-            what += f" ({self.lost} of the patch's {hunks} hunks do not apply)"
+            already = f", {self.there} of them are applied already" if self.there else ""
+            what += f" ({self.lost} of the patch's {hunks} hunks do not apply{already})"
         shown = [rejected.excerpt for rejected in self.rejected]
         if self.lost > len(shown):
             shown.append(f"{self.lost - len(shown)} more hunks do not apply")

@@ -71,12 +71,13 @@ def locate(text: str, hunk: Hunk, book: Book, guess: int, low: int) -> Place | N
         if fuzz and not _says_something(old[skipped:end]):
             break
         needle = encoded[skipped:end]
+        first = max(low, skipped)  # lines left out at the begin differ, but are there
         if top or bottom:
             at = 0 if top else len(text) - len(needle)
-            fits = at >= low and text.startswith(needle, at) and (not bottom or at + len(needle) == len(text))
-            at = at if fits else -1
+            fits = at >= first and text.startswith(needle, at)
+            at = at if fits and (not bottom or at + len(needle) == len(text)) else -1
         else:
-            at = _nearest(text, needle, guess + skipped, low)
+            at = _nearest(text, needle, guess + skipped, first)
         if at >= 0:
             return Place(at, fuzz, skipped, cut)
     return None

@@ -116,6 +116,13 @@ def test_the_ends_of_a_file_are_found_by_missing_context() -> None:
     assert "4 of" not in refused({"mm/a.c": "\tx();\n" + old + "\tx();\n"}, end).message
 
 
+def test_context_left_out_at_the_begin_must_have_a_place_in_the_file() -> None:
+    old = "\ta();\n\tb();\n\tc();\n\td();\n\te();\n\tf();\n"
+    text = diff("\tx();\n" + old, "\tx();\n" + old.replace("\td", "\tnew();\n\td"))
+    assert added(applied({"mm/a.c": old[: old.index("\te")]}, text)) == ["\tnew();"]
+    assert "5 of its 6 old lines match" in refused({"mm/a.c": old[old.index("\tb") :]}, text).message
+
+
 def test_a_reject_names_hunk_line_and_the_nearest_place(capsys: pytest.CaptureFixture[str]) -> None:
     tree = changed(BASE, ("\tline2();\n", ""), (L20, "\tother\x1b20();\n"))
     err = refused({"mm/a.c": tree}, ONE)
@@ -125,7 +132,7 @@ def test_a_reject_names_hunk_line_and_the_nearest_place(capsys: pytest.CaptureFi
         "the hunk expects 'line20();', line 19 has 'other 20();'"
     )
     shown = err.excerpt.split("\n")
-    assert shown[0] == "hunk 2 of mm/a.c, m0:112" and shown[1] == "    @@ -17,7 +18,7 @@"
+    assert shown[0] == "m0:112: hunk 2 of mm/a.c does not apply" and shown[1] == "    @@ -17,7 +18,7 @@"
     assert "    -\tline20();" in shown and "    !     19 \tother 20();" in shown and "\x1b" not in err.excerpt
     monkey = pytest.MonkeyPatch()
     monkey.setattr(cli, "run_extract", lambda options: applied({"mm/a.c": tree}, ONE))
@@ -137,7 +144,7 @@ def test_a_reject_names_hunk_line_and_the_nearest_place(capsys: pytest.CaptureFi
 def test_all_rejects_of_a_patch_are_shown() -> None:
     err = refused({"mm/a.c": "\tx();\n"}, ONE)
     assert "none of its lines (2 of the patch's 2 hunks do not apply)" in err.message
-    assert isinstance(err, Reject) and "hunk 2 of mm/a.c, m0:112" in err.excerpt
+    assert isinstance(err, Reject) and "m0:112: hunk 2 of mm/a.c does not" in err.excerpt
 
 
 def test_where_only_blanks_differ_they_are_shown() -> None:
@@ -150,6 +157,9 @@ def test_where_only_blanks_differ_they_are_shown() -> None:
 
 @pytest.mark.parametrize("new", [BASE.replace(L10, L10 + "\tnew();\n"), BASE.replace(L10, "")])
 def test_what_is_there_already_is_said(new: str) -> None:
+    both = diff(BASE, changed(new, (L20, "\tnew20();\n")))
+    words = "(2 of the patch's 2 hunks do not apply, 1 of them are applied already)"
+    assert words in refused({"mm/a.c": changed(new, (L20, ""))}, both).message
     assert "hunk 1 of mm/a.c is already applied" in refused({"mm/a.c": "\n" + new}, diff(BASE, new)).message
 
 
@@ -239,5 +249,5 @@ def test_hostile_hunks_cost_no_quadratic_time(how: str) -> None:
 
 def test_copies_of_copies_are_refused() -> None:
     text = "".join(MOVE.format("a.c", f"c{n}.c", "copy") for n in range(600))
-    with pytest.raises(ExtractError, match="more than 5,000,000 lines"):
+    with pytest.raises(ExtractError, match=r"^m0: error: .* more than 5,000,000 lines"):
         applied({"a.c": "\n" * 10_000}, text)
