@@ -14,7 +14,7 @@ from extractor.patch import FileDiff, Hunk, Patch
 
 Read = Callable[[str], "str | None"]
 # Further rejects of a patch are counted, but not shown.
-SHOWN_REJECTS = 8
+SHOWN_REJECTS = 3
 # Of all files that are kept: copies of copies cost a mail a line each.
 MOST_LINES = 5_000_000
 RIGHT_TREE = "is this the right tree?"

@@ -379,8 +379,9 @@ def configurations(result: Result) -> Iterator[str]:
         return
     said = result.main.loaded.options
     if isinstance(result.request.items, TreeItems):
-        yield from wrapped(f"the tree was read for the {len(result.request.items.tree.config)} options of "
-                           f"{result.request.items.tree.configured}, and:", "")  # fmt: skip
+        tree = result.request.items.tree
+        yield from wrapped(f"the tree was read for the {len(tree.config)} options of {tree.configured}"
+                           + (", and:" if said else ""), "")  # fmt: skip
     yield from wrapped(" ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(said.items())), "")
     for part in result.parts[1:]:
         own = {k: v for k, v in part.loaded.options.items() if said.get(k, False) != v}

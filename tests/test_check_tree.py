@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`check`, `slice` and `extract` on a kernel tree: by itself, with a patch, over a commit range."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli import Done, kconform
+from tests.mini_kernel import COUNTER, QUIET, counter_contract, mini_kernel
+from tests.test_tree import commit, git
+
+HEADER = "include/linux/counter.h"
+
+
+@pytest.fixture
+def kernel(tmp_path: Path) -> Path:
+    counter_contract(tmp_path)
+    return mini_kernel(tmp_path / "linux")
+
+
+def check(kernel: Path, *more: object) -> Done:
+    contract = kernel.parent / "counter.py"
+    return kconform("check", "--tree", kernel, "--contract", contract, *QUIET, *more)
+
+
+def changed(kernel: Path, old: str, new: str, shift: str = "") -> Path:
+    """A patch that changes the counter's header, as the maintainer of a tree with `shift` before it sends it."""
+    git(kernel, "init", "-q")
+    (kernel / HEADER).write_text(shift + COUNTER)
+    commit(kernel, "base")
+    (kernel / HEADER).write_text(shift + COUNTER.replace(old, new))
+    patch = kernel.parent / "change.diff"
+    patch.write_text(git(kernel, "diff"))
+    (kernel / HEADER).write_text(COUNTER)
+    return patch
+
+
+def test_a_tree_by_itself(kernel: Path) -> None:
+    done = check(kernel)
+    assert done.status == 0 and done.out.startswith(f"PASS: 18 passed\ntree: {kernel}\n")
+    assert "all 6 states" in done.out and "passed claims on counters: never-below" in done.out
+    assert "options of kernel_snippets/base.config" in done.out and not done.err
+
+
+def test_a_defect_of_the_tree_has_its_line_and_the_trees_sentence(kernel: Path) -> None:
+    (kernel / HEADER).write_text(COUNTER.replace("COUNTER_OP(dec, -=)", "COUNTER_OP(dec, = -)"))
+    done = check(kernel)
+    assert done.status == 1 and "FINDING claim/never-below" in done.out
+    assert 'the tree says: "Never below zero."' in done.out
+    assert f"{HEADER}:26" in done.out and "1  inc()" in done.out and "2  dec()" in done.out
+
+
+def test_a_patch_is_applied_and_its_offset_said(kernel: Path) -> None:
+    patch = changed(
+        kernel, "c->value >= COUNTER_MAX", "c->value > COUNTER_MAX", shift="/* one more line */\n"
+    )
+    done = check(kernel, patch)
+    assert done.status == 1 and "FINDING conformance/full/return" in done.out
+    assert f"{HEADER}:30: return c->value > COUNTER_MAX;" in done.out
+    assert "hunk 1 of include/linux/counter.h applied at line 27 (offset -1)" in done.err
+
+
+def test_the_files_of_the_tree_stay_as_they_are(kernel: Path) -> None:
+    patch = changed(kernel, ">= COUNTER_MAX", "> COUNTER_MAX")
+    before = {path: path.read_bytes() for path in kernel.rglob("*.h")}
+    assert check(kernel, patch).status == 1
+    assert {path: path.read_bytes() for path in kernel.rglob("*.h")} == before
+
+
+def test_a_hunk_that_does_not_fit_is_shown_with_the_nearest_place(kernel: Path) -> None:
+    patch = changed(kernel, "c->value >= COUNTER_MAX", "c->value > COUNTER_MAX")
+    (kernel / HEADER).write_text(COUNTER.replace("counter_full", "counter_is_full"))
+    done = check(kernel, patch)
+    assert done.status == 2 and done.err.startswith(f"{patch}:5: error: hunk 1 of {HEADER} does not apply: ")
+    assert "-	return c->value >= COUNTER_MAX;" in done.err and "counter_is_full" in done.err
+
+
+def test_a_tree_without_the_file(kernel: Path) -> None:
+    patch = changed(kernel, ">= COUNTER_MAX", "> COUNTER_MAX")
+    (kernel / HEADER).unlink()
+    done = check(kernel, patch)
+    assert done.status == 2 and f"the tree has no {HEADER}, which the patch changes" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_what_a_package_of_headers_cannot_have_is_said(kernel: Path) -> None:
+    patch = changed(kernel, ">= COUNTER_MAX", "> COUNTER_MAX")
+    text = (
+        patch.read_text() + "diff --git a/mm/x.c b/mm/x.c\n--- a/mm/x.c\n+++ b/mm/x.c\n@@ -1 +1 @@\n-a\n+b\n"
+    )
+    patch.write_text(text)
+    (kernel / "mm/counter.c").unlink()
+    done = check(kernel, patch)
+    assert done.status == 1 and "has headers only: not applied there: mm/x.c" in done.err
+
+
+def test_a_commit_range_is_checked_on_what_is_below_it(kernel: Path) -> None:
+    git(kernel, "init", "-q", "-b", "main")
+    commit(kernel, "base")
+    for number, (old, new) in enumerate(
+        ((">= COUNTER_MAX", "> COUNTER_MAX"), ("COUNTER_MAX	5", "COUNTER_MAX	4"))
+    ):
+        path = kernel / HEADER
+        path.write_text(path.read_text().replace(old, new))
+        commit(kernel, f"mm: change {number}")
+    done = check(kernel, "--range", "HEAD~2..HEAD")
+    assert done.status == 0 and "[PATCH 1/2] mm: change 0; [PATCH 2/2] mm: change 1" in done.out
+    half = check(kernel, "--range", "HEAD~2..HEAD", "--prefix", "1")
+    assert half.status == 1 and "FINDING conformance/full/return" in half.out
+    base = check(kernel, "--rev", "HEAD~2")
+    assert base.status == 0 and f"tree: {kernel} at {git(kernel, 'rev-parse', 'HEAD~2')[:12]}" in base.out
+
+
+def test_the_configuration_is_the_users(kernel: Path, tmp_path: Path) -> None:
+    config = tmp_path / ".config"
+    config.write_text('# a comment\nCONFIG_TOY_WIDE=y\nCONFIG_NAME="x"\n# CONFIG_OTHER is not set\n')
+    done = check(kernel, "--kconfig", config)
+    assert done.status == 1 and "FINDING conformance/full/return" in done.out
+    assert f"the tree was read for the 2 options of {config}" in done.out
+    assert check(kernel, "--config", "CONFIG_TOY_WIDE=y").status == 1
+    config.write_text("CONFIG_A=y\nnonsense\n")
+    done = check(kernel, "--kconfig", config)
+    assert done.status == 2 and done.err == (
+        f"{config}:2: error: 'nonsense' is no line of a .config; write CONFIG_X=y\n"
+    )
+
+
+def test_a_slice_says_where_each_name_is_from(kernel: Path) -> None:
+    done = kconform("slice", "--tree", kernel, HEADER, "counter_inc", "counter_far")
+    head, _, code = done.out.partition("*/")
+    assert done.status == 0 and f"{HEADER}:25: function counter_inc" in head
+    assert "include/linux/toy_types.h:18: counter_elsewhere" in head
+    assert "unsigned long unused" not in code and "struct owner *owner;" in code and "list_head" not in code
+    assert f'#line 20 "{HEADER}"\nstatic inline int counter_step(' in code
+    assert code.count("COUNTER_OP(") == 2 and "COUNTER_MAX" not in code
+
+
+def test_inline_assembly_needs_a_shim_and_is_not_compiled(kernel: Path) -> None:
+    done = kconform("slice", "--tree", kernel, HEADER, "counter_halt")
+    assert f"{HEADER}:40: counter_halt: inline assembly" in done.out and "hlt" not in done.out
+
+
+def test_generated_functions_are_listed_with_the_written_ones(kernel: Path) -> None:
+    done = kconform("extract", "--tree", kernel, HEADER)
+    assert done.status == 0 and f"{HEADER}:25: function counter_inc [complete, tree]\n" in done.out
+    assert f"{HEADER}:8: macro COUNTER_MAX [complete, tree]  if defined(CONFIG_TOY_WIDE)\n" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("check", "--tree", "/nowhere"), "/nowhere: error: not a directory; give a kernel tree"),
+        (("check", "--tree", "."), "not a kernel tree, it has no include/linux"),
+        (("check", "--rev", "HEAD", "-"), "--rev is of a kernel tree: give --tree DIR as well"),
+        (("check",), "nothing to check: give a patch, or a kernel tree with --tree DIR"),
+        (("check", "--tree", "KERNEL", "--rev", "HEAD"), "error:"),
+        (("check", "--tree", "KERNEL", "--range", "a..b", "-"), "leave out a patch"),
+        (("check", "--tree", "KERNEL", "--matrix"), "--matrix is of a patch by itself"),
+        (("check", "--tree", "KERNEL"), "no contract fits this tree"),
+        (("slice", HEADER, "counter_inc"), "give --tree DIR"),
+        (("slice", "--tree", "KERNEL", "include/linux/no.h", "x"), "the tree has no include/linux/no.h"),
+        (("slice", "--tree", "KERNEL", HEADER, "nope"), "nope is not defined for this configuration"),
+        (("slice", "--tree", "KERNEL", HEADER, "counter_elsewhere"), "is only declared"),
+        (("extract", "--tree", "KERNEL", "../counter.py"), "the tree has no ../counter.py"),
+    ],
+)
+def test_what_cannot_be_done_is_one_clear_line(
+    words: tuple[str, ...], said: str, kernel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent)
+    done = kconform(*(str(kernel) if word == "KERNEL" else word for word in words))
+    assert done.status == 2 and said in done.err and done.err.count("\n") == 1 and not done.out
+
+
+def test_a_file_outside_of_the_tree_is_not_read(kernel: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.h").write_text("#define COUNTER_MAX 5\n")
+    text = COUNTER.replace(
+        "#include <linux/toy_types.h>", '#include <linux/toy_types.h>\n#include "../../../secret.h"'
+    )
+    (kernel / HEADER).write_text(text)
+    done = check(kernel)
+    assert done.status == 2 and "secret.h, which is outside of it" in done.err and done.err.count("\n") == 1
