@@ -24,7 +24,7 @@ CONTRACT: Contract = replace(
     title="MM owner tracking with the 32-bit types, in a 64-bit word",
     # Names that only this revision has: v1 is not for 32 bit.
     requires=tuple(name for name in V2.requires if "_large_mapcount" not in name or "lock_" in name),
-    config=dict(V2.config) | {"CONFIG_64BIT": False},
+    config=dict(V2.config) | {"CONFIG_64BIT": False, "CONFIG_MEMCG": False},  # the order alone, no pages
     pinned=("CONFIG_64BIT",),
     walk={"mms": 12, "pages": 2**17},
     scope=f"and {COUNT_MOST - AROUND:,} to {COUNT_MOST + AROUND:,} mappings of an MM",

@@ -447,6 +447,8 @@ CONTRACT: Contract = replace(
         "folio_unlock_large_mapcount",
     ),
     headers=("linux/mm_types.h", "linux/page-flags.h", "linux/mm.h", "linux/rmap.h"),
+    # With it a large folio has room for its number of pages (NR_PAGES_IN_LARGE_FOLIO), as the shims have it.
+    config=dict(V1.config) | {"CONFIG_MEMCG": True},
     bindings=(MEMDESC,),
     revisions=(),
     # As the patch's prep_compound_head() leaves a large folio.
