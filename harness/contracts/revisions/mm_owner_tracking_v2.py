@@ -264,6 +264,10 @@ def partly_tracked(g: Ghost, t: State) -> bool:
     return first or any(t.id1 == IDS[i] and g.maps[i] > t.count1 for i in range(MMS))
 
 
+def uncounted_is_shared(g: Ghost, t: State) -> bool:
+    return not t.exclusive or all(g.maps[i] <= COUNT_MOST for i in range(MMS))
+
+
 def overflowed(g: Ghost, t: State) -> bool:
     """One MM has more mappings than a slot counts, and no slot."""
     return mappers(g) == 1 and sum(g.maps) > COUNT_MOST and not t.exclusive and t.id0 == 0 and t.id1 == 0
@@ -418,13 +422,25 @@ OWN_CLAIMS = (
     ),
 )
 # Claimed only where counts are short.
-OVERFLOW = Claim(
-    "overflow-frees-the-slot",
-    "possible",
-    'one MM alone has more mappings than a slot counts: it has no slot, and the folio is "mapped shared"',
+OVERFLOW = (
     "we can in theory overflow the per-MM mapcount (although only for fairly large folios), turning it "
-    'negative. In that case, just free up the slot and mark the folio "mapped shared"',
-    overflowed,
+    'negative. In that case, just free up the slot and mark the folio "mapped shared"'
+)
+OF_SHORT_COUNTS = (
+    Claim(
+        "more-than-is-counted-is-shared",
+        "always",
+        'where an MM has more mappings than a slot counts, the folio is "mapped shared"',
+        OVERFLOW,
+        uncounted_is_shared,
+    ),
+    Claim(
+        "overflow-frees-the-slot",
+        "possible",
+        'one MM alone has more mappings than a slot counts: it has no slot, and the folio is "mapped shared"',
+        OVERFLOW,
+        overflowed,
+    ),
 )
 
 
@@ -590,7 +606,7 @@ w->folio._mm_ids = 0;
         *OF_WRONG_CALLS,
         *OF_WRONG_STATES,
     ),
-    claims=(*shared_claims(), *OWN_CLAIMS, *((OVERFLOW,) if SHORT else ())),
+    claims=(*shared_claims(), *OWN_CLAIMS, *(OF_SHORT_COUNTS if SHORT else ())),
     within=within,
     not_checked=BESIDE_THE_POINT,
 )  # fmt: skip
