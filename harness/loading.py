@@ -82,6 +82,8 @@ def variants(loaded: Loaded) -> Iterator[Loaded]:
     for name in loaded.contract.revisions:
         beside = loaded.path.parent / "revisions" / f"{name}.py"
         path = beside if beside.is_file() else CONTRACTS / "revisions" / f"{name}.py"
+        if not path.is_file():
+            raise HarnessError(f"{loaded.path}: error: there is no {beside} for revision {name}")
         yield from variants(load(path, loaded.bounds))
 
 

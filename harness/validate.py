@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-from harness.contract import EXTRA, Contract, Operation, Symmetry, parameters
+from harness.contract import EXTRA, Binding, Contract, Operation, Symmetry, parameters
 
 # harness/native: MAX_SLOTS, KC_MAX_ARGS, bits of a verdict and of features, kc_symmetry, uint16_t calls.
 MOST_VALUES, MOST_ARGUMENTS, MOST_BITS, MOST_OPERATIONS = 32, 4, 63, 64
@@ -23,6 +23,8 @@ def faults(contract: Contract) -> Iterator[str]:
     yield from twice("operation", [op.name for op in contract.operations])
     yield from twice("claim", [claim.id for claim in contract.claims])
     yield from of_state(contract)
+    for binding in contract.bindings:
+        yield from of_binding(contract, binding)
     for op in contract.operations:
         yield from of_operation(op)
     for claim in contract.claims:
@@ -61,6 +63,19 @@ def of_state(contract: Contract) -> Iterator[str]:
             yield f"State.{name}: that name is a check's own; choose another"
     for name in sorted(fields.keys() ^ contract.observe.keys()):
         yield f"State.{name} and observe['{name}'] go together, and one is missing"
+
+
+def of_binding(contract: Contract, binding: Binding) -> Iterator[str]:
+    """What a binding stands in for must be there."""
+    operations, claims = {op.name for op in contract.operations}, {claim.id for claim in contract.claims}
+    for what, said, known in (
+        ("observe", binding.observe, set(contract.observe)),
+        ("calls", binding.calls, operations),
+        ("claims", binding.claims, claims),
+        ("without", dict.fromkeys(binding.without), operations | claims),
+    ):
+        for name in sorted(said.keys() - known):
+            yield f"binding {binding.title}: {what} has {name}, which the contract has not"
 
 
 def of_operation(op: Operation) -> Iterator[str]:

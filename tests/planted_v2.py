@@ -72,7 +72,7 @@ SHORT_DEFECTS = {
     "an overflow is not shared": Defect(
         OVERFLOW.format(0),
         OVERFLOW.format(0).replace(SHARED_WITHIN, ""),
-        "conformance/add/exclusive",
+        "claim/more-than-is-counted-is-shared",
         2,
     ),
 }

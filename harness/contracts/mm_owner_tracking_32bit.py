@@ -21,10 +21,10 @@ with settings(id_bits=15, id_type_bits=16, count_bits=15):
 CONTRACT: Contract = replace(
     V2,
     name="mm-owner-tracking-32bit",
-    title="MM owner tracking with the 32-bit types, in a 64-bit word",
+    title="MM owner tracking by the model of v2, 32-bit types in a 64-bit word",
     # Names that only this revision has: v1 is not for 32 bit.
     requires=tuple(name for name in V2.requires if "_large_mapcount" not in name or "lock_" in name),
-    config=dict(V2.config) | {"CONFIG_64BIT": False},
+    config=dict(V2.config) | {"CONFIG_64BIT": False, "CONFIG_MEMCG": False},  # the order alone, no pages
     pinned=("CONFIG_64BIT",),
     walk={"mms": 12, "pages": 2**17},
     scope=f"and {COUNT_MOST - AROUND:,} to {COUNT_MOST + AROUND:,} mappings of an MM",

@@ -28,6 +28,7 @@ with settings(id_bits=31):
         EACH_MM,
         FAR_COUNTS,
         HUGETLB,
+        ID_BITS,
         IDS,
         INC,
         MEMBERS,
@@ -54,9 +55,10 @@ with settings(id_bits=31):
     )
     from harness.contracts.mm_owner_tracking import CONTRACT as V1
 
+assert setting("id_bits", 31) == ID_BITS, "v1's contract was imported before, with IDs of its own"
 SHORT = setting("count_bits", 31) < 31
-# Pages of the folio. With short counts the largest of which one MM can map each page, "where even a
-# single complete PTE mapping by one MM would exceed 15 bits (order-15)" is not expected.
+# Pages of the folio; with short counts the largest of its kind: "We don't expect folios where even a single
+# complete PTE mapping by one MM would exceed 15 bits (order-15)."
 NR_PAGES = COUNT_MOST if SHORT else 1 << max(1, (PAGES - 1).bit_length())
 ORDER = NR_PAGES.bit_length() - 1
 # Mappings of one MM that are explored beside the few up to PAGES: around what a slot can count.
@@ -88,11 +90,11 @@ def add_when(g: Ghost, s: State, mm: int, diff: int) -> bool:
 
 
 def add_model(s: State, mm: int, diff: int) -> State:
-    """Counted in this MM's slot; else "if a slot is unoccupied, it can be taken by the next MM".
+    """Counted in this MM's slot, or in one that it takes; exclusive while that slot has all mappings.
 
-    It stays exclusive while that slot has all mappings: "we might have other mappings already". Where
-    the count overflows, "just free up the slot and mark the folio "mapped shared"". Without a slot it
-    is "tracked as "unknown"".
+    "If a slot is unoccupied, it can be taken by the next MM that maps folio page." "We might have other
+    mappings already." Where the count overflows, "just free up the slot and mark the folio "mapped
+    shared"". "No slot available, tracked as "unknown"".
     """
     mapcount = s.mapcount + diff
     if s.id0 == IDS[mm]:
@@ -262,6 +264,10 @@ def partly_tracked(g: Ghost, t: State) -> bool:
     return first or any(t.id1 == IDS[i] and g.maps[i] > t.count1 for i in range(MMS))
 
 
+def uncounted_is_shared(g: Ghost, t: State) -> bool:
+    return not t.exclusive or all(g.maps[i] <= COUNT_MOST for i in range(MMS))
+
+
 def overflowed(g: Ghost, t: State) -> bool:
     """One MM has more mappings than a slot counts, and no slot."""
     return mappers(g) == 1 and sum(g.maps) > COUNT_MOST and not t.exclusive and t.id0 == 0 and t.id1 == 0
@@ -416,13 +422,25 @@ OWN_CLAIMS = (
     ),
 )
 # Claimed only where counts are short.
-OVERFLOW = Claim(
-    "overflow-frees-the-slot",
-    "possible",
-    'one MM alone has more mappings than a slot counts: it has no slot, and the folio is "mapped shared"',
+OVERFLOW = (
     "we can in theory overflow the per-MM mapcount (although only for fairly large folios), turning it "
-    'negative. In that case, just free up the slot and mark the folio "mapped shared"',
-    overflowed,
+    'negative. In that case, just free up the slot and mark the folio "mapped shared"'
+)
+OF_SHORT_COUNTS = (
+    Claim(
+        "more-than-is-counted-is-shared",
+        "always",
+        'where an MM has more mappings than a slot counts, the folio is "mapped shared"',
+        OVERFLOW,
+        uncounted_is_shared,
+    ),
+    Claim(
+        "overflow-frees-the-slot",
+        "possible",
+        'one MM alone has more mappings than a slot counts: it has no slot, and the folio is "mapped shared"',
+        OVERFLOW,
+        overflowed,
+    ),
 )
 
 
@@ -436,7 +454,7 @@ MEMDESC = Binding("with memdesc_flags_t", {"folio.flags": "folio.flags.f"}, requ
 
 CONTRACT: Contract = replace(
     V1,
-    title="MM owner tracking of large folios, v2: slots that are freed",
+    title="MM owner tracking of large folios, by the model of v2",
     requires=(
         "folio_set_large_mapcount",
         "folio_add_large_mapcount",
@@ -447,6 +465,8 @@ CONTRACT: Contract = replace(
         "folio_unlock_large_mapcount",
     ),
     headers=("linux/mm_types.h", "linux/page-flags.h", "linux/mm.h", "linux/rmap.h"),
+    # With it a large folio has room for its number of pages (NR_PAGES_IN_LARGE_FOLIO), as the shims have it.
+    config=dict(V1.config) | {"CONFIG_MEMCG": True},
     bindings=(MEMDESC,),
     revisions=(),
     # As the patch's prep_compound_head() leaves a large folio.
@@ -586,7 +606,7 @@ w->folio._mm_ids = 0;
         *OF_WRONG_CALLS,
         *OF_WRONG_STATES,
     ),
-    claims=(*shared_claims(), *OWN_CLAIMS, *((OVERFLOW,) if SHORT else ())),
+    claims=(*shared_claims(), *OWN_CLAIMS, *(OF_SHORT_COUNTS if SHORT else ())),
     within=within,
     not_checked=BESIDE_THE_POINT,
 )  # fmt: skip
