@@ -579,9 +579,9 @@ def heading_names(heading: str) -> tuple[Kind, str]:
 
 def classify(text: str) -> tuple[Kind, str, str]:
     """Kind, name and one-line signature of a declaration's masked text."""
-    head, brace, _ = text.partition("{")
-    if brace and head.count("(") == head.count(")") and function_head(head):
-        text = head + "{}"  # what a function does says nothing of what it is
+    before, brace, _ = text.partition("{")
+    if brace and before.count("(") == before.count(")") and function_head(before):
+        text = before + "{}"  # what a function does says nothing of what it is
     flat = " ".join(text.partition("{")[0].split()).rstrip("; ")
     parts = outline(text)
     texts = [p.text for p in parts]

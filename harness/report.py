@@ -152,6 +152,8 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     check = block[0]
     where = f"  {check.file}:{check.line}" if check.file else ""
     lines = [paint(f"FINDING {check.id}", "1;31", color) + where, *wrapped(check.title, "  ")]
+    if check.contract and check.id in {c.id for c in result.checks if c.contract != check.contract}:
+        lines += wrapped(f"against {check.contract}: {result.part_of(check).loaded.contract.title}", "  ")
     if check.quote and check.group == "claim":
         lines += wrapped(f'{who_says(result, check.quote)} says: "{check.quote}"', "  ")
     lines += table(contract_of(result, check), check.trace)

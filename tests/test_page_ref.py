@@ -14,7 +14,7 @@ from tests.cli import Done, check, kconform
 from tests.test_toys import added_file
 
 ROOT = Path(__file__).parents[1]
-TREE = ROOT / "trees/linux-7.3"
+TREE = ROOT / "trees/linux-7"
 HEADER = "include/linux/page_ref.h"
 # Where the contract's sentences stand.
 SOURCES = (HEADER, "include/linux/mm.h", "Documentation/mm/transhuge.rst", "mm/filemap.c", "mm/vmscan.c")

@@ -54,8 +54,7 @@ class Ghost:
     """Who really maps the folio."""
 
     maps: tuple[int, ...] = (0,) * MMS
-    # Since it was last unmapped, more than two MMs mapped it at one time, or one more often than is counted.
-    crowded: bool = False
+    crowded: bool = False  # more than two MMs mapped it at one time since it was last unmapped
     fresh: bool = True  # never mapped since it was initialised
 
 
@@ -155,7 +154,7 @@ def dec_model(s: State, mm: int) -> State:
 
 def maps_more(g: Ghost, mm: int, diff: int) -> Ghost:
     more = replace(g, maps=put(g.maps, mm, g.maps[mm] + diff), fresh=False)
-    return replace(more, crowded=more.crowded or mappers(more) > 2 or more.maps[mm] > COUNT_MOST)
+    return replace(more, crowded=more.crowded or mappers(more) > 2)
 
 
 def maps_less(g: Ghost, mm: int, diff: int) -> Ghost:
