@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from extractor.errors import ExtractError
 from extractor.items import Completeness, Item, Kind, Origin, SourceLine
@@ -506,6 +507,7 @@ def is_record(parts: Sequence[Part]) -> bool:
     return any(t in RECORDS for t in head) and not {"=", "("} & set(head)
 
 
+@lru_cache(16)  # asked of the same text where a definition ends, and for its kind
 def function_head(head: str) -> bool:
     """What stands before a `{` at top level is a function's signature."""
     parts = outline(head)
@@ -579,7 +581,7 @@ def heading_names(heading: str) -> tuple[Kind, str]:
 
 def classify(text: str) -> tuple[Kind, str, str]:
     """Kind, name and one-line signature of a declaration's masked text."""
-    before, brace, _ = text.partition("{")
+    before, brace, _ = text.partition("{")  # as Scanner.extent() saw it
     if brace and before.count("(") == before.count(")") and function_head(before):
         text = before + "{}"  # what a function does says nothing of what it is
     flat = " ".join(text.partition("{")[0].split()).rstrip("; ")

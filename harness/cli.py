@@ -281,6 +281,8 @@ def check_revision(options: argparse.Namespace, revision: Given) -> int:
     config, bounds = config_of(options.config), bounds_of(options.bound)
     items = revision.items
     chosen = checking.choose(options.contract, items, bounds, config)
+    if revision.engine:
+        revision.engine.finish()
     traces = traces_folder(options.traces)
     saved, damaged = read_folder(traces) if traces else ([], [])
     request = Request(

@@ -19,6 +19,7 @@ from extractor.series import read_series
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:  # what a tree needs is imported where there is one
+    from harness.build import Cached
     from harness.tree.source import Tree
 
 
@@ -30,6 +31,7 @@ class Given:
     items: Sequence[Item]
     tree: str = ""
     notes: tuple[str, ...] = ()
+    engine: Cached | None = None  # under way, where reading the tree takes as long as to compile it
 
     @property
     def title(self) -> str:
@@ -67,7 +69,7 @@ def given(options: argparse.Namespace) -> Iterator[Given]:
         patches = patches_of(options)
         yield Given(tuple(patches), all_items(patches))
         return
-    from harness.build import cache_folder
+    from harness.build import cache_folder, engine_library
     from harness.scratch import scratch_folder
     from harness.tree.configuration import BASE_CONFIG, read_config
     from harness.tree.items import tree_items
@@ -76,12 +78,14 @@ def given(options: argparse.Namespace) -> Iterator[Given]:
     patches = read_patches(mails, options.latest, options.prefix) if mails else []
     config = read_config(Path(options.kconfig) if options.kconfig else BASE_CONFIG)
     with scratch_folder(cache_folder()) as folder:
+        (folder / "engine").mkdir()
+        engine = engine_library(folder / "engine")
         items = tree_items(tree, patches, contract_headers(options.contract), config, folder)
         if options.kconfig:
             items.tree.configured = options.kconfig
         for note in items.tree.notes:
             print(note, file=sys.stderr)
-        yield Given(tuple(patches), items, tree.name, items.tree.notes)
+        yield Given(tuple(patches), items, tree.name, items.tree.notes, engine)
 
 
 def source_of(options: argparse.Namespace) -> tuple[Tree, list[Mail]]:
