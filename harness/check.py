@@ -168,15 +168,12 @@ def choose(
     static: list[StaticContract] = []
     misfits: list[tuple[str, bool]] = []
     for path in paths:
-        if is_static(path) and isinstance(items, TreeItems):
-            misfits += [(f"{path.stem.replace('_', '-')} compares records with the shims': leave out --tree",
-                         bool(items))]  # fmt: skip
-            continue
         if is_static(path):
             contract = load_static(path)
             if config.get(WORD) is False:  # what it reads is compiled for the word size, and run nowhere
                 continue
-            reason, near = static_misfit(contract, items, config), bool(name)
+            reason = static_misfit(contract, items, config)
+            near = bool(name) or (isinstance(items, TreeItems) and bool(items))
             static += [] if reason else [contract]
         else:
             wanted = bounds if name else without_unknown(path, bounds)
@@ -221,6 +218,8 @@ def fits(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) -> t
 
 def static_misfit(contract: StaticContract, items: Sequence[Item], config: Mapping[str, bool]) -> str:
     """Why a static contract does not fit; empty where it does."""
+    if isinstance(items, TreeItems):
+        return f"{contract.name} compares a patch's records and options with the shims': leave out --tree"
     missing = lacks(contract, items, config)
     return f"{contract.name} needs {', '.join(missing)}, which the patch does not define" if missing else ""
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -13,9 +14,8 @@ from typing import TYPE_CHECKING
 
 from extractor.errors import ExtractError, Reject
 from extractor.items import Item
-from extractor.mail import read_mails
 from harness.errors import HarnessError
-from harness.inputs import Given, all_items, given, patches_of, read_patches
+from harness.inputs import Given, all_items, given, patches_of
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
@@ -88,6 +88,8 @@ def parser() -> argparse.ArgumentParser:
     layout.set_defaults(run=run_layout)
     contracts = commands.add_parser("contracts", help="what the contracts that ship need and claim")
     contracts.add_argument("patch", nargs="*", metavar="PATCH", help="say which of them fit it")
+    contracts.set_defaults(contract=None)
+    add_tree(contracts)
     contracts.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
     contracts.add_argument("--format", choices=("text", "json"), default="text")
     contracts.add_argument("-v", "--verbose", action="store_true", help="each claim with its sentence")
@@ -107,6 +109,8 @@ def parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="run saved findings again", epilog=REPLAY_EPILOG)
     replay.add_argument("trace", nargs="+", metavar="TRACE")
     replay.add_argument("--patch", nargs="+", metavar="PATCH", help="another revision than the trace's own")
+    add_tree(replay)
+    replay.set_defaults(latest=False, prefix=None)
     replay.add_argument("--contract", metavar="NAME|FILE.py", help="for the traces of the contract it has")
     replay.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
     replay.add_argument("--format", choices=("text", "json"), default="text")
@@ -287,7 +291,7 @@ def check_revision(options: argparse.Namespace, revision: Given) -> int:
     saved, damaged = read_folder(traces) if traces else ([], [])
     request = Request(
         revision.patches,
-        items if isinstance(items, tuple) else tuple(items),
+        tuple_of(items),
         chosen.driven,
         chosen.static,
         chosen.near,
@@ -403,11 +407,18 @@ def run_contracts(options: argparse.Namespace) -> int:
     from harness.report_contracts import contracts_json, contracts_text, described
 
     config = config_of(options.config)
-    items = all_items(patches_of(options)) if options.patch else None
-    found = described(items, config)
+    with contextlib.ExitStack() as opened:
+        any_given = options.patch or options.tree
+        items = opened.enter_context(given(options)).items if any_given else None
+        found = described(items, config)
     as_json = options.format == "json"
     write(options, contracts_json(found) if as_json else contracts_text(found, verbose=options.verbose))
     return 0
+
+
+def tuple_of(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Items as a tuple; those of a tree are one already, with the tree behind them."""
+    return items if isinstance(items, tuple) else tuple(items)
 
 
 def traces_folder(name: str | None) -> Path | None:
@@ -423,7 +434,7 @@ def run_replay(options: argparse.Namespace) -> int:
     """`kconform replay`."""
     from harness.build import cache_folder
     from harness.loading import contract_path, load
-    from harness.replay import Stage, replay_all, revision_of
+    from harness.replay import Revision, Stage, replay_all
     from harness.report_json import replays_json
     from harness.report_replay import replays_text
     from harness.scratch import scratch_folder
@@ -432,14 +443,14 @@ def run_replay(options: argparse.Namespace) -> int:
     config = config_of(options.config)
     traces = [(clean(name), read_trace(Path(name))) for name in options.trace]
     own = load(contract_path(options.contract), {}) if options.contract else None
-    given = {own.contract.name: own} if own else {}
-    revision = (
-        revision_of(read_patches(read_mails(options.patch, sys.stdin.buffer), False, None))
-        if options.patch
-        else None
-    )
-    with scratch_folder(cache_folder()) as folder:
-        replays = list(replay_all(traces, Stage(folder), revision, given, config))
+    contracts = {own.contract.name: own} if own else {}
+    with contextlib.ExitStack() as opened:
+        revision = None
+        if options.patch or options.tree:
+            on = opened.enter_context(given(options))
+            revision = Revision(on.patches, tuple_of(on.items), on.tree)
+        folder = opened.enter_context(scratch_folder(cache_folder()))
+        replays = list(replay_all(traces, Stage(folder), revision, contracts, config))
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     sys.stdout.write(replays_json(replays) if options.format == "json" else replays_text(replays, color))
     lost = [replayed for replayed in replays if replayed.verdict == "cannot be run"]

@@ -237,7 +237,7 @@ def replay_saved(request: Request, drives: Sequence[Drive], stage: Stage) -> tup
     """What became of the saved traces; those with the same setting run on the subjects at hand."""
     if not (request.saved or request.damaged):
         return ()
-    revision = Revision(request.patches, request.items)
+    revision = Revision(request.patches, request.items, request.tree)
     for under in drives:
         for loaded, flavour, attempt, contract in under.ready():
             stage.know(Setting(revision, loaded, under.config, flavour), attempt, contract)

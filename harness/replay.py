@@ -37,11 +37,12 @@ class Revision:
 
     patches: tuple[Patch, ...]
     items: tuple[Item, ...]
+    tree: str = ""  # the kernel tree that the patches are on
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells it from others."""
-        return tuple(patch.sha256 for patch in self.patches)
+        """What tells it from others: of patches their hashes, behind the tree's name where there is one."""
+        return (*([self.tree] if self.tree else []), *(patch.sha256 for patch in self.patches))
 
 
 @dataclass(frozen=True)
@@ -258,7 +259,9 @@ def read_folder(folder: Path) -> tuple[list[tuple[str, TraceFile]], list[Replaye
 
 
 def own_revision(trace: TraceFile) -> Revision:
-    """The revision that a trace was recorded on."""
+    """The revision that a trace was recorded on; HarnessError where a kernel tree was behind it."""
+    if trace.tree:
+        raise HarnessError(f"it was found on the kernel tree {trace.tree}: give --tree DIR")
     return revision_of([diff.patch("its diff") for diff in trace.patches])
 
 

@@ -12,6 +12,7 @@ from extractor.items import Item
 from harness.check import fits, static_misfit
 from harness.contract import Claim, Contract, LayoutClaim, OptionClaim, StaticContract, UndoneClaim
 from harness.loading import contract_path, is_static, load, load_static, shipped, variants
+from harness.tree.items import TreeItems
 
 WIDTH = 100
 AnyClaim = Claim | LayoutClaim | OptionClaim | UndoneClaim
@@ -40,7 +41,8 @@ def of_file(name: str, items: Sequence[Item] | None, config: Mapping[str, bool])
         said["revisions"] = others
         claims = list(shown.contract.claims)
     said["claims"] = [{"id": c.id, "title": c.title, "sentence": c.sentence} for c in claims]
-    return said if misfit is None else said | {"fits": not misfit, "why": misfit}
+    what = "tree" if isinstance(items, TreeItems) else "patch"
+    return said if misfit is None else said | {"fits": not misfit, "why": misfit, "revision": what}
 
 
 def facts(contract: Contract | StaticContract) -> dict[str, Any]:
@@ -77,7 +79,7 @@ def block(said: Mapping[str, Any], verbose: bool) -> Iterator[str]:
     """One contract."""
     yield f"{said['name']}: {said['title']}"
     if "fits" in said:
-        yield from wrapped("fits this patch" if said["fits"] else f"does not fit: {said['why']}")
+        yield from wrapped(f"fits this {said['revision']}" if said["fits"] else f"does not fit: {said['why']}")
     yield from wrapped(f"needs {', '.join(said['needs'])}")
     if said["within"]:
         yield from wrapped(f"completes {', '.join(said['within'])}, of which a patch shows parts")

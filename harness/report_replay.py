@@ -35,12 +35,16 @@ def block(replayed: Replayed, color: bool) -> Iterator[str]:
     for note in replayed.notes:
         yield from wrapped(f"note: {note}", "  ")
     subjects = "; ".join(patch.subject or patch.source for patch in revision.patches)
-    same = revision.key == tuple(diff.sha256 for diff in trace.patches)
-    hashes = ", ".join(sha[:12] for sha in revision.key)
-    recorded = ", ".join(diff.sha256[:12] for diff in trace.patches)
+    known = [diff.sha256 for diff in trace.patches]
+    same = revision.key == (*([trace.tree] if trace.tree else []), *known)
+    recorded = ", ".join([*([trace.tree] if trace.tree else []), *(sha[:12] for sha in known)])
     where = "which it was recorded on" if same else f"recorded on {recorded}"
-    yield from wrapped(f"patch: {subjects}", "  ")
-    yield from wrapped(f"diff sha256 {hashes}, {where}", "  ")
+    if revision.tree:
+        yield from wrapped(f"tree: {revision.tree}" + ("" if subjects else f", {where}"), "  ")
+    if subjects:
+        hashes = ", ".join(patch.sha256[:12] for patch in revision.patches)
+        yield from wrapped(f"patch: {subjects}", "  ")
+        yield from wrapped(f"diff sha256 {hashes}, {where}", "  ")
 
 
 def mismatches(steps: Sequence[Step], contract: Contract) -> Iterator[str]:

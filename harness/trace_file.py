@@ -91,6 +91,7 @@ class TraceFile:
     steps: tuple[Recorded, ...]
     patches: tuple[Diff, ...]
     tool: Mapping[str, str]
+    tree: str = ""  # the kernel tree that the patches were on; then there may be none
 
     @property
     def group(self) -> str:
@@ -135,6 +136,7 @@ def trace_text(trace: TraceFile) -> str:
         "config": {name: "y" if value else "n" for name, value in sorted(trace.config.items())},
         "tool": {key: clean(value) for key, value in trace.tool.items()},
     }  # fmt: skip
+    head |= {"tree": clean(trace.tree)} if trace.tree else {}
     parts = [f" {dump(key)}: {dump(value)}" for key, value in head.items()]
     parts.append(f' "steps": {listed([step_data(step) for step in trace.steps], 2)}')
     patches = ",\n".join(map(patch_text, trace.patches))
@@ -296,6 +298,7 @@ def trace_of(said: Any) -> TraceFile:
         patches_of(said),
         {matching(key, NAME, "tool"): line(said["tool"], key, "tool")
          for key in get(said, "tool", dict, "trace")},
+        line(said, "tree", "trace") if "tree" in said else "",
     )  # fmt: skip
 
 
@@ -387,7 +390,7 @@ def observed_of(said: Mapping[str, Any], where: str) -> dict[str, int | str]:
 def patches_of(said: Mapping[str, Any]) -> tuple[Diff, ...]:
     """The patches, in order."""
     found = get(said, "patches", list, "trace")
-    if not found:
+    if not found and "tree" not in said:
         raise FaultError("trace: patches is empty")
     return tuple(diff_of(diff, f"patch {number}") for number, diff in enumerate(found, 1))
 

@@ -60,6 +60,7 @@ def trace_of(result: Result, check: Check) -> TraceFile:
         tuple(recorded(check, loaded.contract)),
         tuple(Diff(p.subject, Path(p.source).name, p.sha256, p.diff) for p in result.patches),
         tool_facts(),
+        result.request.tree,
     )
 
 

@@ -182,3 +182,28 @@ def test_a_file_outside_of_the_tree_is_not_read(kernel: Path, tmp_path: Path) ->
     (kernel / HEADER).write_text(text)
     done = check(kernel)
     assert done.status == 2 and "secret.h, which is outside of it" in done.err and done.err.count("\n") == 1
+
+
+def test_a_finding_on_a_tree_is_saved_and_run_again(kernel: Path, tmp_path: Path) -> None:
+    (kernel / HEADER).write_text(COUNTER.replace("COUNTER_OP(dec, -=)", "COUNTER_OP(dec, = -)"))
+    traces = tmp_path / "traces"
+    assert check(kernel, "--traces", traces).status == 1
+    again = check(kernel, "--traces", traces)
+    assert again.status == 1 and "cannot be run" not in again.out + again.err
+    saved = sorted(traces.iterdir())
+    own = ("--contract", tmp_path / "counter.py")
+    alone = kconform("replay", *saved, *own)
+    assert (
+        alone.status == 2 and alone.err.count(f"it was found on the kernel tree {kernel}: give --tree") == 2
+    )
+    done = kconform("replay", *saved, "--tree", kernel, *own)
+    assert done.status == 1 and done.out.count("STILL THERE") == 2
+    assert f"tree: {kernel}, which it was recorded on" in " ".join(done.out.split())
+    (kernel / HEADER).write_text(COUNTER)
+    assert kconform("replay", *saved, "--tree", kernel, *own).status == 0
+
+
+def test_contracts_says_which_fit_a_tree(kernel: Path) -> None:
+    done = kconform("contracts", "--tree", kernel)
+    assert done.status == 0 and "does not fit: page-ref needs" in done.out
+    assert "which the tree does not have" in done.out and "fits this patch" not in done.out

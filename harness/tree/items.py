@@ -66,7 +66,10 @@ class PatchedTree:
         return self.units[key]
 
     def has_word(self, word: str) -> bool:
-        """Whether any header of the tree that is read mentions a name, in whatever configuration."""
+        """Whether any header of the tree that is read has a name, in whatever configuration.
+
+        Of one that macros paste together, in those that it was read for.
+        """
         if not self.units:
             return True
         unit = next(iter(self.units.values()))[0]
@@ -74,7 +77,7 @@ class PatchedTree:
             self.words = frozenset(
                 w for file in unit.order for w in re.findall(r"[A-Za-z_]\w*", self.text(file))
             )
-        return word in self.words
+        return word in self.words or any(word in unit.defined for unit, _ in self.units.values())
 
     def text(self, file: str) -> str:
         """A file's text, with patches applied."""
