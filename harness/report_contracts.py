@@ -79,7 +79,8 @@ def block(said: Mapping[str, Any], verbose: bool) -> Iterator[str]:
     """One contract."""
     yield f"{said['name']}: {said['title']}"
     if "fits" in said:
-        yield from wrapped(f"fits this {said['revision']}" if said["fits"] else f"does not fit: {said['why']}")
+        fit = f"fits this {said['revision']}" if said["fits"] else f"does not fit: {said['why']}"
+        yield from wrapped(fit)
     yield from wrapped(f"needs {', '.join(said['needs'])}")
     if said["within"]:
         yield from wrapped(f"completes {', '.join(said['within'])}, of which a patch shows parts")
