@@ -37,7 +37,7 @@ KNOWN_TYPES = frozenset(
 # Names that take arguments beside a declaration; the parser need not see them.
 ATTRIBUTES = (
     "__attribute__|__attribute|__aligned|__printf|__scanf|__section|__alloc_size|__acquires|__releases|"
-    "__must_hold|__cond_acquires|__cond_lock|__counted_by|__no_sanitize|__assume_aligned|__malloc|__cleanup"
+    "__must_hold|__cond_acquires|__counted_by|__no_sanitize|__assume_aligned|__malloc|__cleanup"
 )
 TOKEN = re.compile(
     r"\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|[A-Za-z_]\w*|\.?\d(?:[eEpP][+-]|[\w.])*|->|\.\.\.|"
