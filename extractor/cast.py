@@ -37,13 +37,14 @@ KNOWN_TYPES = frozenset(
 # Names that take arguments beside a declaration; the parser need not see them.
 ATTRIBUTES = (
     "__attribute__|__attribute|__aligned|__printf|__scanf|__section|__alloc_size|__acquires|__releases|"
-    "__must_hold|__cond_acquires|__cond_lock|__counted_by|__no_sanitize|__assume_aligned|__malloc|__cleanup"
+    "__must_hold|__cond_acquires|__counted_by|__no_sanitize|__assume_aligned|__malloc|__cleanup"
 )
 TOKEN = re.compile(
     r"\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|[A-Za-z_]\w*|\.?\d(?:[eEpP][+-]|[\w.])*|->|\.\.\.|"
     r"##|\+\+|--|&&|\|\||<<=?|>>=?|[-+*/%&|^=!<>]=|\S",
     re.S,
 )
+ENUM = re.compile(r"\s*enum\b")
 # The last argument of these names a field.
 FIELD_MACRO = re.compile(r"container_of\w*|offsetof\w*|(?:list|hlist|llist|rb|plist)_\w*entry\w*")
 NOT_ITERATORS = frozenset(["if", "while", "for", "switch", "sizeof", "typeof", "return"])
@@ -154,6 +155,8 @@ def token_names(text: str, item: Item) -> tuple[set[str], set[str]]:
 
 def own_names(text: str) -> set[str]:
     """What a record or typedef declares itself: fields, constants, and parameters of function pointers."""
+    if ENUM.match(text):  # of which a constant's value may have a cast: (__force type)1
+        return set(re.findall(r"[{,]\s*([A-Za-z_]\w*)\s*(?=[=,}])", text))
     found = {name for piece in re.split(r"[{};]", text) for name, _ in declarators(piece)}
     words = [word for word, _ in tokens(text)]
     for before, word, after in zip(words, words[1:], words[2:], strict=False):

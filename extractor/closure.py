@@ -18,7 +18,8 @@ SIZEOF = re.compile(r"\bsizeof\s*\(?\s*(?:(struct|union)\s+(\w+)|(\*))")
 TAG = re.compile(r"\b(struct|union)\s+(\w+)")
 USE = re.compile(r"\b(struct|union)\s+(\w+)\s*(?:__\w+\s*)*(\*?)[\s*]*(?:__\w+\s+|const\s+)*(\w*)")
 TAGGED = re.compile(r"\s*typedef\s+(?:struct|union)\s+\w+\s*\{")
-FOLLOWED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:->|\[)")
+# What is gone through: p->, p[, and what a macro is given, which may go through it.
+FOLLOWED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:\)?\s*->|\[)|(?<=[>.])([A-Za-z_]\w*)\s*(?=[,)])")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Closure:
         """What C `text` and the names `entries` need."""
         plain = strip_comments(text)
         self.touched |= touched_fields(plain, self.fields_in)
-        self.followed |= set(FOLLOWED.findall(plain))
+        self.followed |= followed_names(plain)
         tags = {" ".join(match) for match in re.findall(r"\b(struct|union|enum)\s+(\w+)", plain)}
         words = set(re.findall(r"[A-Za-z_]\w*", re.sub(r"(?:->|\.)\s*[A-Za-z_]\w*", "", plain)))
         wanted = {*tags, *words, *entries} - C_KEYWORDS
@@ -148,7 +149,7 @@ class Closure:
                 said = self.said(item)
                 self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
                 self.touched |= touched_fields(item.expansion or item.text, self.fields_in)
-                self.followed |= set(FOLLOWED.findall(item.expansion or item.text))
+                self.followed |= followed_names(item.expansion or item.text)
                 self.whole = self.whole | sized(item, said)
                 self.embedded |= record_uses(item.expansion or item.text, self.followed)[1]
                 todo += [(other, item) for other in sorted(said)]
@@ -249,6 +250,11 @@ def expanding(text: str) -> Iterator[str]:
 def key_of(record: Item) -> str:
     """A record's name, or its place where it has none."""
     return record.name if " " in record.name else record.where
+
+
+def followed_names(text: str) -> set[str]:
+    """The names of pointers that C goes through, or may."""
+    return {name for pair in FOLLOWED.findall(text) for name in pair if name}
 
 
 def is_record_typedef(item: Item) -> bool:

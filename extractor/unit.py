@@ -60,6 +60,8 @@ class Unit:
                 continue
             if item.kind == "macro" and ITSELF.fullmatch(item.text):
                 continue
+            if item.kind == "variable" and (item.file, item.line) in self.calls:
+                continue  # DEFINE_FREE(kfree, …) makes functions, none of which is kfree
             for name in names_of(item):
                 found.setdefault(name, []).append(item)
         return {name: tuple(chosen(items)) for name, items in found.items()}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from extractor.items import Item
@@ -12,6 +13,7 @@ from kernel_snippets import STANDINS
 HEADER = "kconform/slice.h"
 OPTIONS = "generated/autoconf.h"
 DATA_BYTES = 4096
+TRUE_KEY = re.compile(r"\bstatic_key_true\b|STATIC_KEY_TRUE\b")
 
 
 def unit_overlays(piece: Slice, headers: Sequence[str]) -> dict[str, str]:
@@ -30,10 +32,11 @@ def slice_text(piece: Slice) -> str:
     parts = ["#pragma once", f"#include <{OPTIONS}>"]
     parts += [f"#include <{header}>" for header in piece.shims]
     parts += [f"{tag};" for tag in piece.tags]
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int, str]] = set()
     for item in piece.items:
-        if (item.file, item.line) not in seen:  # a macro call makes several functions
-            seen.add((item.file, item.line))
+        place = item.file, item.line, item.text
+        if place not in seen:  # a macro call makes several functions
+            seen.add(place)
             parts += unit_lines(item)
     return "\n".join(parts) + "\n"
 
@@ -46,7 +49,9 @@ def beyond_text(piece: Slice) -> str:
     parts = ["#include <kconform/record.h>"]
     for name, item in piece.beyond.items():
         if item.kind == "variable" or item.name != name:
-            parts.append(f"char {name}[{DATA_BYTES}] __attribute__((aligned(64)));")
+            # A key that is declared true is; all else is zero until somebody writes it.
+            first = " = { [0 ... 1023] = 1 }" if TRUE_KEY.search(item.text) else ""
+            parts.append(f"int {name}[{DATA_BYTES // 4}] __attribute__((aligned(64))){first};")
         else:
             said = f'{{ KC_BUG, "{name}()", "{name}(), whose body is in another file of the kernel", '
             said += f'"{item.file}", {item.line}, "{name}" }}'

@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Calls each operation of a subject by itself, and says how that ended. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+
 #include "guard.h"
+
+/* Where in the subject's object that is; 0 where it is in none. */
+static unsigned long place_of(const struct kc_subject *s, uintptr_t pc)
+{
+	Dl_info mine, where;
+
+	if (!pc || !dladdr((void *)s->init, &mine) || !dladdr((void *)pc, &where))
+		return 0;
+	return where.dli_fbase == mine.dli_fbase ? pc - (uintptr_t)mine.dli_fbase : 0;
+}
 
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called)
 {
@@ -19,6 +32,7 @@ int kc_call_each(const void *subject, int count, int round, struct kc_called *ca
 		called[op].running = 0;
 		called[op].done = 1;
 		called[op].warnings = seen.warnings;
+		called[op].pc = called[op].why ? place_of(s, guard_end.pc) : 0;
 		called[op].site[0] = 0;
 		if (seen.last)
 			for (int i = 0; i < (int)sizeof(called[op].site) - 1 && seen.last->condition[i]; i++) {

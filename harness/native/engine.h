@@ -98,7 +98,7 @@ int kc_try(struct kc_run *run, const struct kc_call *calls, int n, int slot);
 /* the same calls from the same states with nothing checked; calls a second */
 double kc_bare(struct kc_run *run, unsigned int states, unsigned long long calls);
 /* each of `count` operations once, on objects of the kind that `round` is; see census.c.j2 */
-struct kc_called { int done, running, why, warnings; char site[160]; };
+struct kc_called { int done, running, why, warnings; unsigned long pc; char site[160]; };
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
 int kc_sandbox(void);
 /* cffi: to here */

@@ -8,15 +8,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from extractor.cast import facts, strip_comments
+from extractor.cast import facts
 from extractor.closure import Closure, Shims
-from extractor.cut_records import matching, members
 from extractor.items import Item
 from extractor.scan import scan_file
 from extractor.slice import Slice, Unresolved
-from extractor.unit import Unit
+from extractor.unit import Unit, names_of
 from harness import worker
 from harness.build import (
     PLAIN,
@@ -31,9 +29,11 @@ from harness.build import (
 )
 from harness.driver import WHY, ffi, loaded_library
 from harness.errors import HarnessError
+from harness.locate import address_lines
 from harness.render import Rendered, template
 from harness.render_unit import HEADER, beyond_text, unit_overlays
 from harness.subjects import blame
+from harness.tree.objects import call_of
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
 from harness.tree.slicing import closed
@@ -41,8 +41,12 @@ from harness.tree.slicing import closed
 ROUNDS = 60  # of compiling without what the compiler refused
 CALL_SECONDS = 60
 SYNTAX = Flavour("syntax", ("-O0", "-fsyntax-only"), compile_only=True)  # several times as fast
-PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*((?:\[[^\]]*\]\s*)*)$")
-SHIM_LIMIT = 6
+SIGNAL, BUG, SHIM_LIMIT = 1, 4, 6
+# Where x86 has its struct pages and its direct map; both lead to the census's own objects.
+POINTERS = re.compile(r"\s*extern\s+(?:const\s+)?(?:struct|union)\s+\w+\s*\*\s*\w+\s*(?:\[[^\]]*\]\s*)?;?$")
+MEMORY = ("vmemmap_base", "page_offset_base")
+RANK = ("", "beyond", "unset", "crashed")  # best first
+UNSET = "a function that an object made here does not have"
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Census:
     header: str
     config: Mapping[str, str]
     folder: Path
+    unit: Unit | None = None  # of several headers, where it is known
     lost: dict[str, str] = field(default_factory=dict)
 
     def take(self) -> Counted:
@@ -85,7 +90,9 @@ class Census:
             raise HarnessError(f"the tree has no {self.header}; give the path of a header below it")
         written = [i for i in scan_file(self.header, path.read_text(errors="replace"), "tree")
                    if i.kind == "function"]  # fmt: skip
-        unit = read_unit(self.roots, [self.header.removeprefix("include/")], self.config, self.folder)
+        unit = self.unit or read_unit(
+            self.roots, [self.header.removeprefix("include/")], self.config, self.folder
+        )
         live = [i for i in unit.items if i.kind == "function" and i.file == self.header]
         generated = [item for item in live if item.expansion]
         unparsed = [item.name for item in (*written, *generated) if not facts(item).parsed]
@@ -160,10 +167,19 @@ class Census:
 
     def build(self, piece: Slice, left: Sequence[Item], number: int, flavour: Flavour) -> Building:
         """The library of these functions, under way."""
-        records = {item.name: item for item in piece.items if item.kind == "record"}
+        records = {
+            name: item
+            for item in piece.items
+            if item.kind in ("record", "typedef")
+            for name in names_of(item)
+        }
         calls = [call_of(item, records) for item in left]
         objects = max((call["objects"] for call in calls), default=1)
-        text = template("census.c.j2").render(header=HEADER, calls=calls, objects=objects)
+        memory = [name for name in MEMORY if name in piece.beyond]
+        data = [name for name, item in piece.beyond.items() if POINTERS.match(item.signature)]
+        text = template("census.c.j2").render(
+            header=HEADER, calls=calls, objects=objects, memory=memory, data=data
+        )
         rendered = Rendered(unit_overlays(piece, ()), text, {}, beyond_text(piece))
         folder = self.folder / f"round{number}"
         folder.mkdir()
@@ -176,16 +192,46 @@ class Census:
     ) -> tuple[list[str], dict[str, str], dict[str, str]]:
         """Which functions come back when they are called, and how the others end."""
         engine = engine_library(self.folder).finish()
-        ends: dict[str, tuple[int, str]] = {}
+        ends: dict[str, End] = {}
         for number in (0, 1, 2):
-            todo = [n for n, item in enumerate(left) if ends.get(item.name, (1, ""))[0]]
+            todo = [n for n, item in enumerate(left) if item.name not in ends or ends[item.name].kind]
             for index, end in call_each(library, engine, len(left), number, todo).items():
-                if left[index].name not in ends or not end[0]:
+                if left[index].name not in ends or RANK.index(end.kind) < RANK.index(
+                    ends[left[index].name].kind
+                ):
                     ends[left[index].name] = end
-        called = [item.name for item in left if not ends[item.name][0] or ends[item.name][0] == 4]
-        beyond = {n: site for n, (why, site) in ends.items() if why == SHIM_LIMIT}
-        crashed = {n: WHY.get(why, "killed") for n, (why, _) in ends.items() if why not in (0, 4, SHIM_LIMIT)}
-        return called, beyond, crashed
+        by_kind = {kind: [n for n, end in ends.items() if end.kind == kind] for kind in RANK}
+        beyond = {n: ends[n].site for n in by_kind["beyond"]} | dict.fromkeys(by_kind["unset"], UNSET)
+        crashed = {
+            n: WHY.get(ends[n].why, "killed") + fault_place(library, ends[n], left)
+            for n in by_kind["crashed"]
+        }
+        return by_kind[""], beyond, crashed
+
+
+@dataclass(frozen=True)
+class End:
+    """How a call ended: guard_apply()'s reason, the text of the last warning, the place of a fault."""
+
+    why: int
+    site: str
+    pc: int
+
+    @property
+    def kind(self) -> str:
+        """How far it came: one of RANK."""
+        if self.why in (0, BUG):
+            return ""
+        if self.why == SIGNAL and not self.pc:
+            return "unset"
+        return "beyond" if self.why == SHIM_LIMIT else "crashed"
+
+
+def fault_place(library: Path | None, end: End, left: Sequence[Item]) -> str:
+    """In which line of the tree a call faulted."""
+    files = {item.file for item in left}
+    place = next(address_lines(library, end.pc, files), None) if library else None
+    return f" in {place[0]}:{place[1]}" if place else ""
 
 
 def replace_diagnostics(err: CompileError) -> CompileError:
@@ -204,81 +250,9 @@ def own_before(known: Shims, live: Sequence[Item]) -> Shims:
     return known.without({header for name, header in known.headers.items() if name in names})
 
 
-def call_of(item: Item, records: Mapping[str, Item]) -> dict[str, Any]:
-    """How the census calls a function: its parameters, each as a variable, and what pointers lead to."""
-    head = item.signature[item.signature.index("(", item.signature.find(item.name)) + 1 :]
-    found: list[dict[str, Any]] = []
-    for text in parameters(head):
-        said = text.strip()
-        named = re.search(r"\(\s*\*\s*(\w+)", said) or PARAMETER.search(said)
-        if said in ("void", "", "...") or not named:
-            continue
-        pointer = "*" in said or "[" in said
-        declared = (
-            re.sub(rf"\b{named[1]}\s*\[[^\]]*\]", f"*{named[1]}", said, count=1) if "[" in said else said
-        )
-        found.append({"declaration": declared, "name": named[1], "pointer": pointer, "text": said})
-    fills: list[str] = []
-    for parameter in found:
-        record = re.search(r"\b((?:struct|union) \w+)\s*\*\s*\w*$", parameter["text"])
-        if record and "const" not in parameter["text"].partition("*")[2]:
-            fill(fills, parameter["name"], record[1], records, len(found), 0)
-    arguments = ", ".join(p["name"] for p in found)
-    objects = len(found) + len(fills)
-    return {
-        "name": item.name,
-        "parameters": found,
-        "arguments": arguments,
-        "fills": fills,
-        "objects": objects,
-    }
-
-
-def fill(fills: list[str], to: str, record: str, records: Mapping[str, Item], used: int, depth: int) -> None:
-    """C that lets the pointers to records in what `to` points to lead to objects, and theirs."""
-    if record not in records or depth > 2:
-        return
-    text = strip_comments(records[record].text)
-    for kind, name in pointers(text[text.find("{") + 1 : text.rfind("}")]):
-        if len(fills) > 100:
-            return
-        member = f"{to}->{name}"
-        fills.append(f"*(void **)(void *)&{member} = kc_object({used + len(fills)})")
-        fill(fills, member, kind, records, used, depth + 1)
-
-
-def pointers(body: str) -> Iterator[tuple[str, str]]:
-    """Record and name of each member that points to a record; of a union the first member alone."""
-    for member in members(body):
-        opening = member.find("{")
-        if opening >= 0:
-            closing = matching(member, opening)
-            if not re.search(r"[A-Za-z]", member[closing:]):
-                inner = pointers(member[opening + 1 : closing])
-                yield from [*inner][:1] if re.match(r"\s*union\b", member) else inner
-        elif found := re.fullmatch(r"\s*((?:struct|union) \w+)\s*\*\s*(?:__\w+\s+)*(\w+)\s*;\s*", member):
-            yield found[1], found[2]
-
-
-def parameters(head: str) -> Iterator[str]:
-    """The parameters of a signature, from behind its opening parenthesis."""
-    depth = start = 0
-    for at, char in enumerate(head):
-        if char in "([":
-            depth += 1
-        elif char in ")]":
-            depth -= 1
-            if depth < 0:
-                yield head[start:at]
-                return
-        elif char == "," and not depth:
-            yield head[start:at]
-            start = at + 1
-
-
 def call_each(
     library: Path | None, engine: Path, count: int, number: int, todo: Sequence[int]
-) -> dict[int, tuple[int, str]]:
+) -> dict[int, End]:
     """How each call ended, in a worker that is begun again where a call kills it."""
     size = ffi().sizeof("struct kc_called") * count
     memory = mmap.mmap(-1, size or 1)
@@ -303,9 +277,24 @@ def call_each(
         if not stuck:
             break
     return {
-        index: (int(called[index].why), bytes(ffi().string(called[index].site)).decode("utf-8", "replace"))
+        index: End(
+            int(called[index].why),
+            bytes(ffi().string(called[index].site)).decode("utf-8", "replace"),
+            int(called[index].pc),
+        )
         for index in wanted
     }
+
+
+def censuses(
+    roots: Sequence[Path], headers: Sequence[str], config: Mapping[str, str], folder: Path
+) -> Iterator[Counted]:
+    """The census of each header, in a folder of its own; the tree is read once."""
+    unit = read_unit(roots, [header.removeprefix("include/") for header in headers], config, folder)
+    for number, header in enumerate(headers):
+        own = folder / f"header{number}"
+        own.mkdir()
+        yield Census(roots, header, config, own, unit).take()
 
 
 def scratch() -> Path:

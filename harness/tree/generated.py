@@ -15,13 +15,14 @@ from pathlib import Path
 from extractor.cast import macro_parts, strip_comments
 from extractor.items import Item
 from extractor.scan import mask, scan_file
-from extractor.unit import ITSELF, WORD, constants, one_a_line
+from extractor.unit import ITSELF, WITH_ARGUMENTS, WORD, constants, one_a_line
 from harness.build import run_compiler
 from harness.errors import HarnessError
 
 CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(")
 BODY = re.compile(r"\bstatic\b[^;{}]*\{|\bstatic_assert\s*\(|\b_Static_assert\s*\(")
 MARK = "kc_generated_"
+MADE = ("declaration", "record", "variable")
 
 
 class Generators:
@@ -104,6 +105,46 @@ def with_constants(items: Sequence[Item], folder: Path) -> list[Item]:
     return [made.get(id(item), item) for item in items]
 
 
+def with_passing(items: Sequence[Item], folder: Path) -> list[Item]:
+    """`items` in order; what macros make that are undefined later, as SUBSYS(memory) does, as made.
+
+    Of such a macro the last definition before its call counts.
+    """
+    undone = {item.name for item in items if item.kind == "undef"}
+    now: dict[str, Item] = {}
+    calls: list[tuple[Item, list[Item]]] = []
+    for item in items:
+        if item.kind == "macro" and item.name in undone and WITH_ARGUMENTS.match(item.text):
+            now[item.name] = item
+        elif item.kind == "undef":
+            now.pop(item.name, None)
+        elif now and item.kind in MADE and (used := [now[w] for w in makers(item) if w in now]):
+            calls.append((item, used))
+    texts = [passing(number, item, used) for number, (item, used) in enumerate(calls)]
+    made: dict[int, list[Item]] = {}
+    for (call, _), text in zip(calls, preprocessed(texts, folder), strict=True):
+        found = scan_file(call.file, one_a_line(text), "tree")
+        if found and all(item.kind in MADE for item in found):
+            made[id(call)] = [
+                replace(item, lines=tuple(replace(line, number=call.line) for line in item.lines))
+                for item in found
+            ]
+    return [each for item in items for each in made.get(id(item), [item])]
+
+
+def makers(item: Item) -> set[str]:
+    """The names that, where they are macros', make what an item is, or the constants of an enum."""
+    call = CALL.match(item.signature)
+    return {call[1]} if call else set(constants(item))
+
+
+def passing(number: int, item: Item, macros: Sequence[Item]) -> str:
+    """C in which `macros` are there for one item alone."""
+    before = "\n".join(macro.text for macro in macros)
+    after = "\n".join(f"#undef {macro.name}" for macro in macros)
+    return f"{before}\n{MARK}{number}\n{item.text}\n{after}"
+
+
 def reached(macros: Mapping[str, Item], text: str) -> set[str]:
     """The macros that `text` mentions, and those that these do."""
     found: set[str] = set()
@@ -126,15 +167,21 @@ def expand(
     items: Sequence[Item], needed: Iterable[Set[str]], macros: Mapping[str, Item], folder: Path
 ) -> Iterator[str]:
     """What gcc makes of each item's text, with those of the macros alone that any of them needs."""
-    unit = [macros[name].text for name in sorted(set().union(*needed))]
-    for number, item in enumerate(items):
-        unit += [f"{MARK}{number}", item.text]
+    first = "\n".join(macros[name].text for name in sorted(set().union(*needed)))
+    texts = [f"{MARK}{number}\n{item.text}" for number, item in enumerate(items)]
+    return preprocessed([f"{first}\n{texts[0]}", *texts[1:]], folder)
+
+
+def preprocessed(texts: Sequence[str], folder: Path) -> Iterator[str]:
+    """What gcc makes of each text after its mark; each knows the macros of those before it."""
+    if not texts:
+        return iter(())
     source, out = folder / "generated.c", folder / "generated.i"
-    source.write_text("\n".join(unit) + "\n")
+    source.write_text("\n".join(texts) + "\n")
     status, said = run_compiler(["-E", "-P", "-undef", "-w", source, "-o", out], folder)
     if status:
         raise HarnessError(f"the functions that macros generate cannot be read: {said.strip()[:200]}")
     parts = re.split(rf"\b{MARK}\d+\b", out.read_text(errors="replace"))[1:]
-    if len(parts) != len(items):
+    if len(parts) != len(texts):
         raise HarnessError("the functions that macros generate cannot be read: a call is not closed")
     return map(str.strip, parts)

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from extractor.cast import strip_comments
 from harness.build import run_compiler
 from harness.errors import HarnessError
 
 INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
 MARKER = re.compile(r'# (\d+) "((?:[^"\\]|\\.)*)"')
+ENTRY = re.compile(r"\s*[A-Za-z_]\w*\([^()]*\)\s*")
 ERROR = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?:fatal )?error: (?P<text>.*)$", re.M)
 # As the kernel's Makefile has them on every command line.
 FIRST = ("linux/compiler-version.h", "linux/kconfig.h", "linux/compiler_types.h")
@@ -34,11 +36,14 @@ class Live:
     """What the preprocessor left: of each file of the tree its lines, by number, with their order.
 
     `order` counts the lines of the whole translation unit, so that items of different files can be put
-    where the compiler would meet them. `notes` are its complaints, such as an #error.
+    where the compiler would meet them. `notes` are its complaints, such as an #error. `inside` has what
+    an #include stands for, by file and line, where a list of macro calls is included several times, each
+    time with other macros: as linux/cgroup_subsys.h is.
     """
 
     lines: Mapping[str, Mapping[int, int]]
     notes: tuple[str, ...]
+    inside: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
 
 
 def include_folders(roots: Sequence[Path]) -> list[Path]:
@@ -195,14 +200,19 @@ class Preprocessor:
     def parsed(self, text: str) -> Live:
         """Which lines of which files are there; HarnessError for a file that is outside of the tree."""
         lines: dict[str, dict[int, int]] = {}
-        for order, (file, number) in enumerate(numbered(text)):
+        inside: dict[str, dict[int, list[str]]] = {}
+        lists = repeated_lists(text)
+        for order, ((file, number), said, includer) in enumerate(included_lines(text)):
+            if file in lists:
+                file, number = includer
+                if ENTRY.fullmatch(said):
+                    inside.setdefault(file, {}).setdefault(number, []).append(said)
             lines.setdefault(file, {}).setdefault(number, order)
-        named: dict[str, Mapping[int, int]] = {}
-        for file, numbers in lines.items():
-            name = self.name(file)
-            if name:
-                named[name] = numbers
-        return Live(named, self.notes)
+        names = {file: name for file in lines if (name := self.name(file))}
+        return Live(
+            {name: lines[file] for file, name in names.items()}, self.notes,
+            {name: inside[file] for file, name in names.items() if file in inside},
+        )  # fmt: skip
 
     def name(self, file: str) -> str:
         """A file's path in the tree, or below what is made here; empty for what stands for a command line."""
@@ -222,18 +232,42 @@ class Preprocessor:
         raise HarnessError(f"the tree includes {file}, which is outside of it")
 
 
-def numbered(text: str) -> Iterator[tuple[str, int]]:
-    """File and number of each line that is not empty."""
-    return (place for place, _ in placed_lines(text))
-
-
 def placed_lines(text: str) -> Iterator[tuple[tuple[str, int], str]]:
     """Each line that is not empty, with the file and number that markers give it."""
+    return ((place, line) for place, line, _ in included_lines(text))
+
+
+def included_lines(text: str) -> Iterator[tuple[tuple[str, int], str, tuple[str, int]]]:
+    """Each line that is not empty, with its file and number, and those of the #include of that file."""
     file, number = "", 0
+    includers: list[tuple[str, int]] = [("", 0)]
     for line in text.split("\n"):
         if line.startswith("# ") and (marker := MARKER.match(line)):
+            flags = line[marker.end() :].split()
+            if "1" in flags:
+                includers.append((file, number))
+            elif "2" in flags and len(includers) > 1:
+                includers.pop()
             number, file = int(marker[1]), marker[2]
         else:
             if line and file:
-                yield (file, number), line
+                yield (file, number), line, includers[-1]
             number += 1
+
+
+def repeated_lists(text: str) -> frozenset[str]:
+    """The files that are there several times and have nothing but macro calls, one a line."""
+    seen: dict[str, dict[int, str]] = {}
+    often: set[str] = set()
+    for (file, number), line in placed_lines(text):
+        lines = seen.setdefault(file, {})
+        if number in lines:
+            often.add(file)
+        lines[number] = line
+    return frozenset(file for file in often if only_calls("\n".join(seen[file].values())))
+
+
+def only_calls(text: str) -> bool:
+    """Whether there is nothing but macro calls."""
+    lines = [line for line in strip_comments(text).split("\n") if line.strip()]
+    return bool(lines) and all(map(ENTRY.fullmatch, lines))

@@ -11,7 +11,7 @@ from pathlib import Path
 from extractor.cast import strip_comments
 from extractor.items import Item, SourceLine
 from extractor.unit import Unit, constants, live_items
-from harness.tree.generated import balanced, generated_items, with_constants
+from harness.tree.generated import balanced, generated_items, with_constants, with_passing
 from harness.tree.preprocess import Live, Preprocessor
 
 # Headers of mm are not complete by themselves: each kernel file that has one has these as well.
@@ -39,13 +39,21 @@ def unit_of(
     items = [
         item
         for file, numbers in live.lines.items()
-        for item in live_items(file, patched.get(file) or source_lines(roots, file), numbers)
-    ]
-    items = with_constants([*with_records(items)], folder)
+        for item in live_items(file, included(patched.get(file) or source_lines(roots, file),
+                                              live.inside.get(file, {})), numbers)
+    ]  # fmt: skip
+    items.sort(key=Unit((), order=live.lines).place)
+    items = [*with_records(with_passing(items, folder))]
+    items = with_constants(items, folder)
     functions, assertions = generated_items(items, folder)
     unit = Unit((), order=live.lines)
     place = unit.place
     return Unit(tuple(sorted([*items, *functions], key=place)), tuple(assertions), live.lines)
+
+
+def included(text: Sequence[SourceLine], inside: Mapping[int, Sequence[str]]) -> tuple[SourceLine, ...]:
+    """The lines of a file, some #includes of it replaced by what they stand for."""
+    return tuple(replace(line, text=said) for line in text for said in inside.get(line.number, (line.text,)))
 
 
 def with_records(items: Sequence[Item]) -> Iterator[Item]:

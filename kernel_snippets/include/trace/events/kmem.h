@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Source: mm_trace_rss_stat() of mm/memory.c, Linux 6.12: it calls the tracepoint rss_stat and no more. */
+#ifndef _TRACE_KMEM_H
+#define _TRACE_KMEM_H
+
+/* inert: tracepoints are never on */
+#define mm_trace_rss_stat(mm, member) ((void)(mm), (void)(member))
+
+#endif
