@@ -94,6 +94,14 @@ def parser() -> argparse.ArgumentParser:
     contracts.add_argument("--format", choices=("text", "json"), default="text")
     contracts.add_argument("-v", "--verbose", action="store_true", help="each claim with its sentence")
     contracts.set_defaults(run=run_contracts, output=None)
+    census = commands.add_parser("census", help="what of a tree's headers can be compiled and called here")
+    census.add_argument("patch", nargs="*", metavar="HEADER", help="default: those of mm")
+    census.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    census.add_argument("--format", choices=("text", "json"), default="text")
+    census.add_argument("-o", "--output", metavar="FILE", help="write the report there")
+    census.add_argument("-v", "--verbose", action="store_true", help="name every function")
+    add_tree(census)
+    census.set_defaults(run=run_census)
     slicing = commands.add_parser("slice", help="what functions of a kernel tree need, as one C header")
     slicing.add_argument("header", metavar="HEADER", help="a path below the tree's top")
     slicing.add_argument("name", nargs="+", metavar="FUNCTION")
@@ -223,6 +231,14 @@ def run_extract(options: argparse.Namespace) -> int:
         name = f"{item.parent}.{item.name}" if item.parent else item.name
         condition = f"  if {' && '.join(item.condition)}" if item.condition else ""
         print(f"{item.where}: {item.kind} {name} [{item.completeness}, {item.origin}]{condition}")
+    return 0
+
+
+def run_census(options: argparse.Namespace) -> int:
+    """`kconform census`."""
+    from harness.cli_tree import census_of
+
+    write(options, census_of(options, config_of(options.config)))
     return 0
 
 

@@ -15,7 +15,7 @@ from harness.build import cache_folder
 from harness.errors import HarnessError
 from harness.inputs import read_patches, source_of
 from harness.scratch import scratch_folder
-from harness.tree.census import own_before
+from harness.tree.census import censuses, own_before
 from harness.tree.configuration import BASE_CONFIG, read_config, with_options
 from harness.tree.items import TreeItems, behind, tree_items
 from harness.tree.slicing import closed
@@ -50,6 +50,29 @@ def extract_tree(options: argparse.Namespace, config: Mapping[str, bool]) -> lis
             found += [item for item in unit.items if item.expansion and item.file in options.patch]
         order = {name: number for number, name in enumerate(options.patch)}
         return sorted(found, key=lambda item: (order[item.file], item.line))
+
+
+MEASURED = (
+    *(f"include/linux/{name}.h" for name in ("rmap", "page-flags", "page_ref", "bit_spinlock", "mm_inline",
+                                             "huge_mm", "mm_types", "pagemap", "swap", "mm")),
+    "mm/internal.h",
+)  # fmt: skip
+
+
+def census_of(options: argparse.Namespace, config: Mapping[str, bool]) -> str:
+    """The census of headers of a tree: those that are named, or those of mm."""
+    from harness.report_census import census_json, census_text
+
+    with opened(options, options.patch, config) as items:
+        tree = items.tree
+        headers = options.patch or [name for name in MEASURED if tree.text(name)]
+        folder = tree.folder / "census"
+        folder.mkdir()
+        found = list(censuses(tree.roots, headers, tree.config, folder))
+        configured = options.kconfig or tree.configured
+        if options.format == "json":
+            return census_json(tree.name, configured, found)
+        return census_text(tree.name, configured, found, options.verbose)
 
 
 def slice_text(options: argparse.Namespace, config: Mapping[str, bool]) -> str:

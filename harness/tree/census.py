@@ -24,7 +24,6 @@ from harness.build import (
     Flavour,
     RefusedError,
     build,
-    cache_folder,
     engine_library,
 )
 from harness.driver import WHY, ffi, loaded_library
@@ -58,6 +57,7 @@ class Counted:
     generated: tuple[str, ...]  # in this one
     unparsed: tuple[str, ...]
     live: tuple[str, ...]  # in this configuration, written and generated
+    sliced: tuple[str, ...]  # all that they need is known
     compiled: tuple[str, ...]
     called: tuple[str, ...]
     beyond: Mapping[str, str]  # that stopped where another file's code or data begins, and whose
@@ -97,12 +97,13 @@ class Census:
         generated = [item for item in live if item.expansion]
         unparsed = [item.name for item in (*written, *generated) if not facts(item).parsed]
         piece = self.slice(unit, live)
+        sliced = tuple(item.name for item in live if item.name not in self.lost)
         left, built = self.compile(piece, live)
         called, beyond, crashed = self.call(left, built) if left else ([], {}, {})
         names = [item.name for item in live]
         return Counted(
             self.header, tuple(i.name for i in written), tuple(i.name for i in generated), tuple(unparsed),
-            tuple(names), tuple(i.name for i in left), tuple(called), beyond,
+            tuple(names), sliced, tuple(i.name for i in left), tuple(called), beyond,
             {name: self.lost[name] for name in names if name in self.lost}, crashed,
             tuple(piece.beyond), piece.shims,
         )  # fmt: skip
@@ -295,8 +296,3 @@ def censuses(
         own = folder / f"header{number}"
         own.mkdir()
         yield Census(roots, header, config, own, unit).take()
-
-
-def scratch() -> Path:
-    """Where a census works."""
-    return cache_folder()
