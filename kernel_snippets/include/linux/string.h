@@ -9,7 +9,7 @@
 #define KC_BYTES(p) ((volatile unsigned char *)(p))
 #define KC_READ(p) ((const volatile unsigned char *)(p))
 
-/* exact */
+/* exact: byte by byte, as documented; there is no result for what overlaps, but of memmove() */
 static inline void *kc_memcpy(void *to, const void *from, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
