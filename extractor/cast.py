@@ -209,6 +209,9 @@ def shaped(words: Sequence[str]) -> list[str]:
     """
     body = words.index("{") if "{" in words else len(words)
     closes = matching(words)
+    words = [*words]
+    after = annotated(words)
+    words[after:body] = [""] * (body - after)
     opening: dict[int, str] = {}
     closing: dict[int, str] = {}
     for i in range(body + 1, len(words) - 1):
@@ -225,6 +228,18 @@ def shaped(words: Sequence[str]) -> list[str]:
                 if words[first] in ("struct", "union", "enum", "unsigned", "int", "long", "void", "char"):
                     opening[first], closing[last] = "sizeof(", ")" + closing.get(last, "")
     return [opening.get(i, "") + word + closing.get(i, "") for i, word in enumerate(words)]
+
+
+def annotated(words: Sequence[str]) -> int:
+    """Where annotations of a function begin that stand between parameters and body; there, if there are none.
+
+    Such as __context_unsafe(): to C they mean nothing.
+    """
+    body = words.index("{") if "{" in words else len(words)
+    parameters = words.index("(") if "(" in words[:body] else body
+    if parameters + 1 >= body or words[parameters + 1] == "*":  # it returns a pointer to a function
+        return body
+    return min(matching(words).get(parameters, body) + 1, body)
 
 
 def matching(words: Sequence[str]) -> dict[int, int]:
@@ -317,12 +332,15 @@ def one_branch(text: str, first: bool) -> str:
 
 def parsed_names(text: str) -> tuple[set[str], set[str]] | None:
     """As function_names, of a text whose directives do not matter; may raise any of UNREADABLE."""
-    read = definition(shaped([word for word, _ in tokens(blanked(text))]))
+    words = [word for word, _ in tokens(blanked(text))]
+    read = definition(shaped(words))
     if not read:
         return None
     tree, types = read
     walker = _Names()
     walker.visit(tree)
+    beside = words[annotated(words) : words.index("{")]
+    walker.names.update(word for word in beside if re.match(r"[A-Za-z_]", word))
     # typeof is dropped for the parser, but a record that it names counts.
     for inside in re.findall(r"\b(?:__)?typeof(?:__)?\s*\(([^;{}]*)", text):
         walker.names.update(" ".join(m) for m in re.findall(r"\b(struct|union|enum)\s+(\w+)", inside))
