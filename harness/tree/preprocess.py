@@ -25,6 +25,9 @@ ERROR = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?:fatal )?error: (?P
 FIRST = ("linux/compiler-version.h", "linux/kconfig.h", "linux/compiler_types.h")
 ARCH = "arch/x86"
 MAX_FILES = 5000
+# The kernel writes the native operations over the calls of these where it boots on no hypervisor: without
+# them its headers have those in C.
+GUEST = frozenset(["CONFIG_PARAVIRT", "CONFIG_PARAVIRT_XXL", "CONFIG_PARAVIRT_SPINLOCKS"])
 OPTIONS = "include/generated/autoconf.h"
 # kernel/bounds.c of Linux 6.12: constants that headers test in #if, and whose enums other headers declare.
 COUNTED = {"NR_PAGEFLAGS": "__NR_PAGEFLAGS", "MAX_NR_ZONES": "__MAX_NR_ZONES"}
@@ -111,6 +114,11 @@ def write(path: Path, text: str) -> None:
     """A file with its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+
+
+def bare_metal(config: Mapping[str, str]) -> dict[str, str]:
+    """`config` for a machine that is nobody's guest."""
+    return {name: value for name, value in config.items() if name not in GUEST}
 
 
 class Preprocessor:

@@ -12,7 +12,7 @@ from extractor.cast import strip_comments
 from extractor.items import Item, SourceLine
 from extractor.unit import Unit, constants, live_items
 from harness.tree.generated import balanced, generated_items, with_constants, with_passing
-from harness.tree.preprocess import Live, Preprocessor
+from harness.tree.preprocess import Live, Preprocessor, bare_metal
 
 # Headers of mm are not complete by themselves: each kernel file that has one has these as well.
 RECORD_HEAD = re.compile(r"\s*#\s*define\s+\w+\([^)]*\)\s+struct\b[^{]*$")
@@ -28,6 +28,7 @@ def read_unit(
 ) -> Unit:
     """What a file that includes `headers` sees of a tree; `patched` gives the lines of changed files."""
     there = [name for name in AROUND if any((root / "include" / name).is_file() for root in roots)]
+    config = bare_metal(config)
     live = Preprocessor(roots, config, folder).live([*there, *(h for h in headers if h not in there)])
     return replace(unit_of(live, [*roots, folder], folder, patched or {}), options=dict(config))
 
@@ -46,8 +47,7 @@ def unit_of(
     items = [*with_records(with_passing(items, folder))]
     items = with_constants(items, folder)
     functions, assertions = generated_items(items, folder)
-    unit = Unit((), order=live.lines)
-    place = unit.place
+    place = Unit((), order=live.lines).place
     return Unit(tuple(sorted([*items, *functions], key=place)), tuple(assertions), live.lines)
 
 

@@ -11,7 +11,7 @@ from extractor.cast import strip_comments
 from extractor.closure import TAG, Shims, expanding
 from extractor.scan import scan_file
 from extractor.unit import names_of, one_a_line
-from harness.build import DIALECT, config_flags, run_compiler
+from harness.build import DIALECT, run_compiler
 from harness.errors import HarnessError
 from kernel_snippets import INCLUDE, STANDINS
 
@@ -26,8 +26,10 @@ def shims(config: Mapping[str, bool], folder: Path) -> Shims:
     """
     paths = sorted(INCLUDE.rglob("*.h"))
     source, out = folder / "shims.c", folder / "shims.i"
-    source.write_text("".join(f"#include <{path.relative_to(INCLUDE)}>\n" for path in paths))
-    flags: list[str | Path] = [*DIALECT, "-w", *config_flags(dict(config)), "-I", INCLUDE]
+    # A .config has more options than fit on a command line.
+    options = "".join(f"#define {name} 1\n" for name, value in config.items() if value)
+    source.write_text(options + "".join(f"#include <{path.relative_to(INCLUDE)}>\n" for path in paths))
+    flags: list[str | Path] = [*DIALECT, "-w", "-I", INCLUDE]
     status, said = run_compiler([*flags, "-E", "-dD", source, "-o", out], folder)
     if status:
         raise HarnessError(f"the shims cannot be read: {said.strip()[:300]}")

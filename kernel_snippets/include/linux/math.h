@@ -19,7 +19,7 @@ static __always_inline bool is_power_of_2(unsigned long n)
 {
 	return n != 0 && (n & (n - 1)) == 0;
 }
-#define ilog2(n) (fls64(n) - 1)
+#define ilog2(n) (__builtin_constant_p(n) ? ((n) < 2 ? 0 : 63 - __builtin_clzll((n) | 1ULL)) : fls64(n) - 1)
 #define order_base_2(n) ((n) > 1 ? ilog2((n) - 1) + 1 : 0)
 
 #endif
