@@ -12,7 +12,7 @@ from extractor.cut_records import cut_record, touched_fields
 from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.slice import Slice, Unresolved, refuse_unsafe
-from extractor.unit import Unit, names_of
+from extractor.unit import WITH_ARGUMENTS, Unit, names_of
 
 SIZEOF = re.compile(r"\bsizeof\s*\(?\s*(?:(struct|union)\s+(\w+)|(\*))")
 TAG = re.compile(r"\b(struct|union)\s+(\w+)")
@@ -164,9 +164,15 @@ class Closure:
         if item.kind in ("function", "macro") and not item.expansion:
             return names
         # In a record the name of a field, or what stands behind its end, may be a macro's.
-        return names | {
-            word for word in expanding(item.text) if self.is_macro(word) or word in self.shims.macros
-        }
+        text = strip_comments(item.text)
+        return names | {word for word in expanding(item.text) if self.expands(word, text)}
+
+    def expands(self, word: str, text: str) -> bool:
+        """Whether `word` is a macro that expands in `text`: one with arguments where it has some."""
+        own = [item for item in self.unit.defined.get(word, ()) if item.kind == "macro"]
+        plain = any(not WITH_ARGUMENTS.match(item.text) for item in own)
+        takes = bool(own) or word in self.shims.macros
+        return plain or (takes and bool(re.search(rf"\b{word}\s*\(", text)))
 
     def is_macro(self, name: str) -> bool:
         """Whether the unit defines a macro of this name."""
