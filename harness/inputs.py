@@ -43,7 +43,7 @@ def read_patches(mails: Sequence[Mail], latest: bool, prefix: int | None) -> lis
     """The patches of `mails` in their order, or the first `prefix`; what was passed over is said."""
     series = read_series(mails, latest)
     for note in series.notes:
-        print(note, file=sys.stderr)
+        print(f"note: {note}", file=sys.stderr)
     return list((series if prefix is None else series.prefix(prefix)).patches)
 
 
@@ -84,7 +84,7 @@ def given(options: argparse.Namespace) -> Iterator[Given]:
         if options.kconfig:
             items.tree.configured = options.kconfig
         for note in items.tree.notes:
-            print(note, file=sys.stderr)
+            print(f"note: {note}", file=sys.stderr)
         yield Given(tuple(patches), items, tree.name, items.tree.notes, engine)
 
 
@@ -101,7 +101,7 @@ def source_of(options: argparse.Namespace) -> tuple[Tree, list[Mail]]:
         raise HarnessError(f"--range {options.range} says which commits are checked: leave out {other}")
     found = commits(options.tree, options.range)
     for note in found.notes:
-        print(note, file=sys.stderr)
+        print(f"note: {note}", file=sys.stderr)
     return open_tree(options.tree, found.base), found.mails
 
 

@@ -112,7 +112,7 @@ RENAMED = V1.replace("folio_add_large_mapcount", "folio_more_large_mapcount")
 def test_the_next_revision_is_judged_by_its_own_model_and_sentences() -> None:
     """It has other fields, an inverted flag, and slots that are freed."""
     v2 = next_revision()
-    done = check(v2.read_bytes())
+    done = tracked(v2.read_bytes())
     assert (done.status, done.failed(), done.err) == (0, set(), "")
     assert done.json["explored"]["complete"] and done.json["explored"]["states"] > 4000
     claim = done.check("claim/no-false-shared-with-two-mms")

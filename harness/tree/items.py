@@ -132,7 +132,7 @@ def within(tree: Tree, patches: Sequence[Patch]) -> tuple[list[Patch], tuple[str
     for patch in patches:
         of_headers = tuple(file for file in patch.files if file.path.startswith(("include/", "arch/")))
         left = [file.path for file in patch.files if file not in of_headers]
-        notes += [f"note: {tree.name} has headers only: not applied there: {', '.join(left)}"] if left else []
+        notes += [f"{tree.name} has headers only: not applied there: {', '.join(left)}"] if left else []
         kept.append(replace(patch, files=of_headers))
     return kept, tuple(notes)
 
