@@ -476,7 +476,7 @@ struct folio {
 MATCH(x, y);
 #undef MATCH
 #define MATCH(p, f) static_assert(__builtin_offsetof(struct page, p) + 8 == \\
-				  __builtin_offsetof(struct folio, f))
+	__builtin_offsetof(struct folio, f))
 MATCH(x, z);
 #undef MATCH
 static inline long f(struct folio *f)
