@@ -51,9 +51,11 @@ def unit_of(
     return Unit(tuple(sorted([*items, *functions], key=place)), tuple(assertions), live.lines)
 
 
-def included(text: Sequence[SourceLine], inside: Mapping[int, Sequence[str]]) -> tuple[SourceLine, ...]:
+def included(text: Sequence[SourceLine], inside: Mapping[int, Sequence[str]]) -> Sequence[SourceLine]:
     """The lines of a file, some #includes of it replaced by what they stand for."""
-    return tuple(replace(line, text=said) for line in text for said in inside.get(line.number, (line.text,)))
+    if not inside:
+        return text
+    return [replace(line, text=said) for line in text for said in inside.get(line.number, (line.text,))]
 
 
 def with_records(items: Sequence[Item]) -> Iterator[Item]:
