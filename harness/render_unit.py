@@ -12,7 +12,7 @@ from kernel_snippets import STANDINS
 
 HEADER = "kconform/slice.h"
 OPTIONS = "generated/autoconf.h"
-DATA_BYTES = 4096
+DATA_BYTES = 1 << 16  # more than any variable of a header has, as far as it is used
 TRUE_KEY = re.compile(r"\bstatic_key_true\b|STATIC_KEY_TRUE\b")
 
 

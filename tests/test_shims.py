@@ -1006,3 +1006,345 @@ def test_small_headers(tmp_path: Path) -> None:
 def test_what_the_kernel_refuses_is_refused(wrong: str, tmp_path: Path) -> None:
     text = f"#include <linux/kernel.h>\nvoid f(void);\nvoid f(void)\n{{\n\t{wrong}\n}}\n"
     assert "error: " in gcc(text, "-c", "-o", tmp_path / "f.o")
+
+
+# Sleeping locks, counters and keys.
+
+
+def test_reader_writer_semaphores(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/rwsem.h linux/rwlock.h",
+        """
+	DECLARE_RWSEM(sem);
+	static DEFINE_RWLOCK(lock);
+
+	CHECK(!rwsem_is_locked(&sem) && down_read_trylock(&sem) && down_read_trylock(&sem));
+	CHECK(rwsem_is_locked(&sem) && !down_write_trylock(&sem) && kc_record.rmw == 3);
+	rwsem_assert_held(&sem);
+	up_read(&sem);
+	CHECK(!down_write_trylock(&sem));
+	up_read(&sem);
+	CHECK(!rwsem_is_locked(&sem) && down_write_trylock(&sem));
+	CHECK(!down_write_trylock(&sem) && !down_read_trylock(&sem));
+	rwsem_assert_held_write(&sem);
+	downgrade_write(&sem);
+	CHECK(down_read_trylock(&sem) && !down_write_trylock(&sem));
+	CHECK(kc_record.warnings == 0);
+	up_write(&sem);
+	CHECK(kc_record.warnings == 1 && kc_record.last->kind == KC_BUG);
+	init_rwsem(&sem);
+	down_read(&sem);
+	up_read(&sem);
+	down_write(&sem);
+	up_write(&sem);
+	CHECK(!down_read_killable(&sem) && kc_record.warnings == 1);
+	rwsem_assert_held_write(&sem);
+	CHECK(kc_record.warnings == 2 && kc_record.last->kind == KC_WARN);
+	up_read(&sem);
+	up_read(&sem);
+	CHECK(kc_record.warnings == 3);
+	read_lock(&lock);
+	CHECK(read_trylock(&lock) && !write_trylock(&lock));
+	read_unlock(&lock);
+	read_unlock(&lock);
+	write_lock_irq(&lock);
+	CHECK(!read_trylock(&lock));
+	write_unlock_irq(&lock);
+	CHECK(kc_record.warnings == 3);
+""",
+    )
+
+
+@pytest.mark.parametrize(
+    ("held", "call", "free"),
+    [
+        ("down_write(&s)", "down_read(&s)", "s.kc_readers = 0"),
+        ("down_read(&s)", "down_write(&s)", "s.kc_readers = 0"),
+        ("down_write(&s)", "down_write_killable(&s)", "s.kc_readers = 0"),
+        ("mutex_lock(&m)", "mutex_lock_interruptible(&m)", "m.kc_held = 0"),
+        ("write_seqcount_begin(&c)", "(void)read_seqcount_begin(&c)", "c.sequence = 0"),
+        ("raw_spin_lock(&l)", "raw_spin_lock(&l)", "l.kc_held = 0"),
+    ],
+)
+def test_what_would_wait_for_ever_is_a_deadlock(held: str, call: str, free: str, tmp_path: Path) -> None:
+    source = f"""
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/seqlock.h>
+static __maybe_unused struct rw_semaphore s;
+static __maybe_unused struct mutex m;
+static __maybe_unused seqcount_t c;
+static __maybe_unused raw_spinlock_t l;
+static int stopped;
+static void stop(int why, const struct kc_site *site) {{ stopped += why; {free}; }}
+EXPORT int run(void);
+int run(void) {{ kc_record.stop = stop; {held}; {call}; return stopped; }}
+"""
+    _, lib = load(tmp_path, "int run(void);", source)
+    assert lib.run() == 1  # KC_STOP_DEADLOCK, once
+
+
+def test_mutexes(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/mutex.h",
+        """
+	static DEFINE_MUTEX(m);
+
+	CHECK(!mutex_is_locked(&m) && mutex_trylock(&m) && !mutex_trylock(&m) && mutex_is_locked(&m));
+	mutex_unlock(&m);
+	mutex_lock(&m);
+	mutex_unlock(&m);
+	CHECK(!mutex_lock_killable(&m) && kc_record.warnings == 0);
+	mutex_unlock(&m);
+	mutex_unlock(&m);
+	CHECK(kc_record.warnings == 1 && kc_record.last->kind == KC_BUG);
+""",
+    )
+
+
+def test_sequence_counters(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/seqlock.h",
+        """
+	static seqcount_t s;
+	static DEFINE_SEQLOCK(l);
+	unsigned int start = read_seqcount_begin(&s), open;
+
+	CHECK(!read_seqcount_retry(&s, start) && raw_seqcount_try_begin(&s, open) && open == start);
+	write_seqcount_begin(&s);
+	CHECK((s.sequence & 1) && read_seqcount_retry(&s, start) && !raw_seqcount_try_begin(&s, open));
+	write_seqcount_end(&s);
+	CHECK(!(s.sequence & 1) && read_seqcount_retry(&s, start));
+	start = read_seqcount_begin(&s);
+	write_seqcount_invalidate(&s);
+	CHECK(read_seqcount_retry(&s, start) && !read_seqcount_retry(&s, read_seqcount_begin(&s)));
+	start = read_seqbegin(&l);
+	write_seqlock(&l);
+	CHECK(spin_is_locked(&l.lock) && read_seqretry(&l, start));
+	write_sequnlock(&l);
+	CHECK(!spin_is_locked(&l.lock) && !read_seqretry(&l, read_seqbegin(&l)));
+""",
+    )
+
+
+def test_one_processor(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/percpu.h linux/percpu_counter.h",
+        """
+	static DEFINE_PER_CPU(unsigned int, n);
+	static DEFINE_PER_CPU(unsigned long, word);
+	unsigned int old = 3;
+	struct percpu_counter c;
+
+	this_cpu_add(n, 5);
+	this_cpu_dec(n);
+	__this_cpu_sub(n, 1u);
+	CHECK(this_cpu_read(n) == 3 && per_cpu(n, smp_processor_id()) == 3 && *this_cpu_ptr(&n) == 3);
+	CHECK(this_cpu_inc_return(n) == 4 && this_cpu_sub_return(n, 5) == UINT_MAX && raw_cpu_xchg(n, 2) == -1u);
+	CHECK(this_cpu_cmpxchg(n, 1, 9) == 2 && n == 2 && this_cpu_cmpxchg(n, 2, 9) == 2 && n == 9);
+	CHECK(!this_cpu_try_cmpxchg(n, &old, 7) && old == 9 && this_cpu_try_cmpxchg(n, &old, 7) && n == 7);
+	this_cpu_or(word, 1ul << 63);
+	this_cpu_and(word, ~0ul);
+	CHECK(raw_cpu_read(word) == 1ul << 63 && kc_record.rmw == 0);
+	get_cpu_var(n)++;
+	put_cpu_var(n);
+	CHECK(*per_cpu_ptr(&n, 0) == 8 && get_cpu() == 0);
+	CHECK(!percpu_counter_init(&c, -5, 0) && percpu_counter_sum(&c) == -5);
+	CHECK(percpu_counter_read(&c) == -5 && !percpu_counter_read_positive(&c));
+	percpu_counter_add(&c, 8);
+	percpu_counter_dec(&c);
+	CHECK(percpu_counter_compare(&c, 2) == 0 && percpu_counter_compare(&c, 3) == -1);
+	CHECK(!percpu_counter_limited_add(&c, 3, 2) && percpu_counter_limited_add(&c, 3, 1));
+	CHECK(percpu_counter_sum_positive(&c) == 3 && percpu_counter_limited_add(&c, -9, -10));
+""".replace("UINT_MAX", "(~0u)"),
+    )
+
+
+def test_static_keys(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/jump_label.h",
+        """
+	static DEFINE_STATIC_KEY_TRUE(on);
+	static DEFINE_STATIC_KEY_FALSE(off);
+	static DEFINE_STATIC_KEY_MAYBE(CONFIG_64BIT, maybe);
+	static DEFINE_STATIC_KEY_MAYBE(CONFIG_NONE, maybe_not);
+
+	CHECK(static_branch_likely(&on) && static_branch_unlikely(&on) && !static_branch_unlikely(&off));
+	CHECK(static_branch_maybe(CONFIG_64BIT, &maybe) && !static_branch_maybe(CONFIG_NONE, &maybe_not));
+	static_branch_inc(&off);
+	static_branch_inc(&off);
+	static_branch_dec(&off);
+	CHECK(static_key_enabled(&off) && static_key_count(&off.key) == 1);
+	static_branch_dec(&off);
+	CHECK(!static_key_enabled(&off) && kc_record.warnings == 0);
+	static_branch_dec(&off);
+	CHECK(!static_branch_unlikely(&off) && kc_record.warnings == 1);
+	static_branch_disable(&on);
+	CHECK(!static_branch_likely(&on));
+	static_branch_enable(&on);
+	static_branch_enable(&on);
+	CHECK(static_key_count(&on.key) == 1);
+""",
+    )
+
+
+def test_errors_since(tmp_path: Path) -> None:
+    """Documentation/core-api/errseq.rst: each who samples sees each error once."""
+    check(
+        tmp_path,
+        "linux/errseq.h",
+        """
+	errseq_t e = 0, a = errseq_sample(&e), b = a;
+
+	CHECK(!errseq_check(&e, a) && !errseq_check_and_advance(&e, &a));
+	errseq_set(&e, -5);
+	CHECK(errseq_check(&e, a) == -5 && errseq_sample(&e) == 0);
+	CHECK(errseq_check_and_advance(&e, &a) == -5 && !errseq_check(&e, a));
+	CHECK(errseq_check(&e, b) == -5 && errseq_sample(&e) == a);
+	errseq_set(&e, -5);
+	CHECK(errseq_check(&e, a) == -5 && errseq_check_and_advance(&e, &b) == -5);
+	CHECK(!errseq_check(&e, b) && errseq_check_and_advance(&e, &a) == -5 && a == b);
+	errseq_set(&e, -28);
+	errseq_set(&e, -4095);
+	CHECK(errseq_check_and_advance(&e, &a) == -4095 && errseq_set(&e, 0) == e);
+""",
+    )
+
+
+def test_published_pointers(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/rcupdate.h linux/irqflags.h linux/preempt.h asm/processor.h",
+        """
+	int x = 1, y = 2, *p = NULL;
+	unsigned long flags = 7;
+
+	rcu_read_lock();
+	CHECK(!rcu_dereference(p) && rcu_read_lock_held());
+	rcu_assign_pointer(p, &x);
+	CHECK(*rcu_dereference(p) == 1 && rcu_replace_pointer(p, &y, 1) == &x && rcu_access_pointer(p) == &y);
+	RCU_INIT_POINTER(p, NULL);
+	CHECK(!rcu_dereference_protected(p, 1));
+	rcu_read_unlock();
+	local_irq_save(flags);
+	CHECK(flags == 0 && !irqs_disabled() && in_task() && !in_interrupt() && !preempt_count());
+	local_irq_restore(flags);
+	cpu_relax();
+	CHECK(!boot_cpu_has(3) && kc_record.warnings == 0);
+""",
+    )
+
+
+def test_the_task_that_runs(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "asm/current.h",
+        """
+	long task;
+
+	CHECK(!current && kc_record.warnings == 1 && kc_record.last->kind == KC_BUG);
+	kc_task = &task;
+	CHECK(current == (void *)&task && kc_record.warnings == 1);
+""",
+    )
+
+
+def test_cleanup_runs_where_a_scope_ends(tmp_path: Path) -> None:
+    source = """
+#include <linux/compiler.h>
+static int order, said;
+static void end(int *p) { said = said * 10 + *p; }
+EXPORT int run(int early);
+int run(int early)
+{
+	int one __cleanup(end) = 1;
+	if (early)
+		return 7;
+	{ int two __cleanup(end) = 2; order += two; }
+	int three __cleanup(end) = 3;
+	return said;
+}
+EXPORT int ran(void);
+int ran(void) { int n = said; said = 0; return n; }
+"""
+    _, lib = load(tmp_path, "int run(int); int ran(void);", source)
+    assert (lib.run(1), lib.ran()) == (7, 1)
+    assert (lib.run(0), lib.ran()) == (2, 231)
+
+
+def test_memory_and_strings(tmp_path: Path) -> None:
+    check(
+        tmp_path,
+        "linux/string.h",
+        """
+	char a[8] = "abcdef", b[8];
+
+	CHECK(memcpy(b, a, 8) == b && !memcmp(a, b, 8) && strlen(b) == 6 && strnlen(b, 3) == 3);
+	memmove(a + 1, a, 5);
+	CHECK(!strcmp(a, "aabcde"));
+	memmove(a, a + 1, 6);
+	CHECK(!strncmp(a, "abcdeX", 5) && strcmp(a, "abcdf") < 0 && strcmp(a, "abcd") > 0);
+	memset(b, 'x', 8);
+	CHECK(!memchr_inv(b, 'x', 8) && memchr(a, 'c', 8) == a + 2 && !memchr(b, 'c', 8));
+	b[5] = -1;
+	CHECK(memchr_inv(b, 'x', 8) == b + 5 && memcmp(b, a, 1) > 0 && memcmp("\\xff", "a", 1) > 0);
+	CHECK(strchr(a, 'd') == a + 3 && strchr(a, 0) == a + 5 && !strchr(a, 'z'));
+	memzero_explicit(b, 8);
+	CHECK(!memchr_inv(b, 0, 8));
+""",
+    )
+
+
+def test_bitmaps(tmp_path: Path) -> None:
+    """Against Python's integers; the bits behind the end are ones in what is read."""
+    source = """
+#include <linux/bitmap.h>
+EXPORT int ask(int what, unsigned long *to, const unsigned long *a, const unsigned long *b, int n);
+int ask(int what, unsigned long *to, const unsigned long *a, const unsigned long *b, int n)
+{
+	switch (what) {
+	case 0: __bitmap_or(to, a, b, n); return 0;
+	case 1: __bitmap_xor(to, a, b, n); return 0;
+	case 2: return __bitmap_and(to, a, b, n);
+	case 3: return __bitmap_andnot(to, a, b, n);
+	case 4: __bitmap_complement(to, a, n); return 0;
+	case 5: return __bitmap_equal(a, b, n);
+	case 6: return __bitmap_subset(a, b, n);
+	case 7: return __bitmap_intersects(a, b, n);
+	case 8: return __bitmap_weight(a, n);
+	case 9: return __bitmap_weight_and(a, b, n);
+	case 10: return __bitmap_weight_andnot(a, b, n);
+	}
+	return -1;
+}
+"""
+    ffi, lib = load(
+        tmp_path, "int ask(int, unsigned long *, const unsigned long *, const unsigned long *, int);", source
+    )
+    generator = random.Random(7)
+    for size in (1, 63, 64, 65, 130):
+        full = (1 << size) - 1
+        cases = [(0, 0), (full, full), (full, 0), *((generator.getrandbits(size), generator.getrandbits(size))
+                 for _ in range(20))]  # fmt: skip
+        for x, y in [*cases, *((x & y, y) for x, y in cases)]:
+            want = {0: (x | y, 0), 1: (x ^ y, 0), 2: (x & y, x & y != 0), 3: (x & ~y, x & ~y != 0),
+                    4: (~x & full, 0), 5: (None, x == y), 6: (None, x & ~y == 0), 7: (None, x & y != 0),
+                    8: (None, x.bit_count()), 9: (None, (x & y).bit_count()),
+                    10: (None, (x & ~y).bit_count())}  # fmt: skip
+            words = [ffi.new("unsigned long[3]", [(v | ~full) >> 64 * i & 2**64 - 1 for i in range(3)])
+                     for v in (x, y)]  # fmt: skip
+            for what, (bits, gives) in want.items():
+                to = ffi.new("unsigned long[3]")
+                assert lib.ask(what, to, *words, size) == gives, (what, size, x, y)
+                if bits is not None:
+                    assert sum(word << 64 * i for i, word in enumerate(to)) & full == bits
+
+
+@pytest.mark.parametrize("size", ["ilog2(512) + 1", "order_base_2(8)"])
+def test_powers_of_two_are_constants(size: str) -> None:
+    assert gcc(f"#include <linux/log2.h>\nint table[{size}];\n", "-fsyntax-only") == ""

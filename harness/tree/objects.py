@@ -17,12 +17,14 @@ MEMBER = re.compile(
     r"\s*(?:const\s+)?((?:struct|union) \w+|[A-Za-z_]\w*_t)\s*(\*?)\s*(?:(?:const|__\w+)\s+)*(\w+)\s*"
     r"(?:__\w+(?:\([^)]*\))?\s*)*;\s*"
 )
+VOID = re.compile(r"\bvoid\b(?!.*\*)")
 DEPTH, FILLS = 3, 100
 
 
 def call_of(item: Item, records: Mapping[str, Item]) -> dict[str, Any]:
     """How the census calls a function: its parameters, each as a variable, and what pointers lead to."""
-    head = item.signature[item.signature.index("(", item.signature.find(item.name)) + 1 :]
+    at = item.signature.find(item.name)
+    head = item.signature[item.signature.index("(", at) + 1 :]
     found: list[dict[str, Any]] = []
     for text in parameters(head):
         said = text.strip()
@@ -39,6 +41,7 @@ def call_of(item: Item, records: Mapping[str, Item]) -> dict[str, Any]:
             fill(fills, f"{parameter['name']}->", record[1], records, len(found), 0)
     return {
         "name": item.name,
+        "void": bool(VOID.search(item.signature[:at])),
         "parameters": found,
         "arguments": ", ".join(p["name"] for p in found),
         "fills": fills,

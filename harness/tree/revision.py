@@ -51,17 +51,19 @@ def unit_of(
     return Unit(tuple(sorted([*items, *functions], key=place)), tuple(assertions), live.lines)
 
 
-def included(text: Sequence[SourceLine], inside: Mapping[int, Sequence[str]]) -> tuple[SourceLine, ...]:
+def included(text: Sequence[SourceLine], inside: Mapping[int, Sequence[str]]) -> Sequence[SourceLine]:
     """The lines of a file, some #includes of it replaced by what they stand for."""
-    return tuple(replace(line, text=said) for line in text for said in inside.get(line.number, (line.text,)))
+    if not inside:
+        return text
+    return [replace(line, text=said) for line in text for said in inside.get(line.number, (line.text,))]
 
 
 def with_records(items: Sequence[Item]) -> Iterator[Item]:
     """`items`; those that a macro such as context_lock_struct(name) { … } makes records are so."""
     heads = {i.name for i in items if i.kind == "macro" and RECORD_HEAD.match(strip_comments(i.text))}
     for item in items:
-        call = item.kind == "function" and re.match(r"\s*(\w+)\s*\(\s*(\w+)", item.signature)
-        if call and call[1] == item.name and item.name in heads:
+        call = re.match(r"\s*(\w+)\s*\(\s*(\w+)[^{;]*\{", strip_comments(item.text))
+        if call and call[1] in heads and item.kind in ("function", "declaration"):
             yield replace(item, kind="record", name=f"struct {call[2]}")
         elif item.kind in ("function", "declaration", "variable") and not balanced(item.text):
             yield replace(item, completeness="partial")

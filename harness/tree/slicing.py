@@ -60,6 +60,9 @@ def expanded(piece: Slice, folder: Path) -> Iterator[tuple[tuple[str, int], str]
     source, out = folder / "slice.c", folder / "slice.i"
     source.write_text(f"#include <{HEADER}>\n")
     includes: list[str | Path] = ["-I", folder / "include", "-I", INCLUDE]
-    # To standard output, which is there also after errors: what is wrong the compiler says, with its line.
-    run_compiler([*DIALECT, "-w", "-E", *includes, source], folder, out)
-    return placed_lines(out.read_text(errors="replace"))
+    # To standard output, which gcc leaves there after an error: whose that is a compiler says later.
+    status, said = run_compiler([*DIALECT, "-w", "-E", *includes, source, "-o", "-"], folder, out)
+    text = out.read_text(errors="replace")
+    if status and not text.strip():
+        raise HarnessError(f"the slice of the tree cannot be read: {said.strip()[:300]}")
+    return placed_lines(text)
