@@ -11,6 +11,7 @@ from pathlib import Path
 from extractor.closure import Closure
 from extractor.slice import Slice
 from harness.build import DIALECT, run_compiler
+from harness.errors import HarnessError
 from harness.render_unit import HEADER, unit_overlays
 from harness.tree.preprocess import placed_lines, write
 from kernel_snippets import INCLUDE
