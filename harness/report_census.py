@@ -21,6 +21,7 @@ LEGEND = (
 )
 ELSEWHERE = re.compile(r", whose body is in another file of the kernel$")
 TITLES = {
+    "absent": "not in this configuration, by condition",
     "unparsed": "not read by pycparser",
     "unresolved": "not compiled, by what they wait for",
     "stopped": "stopped at what is in another file of the kernel",
@@ -84,6 +85,7 @@ def reasons_of(found: Sequence[Counted]) -> dict[str, dict[str, list[str]]]:
     said: dict[str, dict[str, list[str]]] = {what: {} for what in TITLES}
     for each in found:
         reasons = {
+            "absent": each.absent,
             "unparsed": dict.fromkeys(each.unparsed, "its text"),
             "unresolved": {name: re.sub(r"^needs ", "", why) for name, why in each.unresolved.items()},
             "stopped": {name: ELSEWHERE.sub("", why) for name, why in each.beyond.items()},
@@ -108,6 +110,7 @@ def census_json(tree: str, configured: str, found: Sequence[Counted]) -> str:
             "stopped": dict(each.beyond),
             "unresolved": dict(each.unresolved),
             "crashed": dict(each.crashed),
+            "absent": dict(each.absent),
             "shims": list(each.shims),
         }
         for each in found

@@ -30,7 +30,7 @@ from harness.driver import WHY, ffi, loaded_library
 from harness.errors import HarnessError
 from harness.locate import address_lines
 from harness.render import Rendered, template
-from harness.render_unit import HEADER, beyond_text, unit_overlays
+from harness.render_unit import HEADER, TRUE_KEY, beyond_text, unit_overlays
 from harness.subjects import blame
 from harness.tree.objects import call_of
 from harness.tree.revision import read_unit
@@ -63,6 +63,7 @@ class Counted:
     beyond: Mapping[str, str]  # that stopped where another file's code or data begins, and whose
     unresolved: Mapping[str, str]  # that do not compile, and why
     crashed: Mapping[str, str]  # on objects made here, and how
+    absent: Mapping[str, str] = field(default_factory=dict)  # in no branch of this configuration: theirs
     stubs: tuple[str, ...] = ()  # what other files have
     shims: tuple[str, ...] = ()
 
@@ -105,6 +106,7 @@ class Census:
             self.header, tuple(i.name for i in written), tuple(i.name for i in generated), tuple(unparsed),
             tuple(names), sliced, tuple(i.name for i in left), tuple(called), beyond,
             {name: self.lost[name] for name in names if name in self.lost}, crashed,
+            {i.name: " && ".join(i.condition) for i in written if i.name not in set(names)},
             tuple(piece.beyond), piece.shims,
         )  # fmt: skip
 
@@ -178,8 +180,9 @@ class Census:
         objects = max((call["objects"] for call in calls), default=1)
         memory = [name for name in MEMORY if name in piece.beyond]
         data = [name for name, item in piece.beyond.items() if POINTERS.match(item.signature)]
+        keys = [name for name, item in piece.beyond.items() if TRUE_KEY.search(item.text)]
         text = template("census.c.j2").render(
-            header=HEADER, calls=calls, objects=objects, memory=memory, data=data
+            header=HEADER, calls=calls, objects=objects, memory=memory, data=data, keys=keys
         )
         rendered = Rendered(unit_overlays(piece, ()), text, {}, beyond_text(piece))
         folder = self.folder / f"round{number}"

@@ -25,6 +25,7 @@ ERROR = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?:fatal )?error: (?P
 FIRST = ("linux/compiler-version.h", "linux/kconfig.h", "linux/compiler_types.h")
 ARCH = "arch/x86"
 MAX_FILES = 5000
+ORDINARY = re.compile(r"[\w./+,@~-]*")
 # The kernel writes the native operations over the calls of these where it boots on no hypervisor: without
 # them its headers have those in C.
 GUEST = frozenset(["CONFIG_PARAVIRT", "CONFIG_PARAVIRT_XXL", "CONFIG_PARAVIRT_SPINLOCKS"])
@@ -223,6 +224,13 @@ class Preprocessor:
         )  # fmt: skip
 
     def name(self, file: str) -> str:
+        """As path_of(); HarnessError for a name that would mean something where it is quoted."""
+        found = self.path_of(file)
+        if not ORDINARY.fullmatch(found):
+            raise HarnessError(f"the tree includes {found!r}, which is no name of a kernel's file")
+        return found
+
+    def path_of(self, file: str) -> str:
         """A file's path in the tree, or below what is made here; empty for what stands for a command line."""
         if file.startswith("<") or file == str(self.folder / "unit.c"):
             return ""
