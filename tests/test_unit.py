@@ -579,8 +579,8 @@ static inline int f(void)
     )
     piece = cut(unit, "f")
     assert set(piece.beyond) == {"limit", "find", "events"}
-    assert piece.outside["nothing"].reason == "neither the tree nor a shim has it"
-    assert (piece.outside["nothing"].user, piece.outside["nothing"].line) == ("f", 8)
+    assert piece.unknown["nothing"].reason == "neither the tree nor a shim has it"
+    assert (piece.unknown["nothing"].user, piece.unknown["nothing"].line) == ("f", 8)
 
 
 # The census.

@@ -31,15 +31,27 @@ class Generators:
     def __init__(self, items: Iterable[Item]) -> None:
         self.macros = {item.name: item for item in items if item.kind == "macro"}
         self.known: dict[str, bool] = {}
+        self.said: dict[str, tuple[bool, list[str]]] = {}
+
+    def calls(self, name: str) -> tuple[bool, list[str]]:
+        """Whether a macro's own text has a function's body, and which macros it calls outside of brackets."""
+        if name not in self.said:
+            body = macro_parts(strip_comments(self.macros[name].text))[1]
+            self.said[name] = bool(BODY.search(body)), [n for n in outer_calls(body) if n in self.macros]
+        return self.said[name]
 
     def generates(self, name: str) -> bool:
         """Whether the macro's text has a function's body, or calls a macro whose text has."""
-        if name not in self.macros:
-            return False
         if name not in self.known:
-            self.known[name] = False  # for those that call themselves
-            body = macro_parts(strip_comments(self.macros[name].text))[1]
-            found = bool(BODY.search(body)) or any(map(self.generates, outer_calls(body)))
+            seen: set[str] = set()
+            todo = [name] if name in self.macros else []
+            found = False
+            while todo and not found:  # no recursion: a patch may chain macros as it likes
+                each = todo.pop()
+                if each not in seen:
+                    seen.add(each)
+                    found, more = self.calls(each)
+                    todo += more
             self.known[name] = found
         return self.known[name]
 
@@ -51,7 +63,7 @@ class Generators:
             name = todo.pop()
             if name not in found and self.generates(name):
                 found.add(name)
-                todo += outer_calls(macro_parts(strip_comments(self.macros[name].text))[1])
+                todo += self.calls(name)[1]
         return found
 
 
