@@ -24,7 +24,6 @@ from harness.build import (
     Flavour,
     RefusedError,
     build,
-    cache_folder,
     engine_library,
 )
 from harness.driver import WHY, ffi, loaded_library
@@ -295,8 +294,3 @@ def censuses(
         own = folder / f"header{number}"
         own.mkdir()
         yield Census(roots, header, config, own, unit).take()
-
-
-def scratch() -> Path:
-    """Where a census works."""
-    return cache_folder()
