@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterator, Set
 from dataclasses import replace
 
 from extractor.cast import FIELD_MACRO, strip_comments, tokens
@@ -117,8 +117,3 @@ def is_touched(member: str, touched: Set[str]) -> bool:
 def blank(text: str) -> str:
     """`text` as blanks, its lines kept."""
     return re.sub(r"[^\n]", " ", text)
-
-
-def tags(names: Iterable[str]) -> list[str]:
-    """Those of `names` that are a struct's or a union's."""
-    return sorted(name for name in names if name.startswith(("struct ", "union ")))
