@@ -11,7 +11,7 @@ run: setup
 setup: $(BIN)/.kconform
 
 test: $(BIN)/.kconform-test trees
-	@$(BIN)/python -m pytest -n 2 -q
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q
 
 trees: | needs
 	@$(PYTHON) tests/fetch_trees.py
