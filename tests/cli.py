@@ -39,6 +39,7 @@ def check(text: str | bytes, *arguments: object) -> Done:
 
 
 ONE = ("--contract", "mm-owner-tracking")
+QUICK = ("--walk", "0", "--no-sanitizers")  # where a test is about neither
 
 
 def tracked(text: str | bytes, *arguments: object) -> Done:

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import ONE, check, kconform, tracked
+from tests.cli import ONE, QUICK, check, kconform, tracked
 from tests.mails import FORMS, next_revision
 from tests.planted import DEFECTS, HARMLESS, REPAIR, V1, added, plant
 
@@ -50,10 +52,14 @@ def test_the_bundled_patch() -> None:
     assert children["verdict"] == "pass" and len(ops(children)) == 3
 
 
+@cache
+def plain_verdicts() -> Any:
+    return tracked(V1, *QUICK).json
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_the_mail_gives_the_same_verdicts(form: str) -> None:
-    quick = ("--walk", "0", "--no-sanitizers")
-    plain, other = tracked(V1, *quick).json, tracked(FORMS[form], *quick).json
+    plain, other = plain_verdicts(), tracked(FORMS[form], *QUICK).json
     assert other["checks"] == plain["checks"]
     assert other["patch"]["sha256"] == plain["patch"]["sha256"]
 
@@ -103,7 +109,7 @@ def test_harmless_rewrites_bring_no_new_finding() -> None:
 def test_a_repair_loses_the_finding() -> None:
     done = tracked(plant(REPAIR))
     assert (done.status, done.failed()) == (0, set())
-    assert tracked(plant(REPAIR), "--strict").status == 0
+    assert tracked(plant(REPAIR), *QUICK, "--strict").status == 0
 
 
 RENAMED = V1.replace("folio_add_large_mapcount", "folio_more_large_mapcount")
@@ -135,7 +141,7 @@ def test_no_contract_fits_other_names() -> None:
 
 def test_a_function_without_a_shim_is_named_and_the_rest_goes_on() -> None:
     old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
-    done = tracked(plant((old, "+	frobnicate(folio);\n" + old)))
+    done = tracked(plant((old, "+	frobnicate(folio);\n" + old)), *QUICK)
     assert done.status == 1
     assert done.err == (
         "include/linux/rmap.h:281: error: folio_sub_large_mapcount: calls frobnicate(), "
@@ -149,7 +155,7 @@ def test_a_function_without_a_shim_is_named_and_the_rest_goes_on() -> None:
 
 def test_what_does_not_compile_has_not_passed() -> None:
     old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
-    done = kconform("check", "-", *ONE, stdin=plant(REPAIR, (old, "+	frobnicate(folio);\n" + old)))
+    done = kconform("check", "-", *ONE, *QUICK, stdin=plant(REPAIR, (old, "+	frobnicate(folio);\n" + old)))
     assert done.status == 2 and done.out.startswith("UNKNOWN")
 
 
@@ -196,14 +202,14 @@ def test_wild_writes_and_deep_recursion_are_findings() -> None:
 
 
 def test_options(tmp_path: Path) -> None:
-    small = tracked(V1, "--bound", "mms=2", "--bound", "pages=2")
+    small = tracked(V1, *QUICK, "--bound", "mms=2", "--bound", "pages=2")
     assert small.json["bounds"] == {"mms": 2, "pages": 2}
     assert small.check("claim/three-mms-stay-shared")["verdict"] == "unknown"
-    quiet = tracked(V1, "--config", "CONFIG_DEBUG_VM=n")
+    quiet = tracked(V1, *QUICK, "--config", "CONFIG_DEBUG_VM=n")
     assert quiet.check("misuse/add/count")["verdict"] == "unknown"
     assert quiet.failed() == FOUND
     report, kept = tmp_path / "report.txt", tmp_path / "kept"
-    done = kconform("check", BUNDLED_PATCH, "-o", report, "--keep", kept)
+    done = kconform("check", BUNDLED_PATCH, *ONE, *QUICK, "-o", report, "--keep", kept)
     assert (done.status, done.out) == (1, "") and report.read_text().startswith("FAIL")
     subject = next(path for path in kept.iterdir() if path.name.endswith(".mm-owner-tracking"))
     text = (subject / "include/linux/rmap.h").read_text()
@@ -249,13 +255,13 @@ def test_no_compiler_is_one_line(tmp_path: Path) -> None:
 
 def test_what_the_linker_misses_is_named_like_what_the_compiler_misses() -> None:
     old = "+	mapcount_val = atomic_read(&folio->_large_mapcount) - diff;"
-    done = tracked(plant((old, "+	extern void nosuch(void);\n+\n+	nosuch();\n" + old)))
+    done = tracked(plant((old, "+	extern void nosuch(void);\n+\n+	nosuch();\n" + old)), *QUICK)
     assert done.status == 1 and "calls nosuch(), for which there is no shim" in done.err
     assert done.check("conformance/set/mapcount")["verdict"] == "pass"
 
 
 def test_closed_and_full_streams_are_no_traceback(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m harness.cli check {BUNDLED_PATCH} --walk 0 --no-sanitizers"
+    command = f"{sys.executable} -m harness.cli check {BUNDLED_PATCH} {' '.join((*ONE, *QUICK))}"
     for redirect, status in (("<&-", 1), (">&-", 1), (">/dev/full", 2)):
         done = subprocess.run(
             f"{command} {redirect}", shell=True, capture_output=True, text=True, check=False

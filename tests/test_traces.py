@@ -19,7 +19,7 @@ from extractor.patch import parse_patch
 from harness.loading import contract_path
 from harness.trace_file import Diff, read_trace, trace_text
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import ONE, Done, kconform
+from tests.cli import ONE, QUICK, Done, kconform
 from tests.mails import FORMS, next_revision
 from tests.planted import DEFECTS, REPAIR, V1, added, plant
 from tests.test_check import RENAMED
@@ -158,7 +158,7 @@ def test_a_check_that_fails_earlier_or_a_step_that_is_not_legal_is_a_change(tmp_
 )
 def test_every_kind_of_finding_runs_again(edit: tuple[str, str], name: str, tmp_path: Path) -> None:
     folder = tmp_path / "traces"
-    save(plant(REPAIR, edit), folder)
+    save(plant(REPAIR, edit), folder, *(() if name.startswith("sanitizer") else QUICK))
     repaired = mail(tmp_path, plant(REPAIR))
     files = sorted(folder.iterdir())
     said = replays(*files, status=1)
@@ -170,7 +170,7 @@ def test_every_kind_of_finding_runs_again(edit: tuple[str, str], name: str, tmp_
 
 def test_what_a_random_walk_found_runs_in_the_walks_bounds(tmp_path: Path) -> None:
     folder = tmp_path / "traces"
-    save(plant(REPAIR, FAR), folder)
+    save(plant(REPAIR, FAR), folder, "--no-sanitizers")
     path = next(folder.glob("conformance-add-mapcount-*"))
     trace = json.loads(path.read_text())
     assert trace["found"] == "walk" and trace["seed"] == 1 and trace["bounds"]["mms"] == 12
