@@ -96,8 +96,11 @@ def slice_text(options: argparse.Namespace, config: Mapping[str, bool]) -> str:
         said = [f"{', '.join(options.name)} of {items.tree.name}, for the configuration of "
                 f"{options.kconfig or 'kernel_snippets/base.config'}"]  # fmt: skip
         said += ["", "from the tree:"]
+        asserts = {id(item) for item in piece.items if item.name.startswith("static_assert(")}
         said += [f"  {item.where}: {item.kind} {item.name}" for item in piece.items
-                 if item.name not in piece.beyond]  # fmt: skip
+                 if item.name not in piece.beyond and id(item) not in asserts]  # fmt: skip
+        if asserts:
+            said.append(f"  {len(asserts)} assertions of the layout of these records")
         by_header: dict[str, list[str]] = {}
         for name in sorted(piece.outside):
             by_header.setdefault(known.headers.get(name, "?"), []).append(name)

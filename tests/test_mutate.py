@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,11 +28,17 @@ from tests.planted import REPAIR, added, plant
 FILES = [f"include/linux/{name}.h" for name in ("rmap", "page-flags", "mm_types")]
 
 
-@pytest.fixture(scope="module")
-def said() -> dict:
+@cache
+def judged() -> dict:
+    """What `mutate` says of the bundled patch."""
     done = kconform("mutate", BUNDLED_PATCH, *ONE, "--format", "json")
     assert done.err == ""
     return done.json
+
+
+@pytest.fixture
+def said() -> dict:
+    return judged()
 
 
 def few(monkeypatch: pytest.MonkeyPatch, wanted: Callable[[Mutant], object]) -> None:
