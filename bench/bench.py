@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Times of the bundled patch, for `make bench`: cold and warm, Python start included."""
+"""Times of the bundled patch and of a kernel tree, for `make bench`: cold and warm, Python included."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from kernel_snippets import BUNDLED_PATCH
 
 RUNS = 5
+TREE = Path(__file__).resolve().parent.parent / "trees/linux-7"
 
 
 def seconds(arguments: list[str], cache: str) -> float:
@@ -46,6 +48,18 @@ def main() -> None:
         show("check, engine compiled before", [seconds(check, warm) for _ in range(RUNS + 1)][1:], base)
         wide = [*check, "--bound", "mms=4", "--bound", "pages=8"]
         show("check, 4 MMs and 8 pages", [seconds(wide, warm) for _ in range(3)], base)
+        if not (TREE / "include/linux").is_dir():
+            print(f"no {TREE}: run make trees for the times of kernel trees")
+            return
+        of_tree = ["check", "--tree", str(TREE), "--contract", "mm-owner-tracking"]
+        cold = []
+        for _ in range(RUNS):
+            with tempfile.TemporaryDirectory() as empty:
+                cold.append(seconds(of_tree, empty))
+        show("check --tree, nothing cached", cold, base)
+        show("check --tree, engine there", [seconds(of_tree, warm) for _ in range(3)], base)
+        census = ["census", "--tree", str(TREE)]
+        show("census of eleven headers", [seconds(census, warm) for _ in range(3)], base)
 
 
 if __name__ == "__main__":

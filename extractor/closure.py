@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from extractor.cast import C_KEYWORDS, facts, strip_comments, tokens
 from extractor.cut_records import cut_record, touched_fields
@@ -29,11 +29,13 @@ class Shims:
     headers: Mapping[str, str]
     macros: Set[str] = frozenset()
     records: Mapping[str, Set[str]] = field(default_factory=dict)  # of a tree, that a shim goes through
+    replaced: tuple[str, ...] = ()  # headers in whose place the tree's own are
 
     def without(self, names: Iterable[str]) -> Shims:
         """These, but for the headers called so, whose place the tree's own take."""
-        left = set(names)
-        return Shims({n: h for n, h in self.headers.items() if h not in left}, self.macros, self.records)
+        left = {*names, *self.replaced}
+        kept = {name: header for name, header in self.headers.items() if header not in left}
+        return replace(self, headers=kept, replaced=tuple(sorted(left)))
 
 
 @dataclass
@@ -92,6 +94,7 @@ class Closure:
             beyond=dict(sorted(self.beyond.items())),
             shims=tuple(sorted({self.shims.headers[n] for n in self.outside if n in self.shims.headers})),
             tags=self.forward(items), options=self.unit.options, unknown=self.unknown,
+            replaced=self.shims.replaced,
         )  # fmt: skip
 
     def is_ahead(self, function: Item) -> bool:

@@ -70,6 +70,7 @@ class Slice:
     tags: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     unknown: Mapping[str, Unresolved] = field(default_factory=dict)
+    replaced: tuple[str, ...] = ()  # shim headers in whose place the tree's own text is
 
     @property
     def functions(self) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ TRUE_KEY = re.compile(r"\bstatic_key_true\b|STATIC_KEY_TRUE\b")
 
 def unit_overlays(piece: Slice, headers: Sequence[str]) -> dict[str, str]:
     """The headers of a tree's slice: the slice, and those that a contract or a shim asks for by name."""
-    named = dict.fromkeys((*headers, *STANDINS))
+    # What other shims include by these names must be the tree's own as well.
+    named = dict.fromkeys((*headers, *STANDINS, *piece.replaced))
     options = "".join(f"#define {name} {value}\n" for name, value in sorted(piece.options.items()))
     return {
         OPTIONS: f"#pragma once\n{options}",

@@ -160,7 +160,8 @@ def overlay(files: Mapping[str, Sequence[SourceLine] | None], root: Path, folder
 def tree_slice(loaded: Loaded, items: TreeItems) -> Slice:
     """What a contract needs of a tree."""
     contract = loaded.contract
-    key = contract.name, contract.title, tuple(sorted(loaded.options.items())), tuple(loaded.bounds.items())
+    key = (loaded.text, loaded.binding, tuple(loaded.absent), tuple(sorted(loaded.options.items())),
+           tuple(loaded.bounds.items()))  # fmt: skip
     tree = items.tree
     if key not in tree.slices:
         unit, known = tree.unit(loaded.options, behind(items))
