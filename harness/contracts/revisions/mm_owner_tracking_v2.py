@@ -466,7 +466,8 @@ CONTRACT: Contract = replace(
     ),
     headers=("linux/mm_types.h", "linux/page-flags.h", "linux/mm.h", "linux/rmap.h"),
     # With it a large folio has room for its number of pages (NR_PAGES_IN_LARGE_FOLIO), as the shims have it.
-    config=dict(V1.config) | {"CONFIG_MEMCG": True},
+    # Without hugetlb no folio of a tree is one of its.
+    config=dict(V1.config) | {"CONFIG_MEMCG": True, "CONFIG_HUGETLB_PAGE": True},
     bindings=(MEMDESC,),
     revisions=(),
     # As the patch's prep_compound_head() leaves a large folio.
