@@ -91,7 +91,8 @@ def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
         return ""
     few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     if isinstance(items, TreeItems):
-        return f"{loaded.contract.name} needs {few}, which the tree does not have"
+        where = " in this configuration" if all(map(items.tree.has_word, missing)) else ""
+        return f"{loaded.contract.name} needs {few}, which the tree does not have{where}"
     there = {item.name for item in items if item.completeness == "complete"}.issuperset(missing)
     why = (
         "which the patch defines only in another configuration"
