@@ -11,6 +11,7 @@ from extractor.cast import FIELD_MACRO, strip_comments, tokens
 from extractor.items import Item
 from extractor.scan import declarators, mask
 
+MOST_BRACES = 400  # of one record, which a hostile one nests; the largest of the kernel's have some 60
 FLEXIBLE = re.compile(r"\[\s*\]\s*(?:__\w+\s*(?:\([^)]*\))?\s*)*;|\bDECLARE_FLEX_ARRAY\b")
 NAME = re.compile(r"[A-Za-z_]\w*")
 
@@ -42,6 +43,8 @@ def cut_record(item: Item, touched: Set[str]) -> Item:
     """
     text = strip_comments(item.text)
     opening = text.find("{")
+    if text.count("{") > MOST_BRACES:
+        return item
     if opening < 0 or re.match(r"\s*(typedef\s+)?enum\b", text):
         return item
     closing = matching(text, opening)

@@ -59,7 +59,10 @@ WARNINGS = [
     "-Wno-address-of-packed-member",
 ]
 CODE = ["-fPIC", "-fvisibility=hidden", "-g1", "-pipe"]
-LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--build-id=none"]
+# A function called _init or _fini would run when a library is loaded or left: no name means these here.
+NOTHING = "kc_no_such_function"
+LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--build-id=none",
+        f"-Wl,-init={NOTHING}", f"-Wl,-fini={NOTHING}"]  # fmt: skip
 ENGINE = ["-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-shared", "-pipe"]
 # Native C below a slice: no libc there either, and never instrumented.
 BELOW = ["-std=gnu11", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-stack-protector", "-pipe"]
@@ -176,6 +179,7 @@ class Compiling:
     def __init__(self, arguments: Sequence[str | Path], folder: Path, out: Path | None = None) -> None:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TMPDIR": str(folder)}
         self.deadline = time.monotonic() + COMPILER_SECONDS * 2
+        self.done: tuple[int, str] | None = None
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 (closed by finish)
         with contextlib.ExitStack() as opened:
             self.process = subprocess.Popen(
@@ -189,7 +193,13 @@ class Compiling:
             )
 
     def finish(self) -> tuple[int, str]:
-        """Exit status and messages, when it is done."""
+        """Exit status and messages, when it is done; the same to whoever asks again."""
+        if self.done is None:
+            self.done = self.wait()
+        return self.done
+
+    def wait(self) -> tuple[int, str]:
+        """As finish(), once."""
         try:
             wait_for(self.process, max(self.deadline - time.monotonic(), 0.1))
             status = self.process.wait(0)
@@ -327,7 +337,7 @@ class Building:
         if self.beyond:
             status, output = self.beyond.finish()
             if status:
-                raise HarnessError(f"what other files have cannot be stood in for: {output.strip()[:300]}")
+                raise CompileError(diagnostics(output), output)
             objects.append(self.folder / "beyond.o")
         last = ["-S"] if self.flavour.compile_only else ["-x", "none", *objects, *LINK, *self.flavour.link]
         whole = [*self.flags, "-fpreprocessed", self.text.name, *last, "-o", self.library]

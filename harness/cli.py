@@ -191,6 +191,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(text if "error: " in text else f"kconform: error: {text}", file=sys.stderr)
         if isinstance(err, Reject):
             print(err.excerpt, file=sys.stderr)
+    except RecursionError:
+        print("kconform: error: code that is nested too deeply; refused", file=sys.stderr)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:

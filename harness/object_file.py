@@ -12,7 +12,8 @@ from harness.errors import HarnessError
 # System V ABI, "Object Files": what runs when a library is loaded, and what is resolved outside of it.
 RUN_AT_LOAD = (".ctors", ".dtors", ".init", ".fini")
 RUN_TYPES = (14, 15, 16)  # SHT_INIT_ARRAY, SHT_FINI_ARRAY, SHT_PREINIT_ARRAY
-DYNSYM, UNDEFINED, IFUNC = 11, 0, 10
+DYNAMIC, DYNSYM, UNDEFINED, IFUNC = 6, 11, 0, 10
+RUN_TAGS = {12: "DT_INIT", 13: "DT_FINI"}  # of the dynamic section: a function that is called by its address
 
 
 def refuse_unsafe_object(path: Path, constructors: int = 0) -> None:
@@ -38,6 +39,10 @@ def faults(data: bytes, constructors: int) -> Iterator[str]:
         if (kind in RUN_TYPES and size > 8 * constructors) or said in RUN_AT_LOAD:
             yield f"it has code that runs when it is loaded ({said})"
     for _, kind, _, offset, size, link in sections:
+        for at in range(offset, offset + size, 16) if kind == DYNAMIC else ():
+            tag = struct.unpack_from("<q", data, at)[0]
+            if tag in RUN_TAGS:
+                yield f"it has code that runs when it is loaded ({RUN_TAGS[tag]})"
         if kind != DYNSYM:
             continue
         strings = sections[link][3]

@@ -174,6 +174,42 @@ def test_what_cannot_be_done_is_one_clear_line(
     assert done.status == 2 and said in done.err and done.err.count("\n") == 1 and not done.out
 
 
+STEP = "static inline int counter_step("
+BODY = "return c->owner ? c->owner->step : 1;"
+CHAIN = "".join(f"#define M{n}(x) M{n + 1}(x)\n" for n in range(6000)) + "#define M6000(x) int made;\n"
+DEEP = "struct deep {" + "struct {" * 2000 + "int a;" + "};" * 2000 + "};\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "said"),
+    [
+        ("void _init(void)\n{\n\t*(volatile int *)0 = 1;\n}\n", "if (!c)\n\t\t_init();\n\t", None),
+        (CHAIN, "", None),
+        (DEEP, "struct deep q;\n\n\t(void)q.a;\n\t", None),
+        ("extern int kc_record;\n", "kc_record = 1;\n\t", "kc_record is a name of kconform's own; rename it"),
+        ('#define X(a) a##sm("nop")\n', "X(a);\n\t", "inline assembly, which is not compiled"),
+        ('#line 1 "/etc/passwd"\n', "", "the tree includes /etc/passwd, which is outside of it"),
+    ],
+)
+def test_a_hostile_tree_does_no_harm(before: str, inside: str, said: str | None, kernel: Path) -> None:
+    """Nothing of it runs when a library is loaded; what nests deeply or bears odd names ends no run badly."""
+    (kernel / HEADER).write_text(COUNTER.replace(STEP, before + STEP).replace(BODY, inside + BODY))
+    done = check(kernel)
+    assert "Traceback" not in done.err
+    if said is None:
+        assert (done.status, done.err) == (0, "") and done.out.startswith("PASS: 18 passed")
+    else:
+        assert done.status == 2 and said in done.err and done.err.count("\n") == 1
+
+
+def test_a_link_out_of_the_tree_is_not_read(kernel: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.h").write_text("int secret;\n")
+    (kernel / "include/linux/out.h").symlink_to(tmp_path / "secret.h")
+    (kernel / HEADER).write_text("#include <linux/out.h>\n" + COUNTER)
+    done = check(kernel)
+    assert done.status == 2 and "out.h, which is outside of it" in done.err and done.err.count("\n") == 1
+
+
 def test_a_file_outside_of_the_tree_is_not_read(kernel: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.h").write_text("#define COUNTER_MAX 5\n")
     text = COUNTER.replace(

@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from harness.build import compiler
+from harness.errors import HarnessError
+from harness.object_file import refuse_unsafe_object
 from tests.cli import check, kconform
 from tests.planted import plant
 from tests.test_toys import DEFAULTS, HEAD, QUIET, REST, toy_diff
@@ -58,6 +62,21 @@ def test_no_code_of_a_patch_runs_when_it_is_loaded(how: str, tmp_path: Path) -> 
     path.write_text(HEAD + DEFAULTS + REST)
     done = check(toy_diff(code + INC % "	(void)toy_ctor;\n"), "--contract", path, *QUIET)
     assert done.status == 2 and not ran.exists()
+
+
+@pytest.mark.parametrize("name", ["_init", "_fini"])
+def test_what_linkers_call_by_its_name_is_a_function_as_any_other(name: str, tmp_path: Path) -> None:
+    """Without more, ld would have it run when the library is loaded, which is before the cage."""
+    code = f"void {name}(void)\n{{\n	*(volatile int *)0 = 1;\n}}\n"
+    path = tmp_path / "toy.py"
+    path.write_text(HEAD + DEFAULTS + REST)
+    done = check(toy_diff(code + INC % f"	if (!a)\n		{name}();\n"), "--contract", path, *QUIET)
+    assert (done.status, done.err) == (0, "") and not done.failed()
+    source, library = tmp_path / "own.c", tmp_path / "own.so"
+    source.write_text(code)
+    subprocess.run([compiler(), "-shared", "-nostdlib", "-fPIC", source, "-o", library], check=True)
+    with pytest.raises(HarnessError, match=r"runs when it is loaded \(DT_(INIT|FINI)\)"):
+        refuse_unsafe_object(library)
 
 
 FIELD = "+					int _mm0_mapcount;\n"

@@ -19,6 +19,7 @@ from extractor.slice import Shown, Slice, Unresolved, shown_parts
 from extractor.slice import live_items as existing
 from extractor.unit import Unit
 from harness.contract import Contract, Loaded
+from harness.errors import HarnessError
 from harness.tree.configuration import with_options
 from harness.tree.preprocess import ARCH
 from harness.tree.revision import read_unit
@@ -174,11 +175,19 @@ def tree_slice(loaded: Loaded, items: TreeItems) -> Slice:
         ])  # fmt: skip
         folder = Path(tempfile.mkdtemp(dir=tree.folder))
         piece = closed(Closure(unit, known, given=contract.given), text, (), folder)
+        refuse_own_names(piece)
         needs = {of: frozenset().union(*(names(part.lines) for part in parts)) for of, parts in shown.items()}
         tree.slices[key] = replace(
             piece, shown=shown, needs={**piece.needs, **needs}, unresolved=(*piece.unresolved, *lost)
         )
     return tree.slices[key]
+
+
+def refuse_own_names(piece: Slice) -> None:
+    """HarnessError where a slice of a tree has a name that kconform uses below it."""
+    named = (item for item in piece.items if item.name.startswith("kc_"))
+    if own := next(named, None):
+        raise HarnessError(f"{own.where}: error: {own.name} is a name of kconform's own; rename it")
 
 
 def fragments_of(

@@ -130,6 +130,7 @@ class Preprocessor:
 
     def __init__(self, roots: Sequence[Path], config: Mapping[str, str], folder: Path) -> None:
         self.roots = [*roots]
+        self.real = [root.resolve() for root in roots]
         self.config = dict(config)
         self.folder = folder
         (folder / "include/generated").mkdir(parents=True, exist_ok=True)
@@ -238,13 +239,13 @@ class Preprocessor:
         if path.is_relative_to(self.folder):
             made = str(path.relative_to(self.folder))
             return "" if made == OPTIONS else made
+        inside = path.resolve()  # a link may lead anywhere
+        home = next((real for real in self.real if inside.is_relative_to(real)), None)
         for root in self.roots:
-            if path.is_relative_to(root) and path.resolve().is_file() and ".." not in path.parts:
+            if home and path.is_relative_to(root) and inside.is_file() and ".." not in path.parts:
                 return str(path.relative_to(root))
-        inside = Path(file).resolve()
-        for root in self.roots:
-            if inside.is_relative_to(root.resolve()):
-                return str(inside.relative_to(root.resolve()))
+        if home:
+            return str(inside.relative_to(home))
         raise HarnessError(f"the tree includes {file}, which is outside of it")
 
 
