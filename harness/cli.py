@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from extractor.errors import ExtractError, Reject
 from extractor.items import Item
@@ -29,6 +29,11 @@ PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff,
 REPLAY_EPILOG = (
     """exit status: 0 all are gone, 1 at least one is still there or changed, 2 one cannot be run."""
 )
+
+
+DIFF_EPILOG = """exit status: 0 no difference found, 1 differences, 2 not all could be compared.
+REVISION: a patch as of `check`, a kernel tree, TREE@REV of a git repository, or one with a patch on it:
+TREE+PATCH, TREE@REV+PATCH. With --tree, patches are on that tree, and one alone is compared with it."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     check.set_defaults(run=run_check)
+    add_diff(commands)
     mutate = commands.add_parser("mutate", help="what the checks are worth: do they catch planted defects")
     mutate.add_argument("patch", nargs="+", metavar="PATCH")
     mutate.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
@@ -124,6 +130,31 @@ def parser() -> argparse.ArgumentParser:
     replay.add_argument("--format", choices=("text", "json"), default="text")
     replay.set_defaults(run=run_replay)
     return top
+
+
+def add_diff(commands: Any) -> None:
+    """`kconform diff`."""
+    diff = commands.add_parser(
+        "diff", help="what a revision does otherwise than an older one", epilog=DIFF_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    diff.add_argument("revision", nargs="+", metavar="REVISION", help="OLD and NEW; with --tree, NEW alone")
+    add_tree(diff)
+    diff.add_argument("--contract", metavar="NAME|FILE.py", help="default: every one that fits both")
+    diff.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    diff.add_argument("--bound", action="append", default=[], metavar="NAME=N")
+    diff.add_argument("--walk", type=count, default=300_000, metavar="N", help="calls of random walks")
+    diff.add_argument("--seed", type=seed, default=1, metavar="N", help="of the walks")
+    diff.add_argument("--time", type=amount, default=20.0, metavar="SECONDS", help="for exploration")
+    diff.add_argument("--memory", type=megabytes, default=1024, metavar="MB", help="for its states")
+    diff.add_argument("--expect-same", action="store_true", help="any difference breaks a promise")
+    diff.add_argument("--traces", metavar="DIR", help="run the findings that are saved there on NEW first")
+    diff.add_argument("--format", choices=("text", "json"), default="text")
+    diff.add_argument("-o", "--output", metavar="FILE", help="write the report there")
+    diff.add_argument("-v", "--verbose", action="store_true", help="show every trace")
+    diff.add_argument("--latest", action="store_true", help="of each patch of a series its last version")
+    diff.add_argument("--prefix", type=count, metavar="K", help="only the first K patches of a series")
+    diff.set_defaults(run=run_diff)
 
 
 def add_tree(command: argparse.ArgumentParser) -> None:
@@ -446,6 +477,23 @@ def traces_folder(name: str | None) -> Path | None:
     folder = Path(name)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def run_diff(options: argparse.Namespace) -> int:
+    """`kconform diff`."""
+    from harness.cli_diff import diff_of
+    from harness.diff.compare import Setting
+    from harness.report_diff import diff_text
+    from harness.report_diff_json import diff_json
+
+    bounds, config = bounds_of(options.bound), config_of(options.config)
+    setting = Setting(options.contract, bounds, config, limits_of(options), options.walk, options.seed)
+    result = diff_of(options, setting)
+    if options.format == "json":
+        write(options, diff_json(result))
+    else:
+        write(options, diff_text(result, verbose=options.verbose, color=colored(options)))
+    return result.status
 
 
 def run_replay(options: argparse.Namespace) -> int:

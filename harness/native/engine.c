@@ -16,3 +16,4 @@
 #include "symmetry.c"
 #include "trace.c"
 #include "walk.c"
+#include "product.c"

@@ -101,6 +101,46 @@ double kc_bare(struct kc_run *run, unsigned int states, unsigned long long calls
 struct kc_called { int done, running, why, warnings; unsigned long pc; char site[160]; };
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
 int kc_sandbox(void);
+/* two runs driven together; see product.c */
+struct kc_witness { int found; unsigned int state, call; struct kc_call *calls; int ncalls; };
+struct kc_pair_op { int second, returns; };	/* the same operation of the second; its value is compared */
+struct kc_pair_options {
+	unsigned long long max_states, max_bytes;
+	double seconds;
+	int nobs, obs[2][32];			/* the observations that are compared, of each */
+	unsigned char is_id[32];		/* those that hold a member's ID */
+	int members;
+	long long value[2][32];			/* the ID of each member, in each */
+	int cross;				/* each contract can judge the other's code */
+};
+/*
+ * One check of an operation. `parted`: calls that did not do the same on both where that check was
+ * the same before; `stayed`: where it was not; `first`: a shortest trace to the first, `root` one to
+ * those where nothing was observed to differ before; `against`: of them, those that a model of its own
+ * does not expect of the first, of the second.
+ */
+struct kc_pair_slot {
+	unsigned long long parted, stayed, states, last_state, shim;
+	unsigned long long against[2], fail_all, pass_all;
+	struct kc_witness first, root;
+};
+struct kc_pair_claim { unsigned long long failed; struct kc_witness first; };
+struct kc_pair;
+struct kc_pair *kc_pair_open(struct kc_run *first, struct kc_run *second, const struct kc_call *calls,
+			     unsigned int ncalls, const struct kc_pair_op *ops,
+			     const struct kc_pair_options *options);
+int kc_pair_explore(struct kc_pair *pair);
+int kc_pair_walk(struct kc_pair *pair, const struct kc_draw *draws, int ndraws,
+		 unsigned long long seed, unsigned long long steps, int length);
+int kc_pair_try(struct kc_pair *pair, const struct kc_call *calls, int n, int slot);
+int kc_pair_trace(struct kc_pair *pair, const struct kc_witness *witness, struct kc_call *out);
+unsigned long long kc_pair_states(struct kc_pair *pair);
+unsigned long long kc_pair_transitions(struct kc_pair *pair);
+int kc_pair_depth(struct kc_pair *pair);
+unsigned long long kc_pair_called(struct kc_pair *pair, int op);
+unsigned long long kc_pair_one_sided(struct kc_pair *pair, int op);
+struct kc_pair_slot *kc_pair_slots(struct kc_pair *pair);	/* [op of the first][nobs + KC_EXTRA] */
+struct kc_pair_claim *kc_pair_claims(struct kc_pair *pair);	/* [contract][side][64] */
 /* cffi: to here */
 #pragma GCC visibility pop
 #endif

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`kconform diff`: what a revision does otherwise than an older one."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from extractor.items import Item
+from extractor.promise import promise
+from harness.build import cache_folder, engine_library
+from harness.diff.compare import Setting, compared, matched
+from harness.diff.result import DiffResult
+from harness.diff.revisions import both, opened
+from harness.inputs import Given
+from harness.replay import Replayed, Revision, Stage, read_folder, replay_all
+from harness.report import wrapped
+from harness.scratch import scratch_folder
+
+EXPECTED = "they were expected to do the same"
+FATES = {
+    "gone": "fixed",
+    "still there": "still there",
+    "changed": "changed",
+    "cannot be run": "cannot be run",
+}
+
+
+def diff_of(options: argparse.Namespace, setting: Setting) -> DiffResult:
+    """The comparison that a command line asks for."""
+    first, second = both(options.revision, options.tree or "", options.rev or "")
+    with contextlib.ExitStack() as stack:
+        old = stack.enter_context(opened(first, options))
+        new = stack.enter_context(opened(second, options))
+        folder = stack.enter_context(scratch_folder(cache_folder()))
+        result = compare_revisions(old, new, setting, folder)
+        if options.traces:
+            result = replace(result, replay_lines=carried_over(new, options.traces, setting, folder))
+    said = promise(new.patches) if options.expect_same else ""
+    return replace(result, promise=said or (EXPECTED if options.expect_same else ""))
+
+
+def compare_revisions(old: Given, new: Given, setting: Setting, folder: Path) -> DiffResult:
+    """Interface and behaviour of two revisions; what is compiled is below `folder`."""
+    pairs, lone = matched(setting, old.items, new.items, {})
+    below = folder / "contracts"
+    below.mkdir()
+    engine = old.engine or new.engine or engine_library(below)
+    done, failed = compared(pairs, setting, below, engine)
+    return DiffResult((old.title, new.title), tuple(done), failed, tuple(lone))
+
+
+def carried_over(new: Given, traces: str, setting: Setting, folder: Path) -> tuple[str, ...]:
+    """What became of the findings saved in a folder, on the new revision."""
+    saved, damaged = read_folder(Path(traces))
+    stage = folder / "traces"
+    stage.mkdir()
+    revision = Revision(new.patches, items_of(new.items), new.tree)
+    replays = [*damaged, *replay_all(saved, Stage(stage), revision, {}, dict(setting.config))]
+    lines = [f"findings saved in {traces}, on NEW:" if replays else f"no findings are saved in {traces}"]
+    for replayed in replays:
+        lines += wrapped(f"{FATES[replayed.verdict]}: {name_of(replayed)}", "  ")
+    return (*lines, "")
+
+
+def name_of(replayed: Replayed) -> str:
+    """A saved finding by its check, and how it changed."""
+    what = replayed.trace.id if replayed.trace else replayed.name
+    return what + (f": {'; '.join(replayed.how)}" if replayed.how else "")
+
+
+def items_of(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Items as a tuple; those of a tree are one already, with the tree behind them."""
+    return items if isinstance(items, tuple) else tuple(items)

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Two revisions under each contract that fits both: compiled beside each other, driven together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from extractor.cast import strip_comments
+from extractor.items import Item
+from extractor.slice import Slice
+from harness.build import PLAIN, QUICK, Cached, Flavour, contract_library, engine_library
+from harness.check import fits
+from harness.contract import Binding, Loaded
+from harness.diff.align import Aligned
+from harness.diff.product import Difference, Driven, Pairing, Place, Work
+from harness.driver import Libraries, Limits
+from harness.errors import HarnessError
+from harness.loading import contract_path, in_walk, is_static, load, shipped, without_unknown
+from harness.locate import address_lines, function_line
+from harness.render import Rendered, render, render_contract
+from harness.subjects import Attempt, Subject, missing_names, slice_of
+from harness.trace import Step
+
+RENAMED = -2  # no binding of the contract file's: one that the two revisions gave
+
+
+@dataclass(frozen=True)
+class Side:
+    """One revision as a contract has it: in the bounds of exploration and of walks, and its slice."""
+
+    loaded: Loaded
+    wide: Loaded
+    piece: Slice
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A contract that fits both revisions; `renamed` are names of OLD's that NEW spells otherwise."""
+
+    name: str
+    old: Side
+    new: Side
+    renamed: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What one contract says of both. Without `driven` their code was the same, word by word."""
+
+    matched: Matched
+    aligned: Aligned
+    driven: Driven | None = None
+    walked: Driven | None = None
+    lost: tuple[tuple[str, str], ...] = ()  # what could not be compiled: which revision, and why
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """What exploration found, and what only the walk did."""
+        found = self.driven.differences if self.driven else ()
+        known = {(d.op, d.check) for d in found}
+        beyond = self.walked.differences if self.walked else ()
+        return (*found, *(d for d in beyond if (d.op, d.check) not in known))
+
+    @property
+    def same_code(self) -> bool:
+        """Whether nothing was run, since nothing but comments and line breaks differs."""
+        return self.driven is None
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that is compared was compared, to its bounds."""
+        return self.same_code or bool(self.driven and self.driven.complete and not self.lost)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How far two revisions are compared."""
+
+    contract: str | None
+    bounds: Mapping[str, int]
+    config: Mapping[str, bool]
+    limits: Limits
+    walk: int = 300_000
+    seed: int = 1
+
+
+def matched(
+    setting: Setting, old: Sequence[Item], new: Sequence[Item], renames: Mapping[str, str]
+) -> tuple[list[Matched], list[str]]:
+    """The contracts that fit both revisions, and of those that fit one of them why not the other."""
+    found: list[Matched] = []
+    lone: list[str] = []
+    for name in [setting.contract] if setting.contract else shipped():
+        path = contract_path(name)
+        if is_static(path):
+            continue
+        bounds = setting.bounds if setting.contract else without_unknown(path, setting.bounds)
+        loaded = load(path, bounds)
+        first, why_old, near_old = fits(loaded, old, setting.config)
+        second, why_new, near_new = fits(loaded, new, setting.config)
+        if why_new and not why_old and renames:
+            under = renamed(first, renames)
+            why = fits(under, new, setting.config)[1]
+            if not why:
+                sides = [side_of(first, old), renamed_side(first, new, renames)]
+                found.append(Matched(loaded.contract.name, sides[0], sides[1], renames))
+                continue
+        if why_old and why_new:
+            if near_old or near_new or setting.contract:
+                lone.append(f"{why_old} (OLD); {why_new} (NEW)" if why_old != why_new else why_old)
+        elif why_old or why_new:
+            lone.append(f"{why_old or why_new} ({'OLD' if why_old else 'NEW'})")
+        else:
+            found.append(Matched(loaded.contract.name, side_of(first, old), side_of(second, new), {}))
+    return found, lone
+
+
+def side_of(loaded: Loaded, items: Sequence[Item]) -> Side:
+    """One revision's side of a contract."""
+    return Side(loaded, in_walk(loaded), slice_of(loaded, items))
+
+
+def renamed(loaded: Loaded, renames: Mapping[str, str]) -> Loaded:
+    """A contract for a revision that has other names for the same."""
+    binding = Binding("under other names", renames)
+    return replace(loaded, contract=loaded.contract.bound(binding), binding=RENAMED)
+
+
+def renamed_side(loaded: Loaded, items: Sequence[Item], renames: Mapping[str, str]) -> Side:
+    """As side_of(), under other names."""
+    under = renamed(loaded, renames)
+    return Side(under, renamed(in_walk(loaded), renames), slice_of(under, items))
+
+
+def words(rendered: Rendered) -> tuple[str, ...]:
+    """The tokens of all that a subject is made of, without where they stand in the patch."""
+    text = "\n".join([*(rendered.overlays[name] for name in sorted(rendered.overlays)), rendered.subject,
+                      rendered.beyond])  # fmt: skip
+    plain = strip_comments(re.sub(r'^#(?:line)? *\d+ ".*$', "", text, flags=re.M))
+    return tuple(re.findall(r'\w+|"(?:[^"\\\n]|\\.)*"|[^\w\s]', plain))
+
+
+def place_of(check: str, trace: Sequence[Step], side: Side, library: Path) -> Place:
+    """The line of a revision where the last call of a trace did what is observed, else its function's."""
+    if not trace:
+        return None
+    last = trace[-1]
+    files = {item.file for item in side.piece.code}
+    found: Place = None
+    if last.pc:
+        found = next(address_lines(library, last.pc, files), None)
+    elif last.changed_pc:
+        # Of the chain of inlined calls, the outermost: the line of the operation's own function.
+        found = ([None, *address_lines(library, last.changed_pc, files)])[-1]
+    elif check == "warnings" and last.warning and last.warning["file"] in files:
+        found = str(last.warning["file"]), int(last.warning["line"])
+    return found or function_line(last.op, side.loaded, side.piece)
+
+
+class Comparison:
+    """One contract on its way through compilers and workers, which begin at once."""
+
+    def __init__(self, pair: Matched, setting: Setting, folder: Path, engine: Cached) -> None:
+        self.pair, self.setting, self.engine = pair, setting, engine
+        self.folder = folder / pair.name
+        self.folder.mkdir()
+        self.sides = (pair.old, pair.new)
+        self.pairings: list[Pairing] = []
+        loaded = pair.old.loaded
+        self.flavour = PLAIN if loaded.bounds else QUICK
+        self.walks = setting.walk > 0 and all(side.loaded.contract.goes_further for side in self.sides)
+        self.beyond = self.walks and all(side.wide is not side.loaded for side in self.sides)
+        # Rendered first: where both are the same there is nothing to compile.
+        self.same = self.rendered(0) == self.rendered(1)
+        self.near: list[tuple[Attempt, Cached]] = []
+        self.far: list[tuple[Attempt, Cached]] = []
+        if not self.same:
+            self.near = [
+                self.begin(n, side.loaded, self.flavour, "near") for n, side in enumerate(self.sides)
+            ]
+            if self.beyond:
+                self.far = [self.begin(n, side.wide, QUICK, "far") for n, side in enumerate(self.sides)]
+
+    def rendered(self, number: int) -> tuple[str, ...]:
+        """The words of one side's C."""
+        side = self.sides[number]
+        missing = missing_names(side.loaded, side.piece, side.piece.unresolved)
+        return words(render(side.loaded, side.piece, missing))
+
+    def begin(self, number: int, loaded: Loaded, flavour: Flavour, name: str) -> tuple[Attempt, Cached]:
+        """A subject and its contract, under way."""
+        folder = self.folder / f"{('old', 'new')[number]}-{name}"
+        folder.mkdir()
+        contract = contract_library(render_contract(loaded), folder, flavour)
+        return Attempt(
+            loaded, self.sides[number].piece, loaded.options, folder / "subject", flavour
+        ), contract
+
+    def compile(self) -> None:
+        """What the preprocessor has gone through goes to the compiler."""
+        for attempt, _ in (*self.near, *self.far):
+            attempt.compile()
+
+    def start(self) -> None:
+        """Drives both, as far as they compile."""
+        if self.same:
+            return
+        self.subjects = [attempt.settle() for attempt, _ in self.near]
+        loaded = [side.loaded for side in self.sides]
+        skip = frozenset().union(*(subject.skip for subject in self.subjects))
+        skip |= {op.name for side in loaded for op in side.contract.operations if op.long}
+        self.aligned = Aligned(loaded[0], loaded[1], skip)
+        limits = self.setting.limits
+        near = self.libraries(self.near, self.subjects)
+        self.pairings.append(Pairing(Work(near, self.aligned, limits)))
+        self.ran = [near]
+        if self.walks:
+            libraries, aligned = near, self.aligned
+            if self.beyond:
+                far = [attempt.settle() for attempt, _ in self.far]
+                aligned = Aligned(self.sides[0].wide, self.sides[1].wide, skip)
+                libraries = self.libraries(self.far, far)
+            work = Work(libraries, aligned, limits, self.setting.walk, self.setting.seed)
+            self.pairings.append(Pairing(work))
+            self.ran.append(libraries)
+
+    def libraries(
+        self, begun: Sequence[tuple[Attempt, Cached]], subjects: Sequence[Subject]
+    ) -> tuple[Libraries, Libraries]:
+        """The compiled objects of both."""
+        old, new = (
+            Libraries(subject.built.library, contract.finish(), self.engine.finish())
+            for subject, (_, contract) in zip(subjects, begun, strict=True)
+        )
+        return old, new
+
+    def finish(self) -> Compared:
+        """What came of it."""
+        if self.same:
+            loaded = [side.loaded for side in self.sides]
+            return Compared(self.pair, Aligned(loaded[0], loaded[1]))
+        driven, *walked = [
+            self.placed(pairing.finish(), libraries)
+            for pairing, libraries in zip(self.pairings, self.ran, strict=True)
+        ]
+        return Compared(self.pair, self.aligned, driven, walked[0] if walked else None, tuple(self.lost()))
+
+    def placed(self, driven: Driven, libraries: tuple[Libraries, Libraries]) -> Driven:
+        """What was found, with the lines of each revision that did it."""
+        found = [
+            replace(difference, places=(
+                place_of(difference.check, difference.old, self.sides[0], libraries[0].subject),
+                place_of(difference.check, difference.new, self.sides[1], libraries[1].subject),
+            ))
+            for difference in driven.differences
+        ]  # fmt: skip
+        return replace(driven, differences=tuple(found))
+
+    def lost(self) -> Iterator[tuple[str, str]]:
+        """What of each side could not be compiled."""
+        for which, subject in zip(("OLD", "NEW"), self.subjects, strict=True):
+            for lost in subject.lost:
+                yield which, f"{lost.file}:{lost.line}: {lost.user}: {lost.reason}"
+
+    def end(self) -> None:
+        """Ends the workers, whatever they are at."""
+        for pairing in self.pairings:
+            pairing.end()
+
+
+def compared(
+    pairs: Sequence[Matched], setting: Setting, folder: Path, engine: Cached | None = None
+) -> tuple[list[Compared], dict[str, str]]:
+    """Each contract's comparison, and why there is none of some."""
+    engine = engine or engine_library(folder)
+    done: list[Compared] = []
+    failed: dict[str, str] = {}
+    begun: list[Comparison] = []
+    try:
+        for pair in pairs:
+            begun.append(Comparison(pair, setting, folder, engine))
+        for one in begun:
+            one.compile()
+        started: list[Comparison] = []
+        for one in begun:
+            try:
+                one.start()
+                started.append(one)
+            except HarnessError as err:
+                failed[one.pair.name] = str(err)
+        for one in started:
+            done.append(one.finish())
+    except BaseException:
+        for one in begun:
+            one.end()
+        raise
+    return done, failed
