@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.check import tool_facts
 from harness.contract import Contract
-from harness.diff.blocks import Block, rooted
+from harness.diff.blocks import Block
 from harness.diff.compare import Compared
 from harness.diff.product import Difference, Driven
 from harness.diff.result import ClaimFate, DiffResult
@@ -26,11 +26,10 @@ def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False)
     lines = [*head(result, color), ""]
     if result.interface_lines:
         lines += [*result.interface_lines, ""]
+    for block, others in result.differences:
+        lines += [*difference(block, others, color), ""]
     for compared in result.compared:
-        blocks = result.blocks_of(compared)
-        for block in rooted(blocks):
-            lines += [*difference(block, color), ""]
-        lines += following(blocks, verbose)
+        lines += following(result.blocks_of(compared), verbose)
     lines += result.replay_lines
     lines += claims(result, verbose)
     lines += result.cost_lines
@@ -77,7 +76,7 @@ def extent(driven: Driven) -> str:
     return said if driven.complete else f"{said}, every trace of up to {driven.depth} calls"
 
 
-def difference(block: Block, color: bool) -> list[str]:
+def difference(block: Block, others: Sequence[Block], color: bool) -> list[str]:
     """One difference: what, where in each, the trace of both side by side, how far it goes."""
     first, compared = block.first, block.compared
     places = [f"{place[0]}:{place[1]}" if place else "?" for place in first.places]
@@ -89,6 +88,9 @@ def difference(block: Block, color: bool) -> list[str]:
     lines += wrapped(spread(first), "  ")
     for other in block.differences[1:]:
         lines += wrapped(f"also {other.op}/{other.check}: {values(compared, other)}", "  ")
+    for same in others:
+        names = ", ".join(f"{d.op}/{d.check}" for d in same.differences)
+        lines += wrapped(f"also against {same.compared.matched.name}: {names}", "  ")
     return lines
 
 
@@ -135,6 +137,12 @@ def values(compared: Compared, found: Difference) -> str:
             return "; ".join(f"{n}: {ends[0][n]} in OLD, {ends[1][n]} in NEW" for n in apart)
     old, new = (value(contract, found, trace)
                 for contract, trace in zip(of, (found.old, found.new), strict=True))  # fmt: skip
+    if found.check == "return" and any(
+        trace and "itself" in trace[-1].observed for trace in (found.old, found.new)
+    ):
+        old, new = ("does" if trace and trace[-1].observed.get("itself") else "does not"
+                    for trace in (found.old, found.new))  # fmt: skip
+        return f"the function itself {old} warn in OLD, {new} in NEW"
     what = {"return": "it returns ", "warnings": "", "crash": "it ", "elsewhere": "it changes "}
     return f"{what.get(found.check, f'{found.check}: ')}{old} in OLD, {new} in NEW"
 
@@ -276,8 +284,8 @@ def claims(result: DiffResult, verbose: bool) -> list[str]:
         ("mended", "claims that OLD breaks and NEW keeps"),
         ("broken anew", "claims that OLD keeps and NEW breaks"),
         ("broken", "claims that both break"),
-        ("dropped", "claims of OLD's message that NEW's does not make, and its code does not keep"),
-        ("new", "claims of NEW's message that OLD's code does not keep"),
+        ("dropped", "claims that OLD keeps, and NEW neither makes nor keeps"),
+        ("new", "claims that NEW makes and keeps, and OLD does not keep"),
         ("unknown", "claims that were not judged in both"),
     ):
         found = [fate for fate in fates if fate.how == how]

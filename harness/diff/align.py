@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,6 +48,7 @@ class Aligned:
             (n, theirs[op.name])
             for n, op in enumerate(self.old.contract.operations)
             if op.name in theirs
+            and op.kind != "outlook"
             and op.name not in self.skip
             and alike(op, self.new.contract.operations[theirs[op.name]])
         )
@@ -120,6 +121,8 @@ class Aligned:
             theirs = layout(other.state).offsets
             lone = [name for name in layout(one.state).offsets if name not in theirs]
             said += [f"observed only in {which}: {', '.join(lone)}"] if lone else []
+        if any(op.kind == "outlook" for op in old.operations):
+            said.append("what the patches call possible, and do not do")
         return tuple(said)
 
 
@@ -127,11 +130,17 @@ def only_in(which: str, one: Contract, other: Contract, compared: Set[str]) -> l
     """The operations of one contract that the other has not, or has otherwise."""
     theirs = {op.name for op in other.operations}
     lone = [op.name for op in one.operations if op.name not in theirs]
-    changed = [op.name for op in one.operations if op.name in theirs and op.name not in compared]
-    said = [f"operations of {which} alone: {', '.join(lone)}"] if lone else []
+    changed = [op.name for op in one.operations
+               if op.name in theirs and op.name not in compared and op.kind != "outlook"]  # fmt: skip
+    said = [f"operations of {which} alone: {few(lone)}"] if lone else []
     if changed and which == "OLD":
-        said.append(f"operations that have other arguments in each: {', '.join(changed)}")
+        said.append(f"operations that have other arguments in each: {few(changed)}")
     return said
+
+
+def few(names: Sequence[str], most: int = 8) -> str:
+    """Some names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def alike(old: Operation, new: Operation) -> bool:

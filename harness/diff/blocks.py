@@ -54,6 +54,28 @@ def keys_of(compared: Compared, difference: Difference) -> Iterator[object]:
     through = (op.through if op else "") or difference.op
     yield difference.rooted, difference.calls
     yield difference.rooted, through, contract.thing(difference.check)
+    if difference.check == "crash" and all(difference.places):  # whatever the call was
+        yield difference.rooted, "crash", difference.places
+
+
+def together(found: Sequence[Block]) -> list[tuple[Block, list[Block]]]:
+    """Differences of several contracts, each with those that are the same lines' in the same observation."""
+    homes: list[tuple[Block, list[Block]]] = []
+    for block in found:
+        home = next((home for home in homes if same_lines(home[0], block)), None)
+        if home:
+            home[1].append(block)
+        else:
+            homes.append((block, []))
+    return homes
+
+
+def same_lines(one: Block, other: Block) -> bool:
+    """Whether blocks of two contracts are of the same lines of both revisions, and the same observation."""
+    if one.compared is other.compared:
+        return False
+    lines = {(d.places, d.check) for d in one.differences if all(d.places)}
+    return any((d.places, d.check) in lines for d in other.differences)
 
 
 def rooted(found: Sequence[Block]) -> list[Block]:

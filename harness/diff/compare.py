@@ -115,6 +115,7 @@ def matched(
             lone.append(f"{why_old or why_new} ({'OLD' if why_old else 'NEW'})")
         else:
             found.append(Matched(loaded.contract.name, side_of(first, old), side_of(second, new), {}))
+    found.sort(key=lambda pair: (-len(pair.old.piece.functions), pair.name))
     return found, lone
 
 

@@ -9,16 +9,18 @@ from functools import cached_property
 from typing import Any
 
 from harness.contract import Claim
-from harness.diff.blocks import Block, blocks, rooted
+from harness.diff.blocks import Block, blocks, rooted, together
 from harness.diff.compare import Compared
 from harness.diff.product import ClaimResult
+
+CHANGED = frozenset(("mended", "broken anew", "dropped", "new"))
 
 
 @dataclass(frozen=True)
 class ClaimFate:
     """What became of a claim: kept, broken, mended, broken anew, dropped, new, or unknown.
 
-    Dropped: only OLD's contract makes it, and NEW's code does not keep it; new: the other way round.
+    Dropped: only OLD's contract makes it, OLD keeps it and NEW does not; new: the other way round.
     """
 
     how: str
@@ -51,9 +53,9 @@ class DiffResult:
         return self.found[id(compared)]
 
     @cached_property
-    def differences(self) -> list[Block]:
-        """All differences that follow from no other."""
-        return [block for compared in self.compared for block in rooted(self.blocks_of(compared))]
+    def differences(self) -> list[tuple[Block, list[Block]]]:
+        """All differences that follow from no other, each with what other contracts say of the same."""
+        return together([block for one in self.compared for block in rooted(self.blocks_of(one))])
 
     def fates_of(self, compared: Compared) -> Iterator[ClaimFate]:
         """What became of the claims of one contract."""
@@ -63,7 +65,8 @@ class DiffResult:
     @property
     def status(self) -> int:
         """The exit status: 0 no difference, 1 differences, 2 not all could be compared."""
-        if self.differences or any(self.blocks_of(compared) for compared in self.compared):
+        fates = [fate.how for compared in self.compared for fate in self.fates_of(compared)]
+        if any(self.blocks_of(compared) for compared in self.compared) or CHANGED.intersection(fates):
             return 1
         whole = self.compared and all(compared.complete for compared in self.compared)
         return 0 if whole and not self.failed else 2
@@ -101,13 +104,13 @@ def fates(compared: Compared) -> Iterator[ClaimFate]:
             yield fate(compared, claim, first, newer[claim.id], seen.get((1, 1, claim.id)))
             continue
         second = seen.get((0, 1, claim.id))
-        if second and broken(compared, claim, second):
+        if first and second and not broken(compared, claim, first) and broken(compared, claim, second):
             yield ClaimFate("dropped", claim, compared, second)
     for claim in new.claims:
         if any(claim.id == other.id for other in old.claims):
             continue
-        second = seen.get((1, 0, claim.id))
-        if second and broken(compared, claim, second):
+        first, second = seen.get((1, 1, claim.id)), seen.get((1, 0, claim.id))
+        if first and second and not broken(compared, claim, first) and broken(compared, claim, second):
             yield ClaimFate("new", claim, compared, second)
 
 
