@@ -349,6 +349,9 @@ def not_compared(result: DiffResult) -> Iterator[str]:
         if compared.driven and compared.driven.one_sided:
             said.append(f"{name}: calls that only one of the two contracts allows, of "
                         f"{', '.join(compared.driven.one_sided)}")  # fmt: skip
+        if compared.driven and compared.driven.unlike:
+            said.append(f"{name}: what comes after {', '.join(compared.driven.unlike)} where that does not "
+                        "leave the same in both")  # fmt: skip
     said += [f"{name}: {why}" for name, why in result.failed.items()]
     said += result.uncompared
     if said:

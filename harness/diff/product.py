@@ -85,6 +85,7 @@ class Driven:
     claims: tuple[ClaimResult, ...]
     uncompared: tuple[str, ...] = ()  # operations that were never legal in both, or stopped at a shim
     one_sided: tuple[str, ...] = ()  # calls that only one of the contracts allows
+    unlike: tuple[str, ...] = ()  # setups that did not always leave the same in both; not followed then
 
     @property
     def complete(self) -> bool:
@@ -218,11 +219,13 @@ class Pair:
         slots = engine.kc_pair_slots(pair)
         stopped = [n for n in called if slots[n * len(self.checks)].shim]
         lost = [operations[n].name for n in called if not called[n] or n in stopped]
+        unlike = [operations[n].name for n in called if slots[n * len(self.checks)].unlike]
         found = list(self.differences(called))
         claims = [] if self.work.walk else list(self.claims())
         return numbers | {
             "walked": numbers["calls"] if self.work.walk else 0,
             "differences": found, "claims": claims, "uncompared": lost, "one_sided": one_sided,
+            "unlike": unlike,
         }  # fmt: skip
 
     def walk(self) -> int:
@@ -356,4 +359,5 @@ def decode(data: Any) -> Driven:
         claims=tuple(ClaimResult(**steps(claim)) for claim in data["claims"]),
         uncompared=tuple(data["uncompared"]),
         one_sided=tuple(data["one_sided"]),
+        unlike=tuple(data["unlike"]),
     )

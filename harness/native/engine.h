@@ -117,10 +117,11 @@ struct kc_pair_options {
  * One check of an operation. `parted`: calls that did not do the same on both where that check was
  * the same before; `stayed`: where it was not; `first`: a shortest trace to the first, `root` one to
  * those where nothing was observed to differ before; `against`: of them, those that a model of its own
- * does not expect of the first, of the second.
+ * does not expect of the first, of the second. Of an operation's first: calls that stopped at a shim,
+ * and those of a setup that did not leave the same in both.
  */
 struct kc_pair_slot {
-	unsigned long long parted, stayed, states, last_state, shim;
+	unsigned long long parted, stayed, states, last_state, shim, unlike;
 	unsigned long long against[2], fail_all, pass_all;
 	struct kc_witness first, root;
 };

@@ -422,8 +422,10 @@ static int pair_call(struct kc_pair *pair, uint32_t from, unsigned int index, co
 	/* What the contract itself prepares is no behaviour; where it does not make the same of both,
 	 * as where a bit of a word is another one, what follows could not be compared. */
 	if (kind == KC_SETUP && !failed &&
-	    compare_states(pair, pair->side[0].out.obs, pair->side[1].out.obs) & ~pair->apart)
+	    compare_states(pair, pair->side[0].out.obs, pair->side[1].out.obs) & ~pair->apart) {
+		pair->slots[both[0].op * pair->checks].unlike++;
 		return 0;
+	}
 	judge_pair(pair, from, index, both);
 	note_pair(pair, from, index, &both[0], differences(pair, &pair->ops[both[0].op], kind));
 	return !failed && goes_on(op_of(pair->run[0], &both[0])) &&
