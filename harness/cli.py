@@ -361,6 +361,7 @@ def check_revision(options: argparse.Namespace, revision: Given) -> int:
     )
     with progress() as poll:
         result = checking.check(request, poll)
+    result = with_promise(options, revision, result)
     if options.strength:
         result = replace(result, strength=strength_of(items, chosen.driven, processors(), options.seed))
     for lost in result.unresolved:
@@ -371,6 +372,21 @@ def check_revision(options: argparse.Namespace, revision: Given) -> int:
     bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
     # What did not compile or was not reached was not checked: "all passed" would be untrue.
     return 1 if bad else 0 if result.whole else 2
+
+
+def with_promise(options: argparse.Namespace, revision: Given, result: Result) -> Result:
+    """`result`, and where the patch on a tree promises that nothing changes, whether it keeps that."""
+    from extractor.promise import promise
+
+    if not revision.tree or not promise(revision.patches):
+        return result
+    from harness.diff.compare import Setting
+    from harness.diff.held import promise_checks
+
+    bounds, config = bounds_of(options.bound), config_of(options.config)
+    setting = Setting(options.contract, bounds, config, limits_of(options), options.walk, options.seed)
+    checks = promise_checks(options, revision, setting)
+    return replace(result, checks=(*result.checks, *checks))
 
 
 def run_matrix(options: argparse.Namespace) -> int:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from extractor.items import Item
 from extractor.promise import promise
-from harness.build import cache_folder, engine_library
-from harness.diff.compare import Setting, compared, matched
+from harness.build import cache_folder
+from harness.diff.compare import Setting
 from harness.diff.result import DiffResult
 from harness.diff.revisions import both, opened
+from harness.diff.run import compare_revisions
 from harness.inputs import Given
 from harness.replay import Replayed, Revision, Stage, read_folder, replay_all
 from harness.report import wrapped
@@ -41,16 +42,6 @@ def diff_of(options: argparse.Namespace, setting: Setting) -> DiffResult:
             result = replace(result, replay_lines=carried_over(new, options.traces, setting, folder))
     said = promise(new.patches) if options.expect_same else ""
     return replace(result, promise=said or (EXPECTED if options.expect_same else ""))
-
-
-def compare_revisions(old: Given, new: Given, setting: Setting, folder: Path) -> DiffResult:
-    """Interface and behaviour of two revisions; what is compiled is below `folder`."""
-    pairs, lone = matched(setting, old.items, new.items, {})
-    below = folder / "contracts"
-    below.mkdir()
-    engine = old.engine or new.engine or engine_library(below)
-    done, failed = compared(pairs, setting, below, engine)
-    return DiffResult((old.title, new.title), tuple(done), failed, tuple(lone))
 
 
 def carried_over(new: Given, traces: str, setting: Setting, folder: Path) -> tuple[str, ...]:

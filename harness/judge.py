@@ -18,7 +18,7 @@ from harness.trace import Step
 Verdict = Literal["pass", "fail", "unknown"]
 Group = Literal[
     "conformance", "misuse", "claim", "crash", "sanitizer", "trace", "outlook",
-    "layout", "configuration", "documentation",
+    "layout", "configuration", "documentation", "promise",
 ]  # fmt: skip
 
 
@@ -44,6 +44,7 @@ class Check:
     doubt: str = ""  # what is amiss with its trace
     contract: str = ""
     part: str = ""  # of the patch
+    beside: tuple[Step, ...] = ()  # the same calls on the base, of a promise that nothing changes
     exact: bool = False  # the line is that of a write, a crash, a warning; not only the function's
 
 

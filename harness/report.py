@@ -21,9 +21,10 @@ from harness.tree.items import TreeItems
 
 WIDTH = 100
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
-NAMED = ("claim", "layout", "configuration", "documentation")  # groups whose checks are named
-CALLED = ("conformance", "misuse", "crash", "sanitizer")  # judged call by call
-COUNTED = ("claim", "conformance", "misuse", "crash", "sanitizer", "layout", "configuration", "documentation")
+NAMED = ("claim", "layout", "configuration", "documentation", "promise")  # groups whose checks are named
+CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
+COUNTED = ("claim", "conformance", "misuse", "crash", "sanitizer", "layout", "configuration",
+           "documentation", "promise")  # fmt: skip
 STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "names"}
 
 
@@ -129,8 +130,8 @@ def walked_text(result: Result) -> str:
 def merged(result: Result) -> Iterator[list[Check]]:
     """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
     blocks: list[tuple[set[object], list[Check]]] = []
-    groups = ("claim", "crash", "sanitizer", "conformance", "misuse", "layout", "configuration",
-              "documentation", "trace")  # fmt: skip
+    groups = ("claim", "crash", "sanitizer", "conformance", "misuse", "promise", "layout",
+              "configuration", "documentation", "trace")  # fmt: skip
     order = {group: number for number, group in enumerate(groups)}
     failing = [c for c in result.checks if c.verdict == "fail"]
     for check in sorted(failing, key=lambda c: order[c.group]):
@@ -154,9 +155,11 @@ def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
     lines = [paint(f"FINDING {check.id}", "1;31", color) + where, *wrapped(check.title, "  ")]
     if check.contract and check.id in {c.id for c in result.checks if c.contract != check.contract}:
         lines += wrapped(f"against {check.contract}: {result.part_of(check).loaded.contract.title}", "  ")
-    if check.quote and check.group == "claim":
+    if check.quote and check.group in ("claim", "promise"):
         lines += wrapped(f'{who_says(result, check.quote)} says: "{check.quote}"', "  ")
-    lines += table(contract_of(result, check), check.trace)
+    contract = contract_of(result, check)
+    base = [shown(contract, step) if step.observed else {} for step in check.beside]
+    lines += table(contract, check.trace, base)
     lines += wrapped(explanation(result, check), "  ") + wrapped(check.doubt, "  ")
     if text := source_line(result, check):
         lines.append(f"  {check.file}:{check.line}: {text}")

@@ -139,7 +139,7 @@ def one(check: Check) -> dict[str, Any]:
             for step in check.trace
         ],
         "where": {"file": check.file, "line": check.line} if check.file else None,
-    }
+    } | ({"base": [dict(values_seen(step)) for step in check.beside]} if check.beside else {})
 
 
 def replay_json(replayed: Replayed) -> dict[str, Any]:

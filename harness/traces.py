@@ -38,7 +38,12 @@ def of_another(path: Path, contract: str) -> bool:
 
 def has_trace(check: Check) -> bool:
     """Whether it is a finding of this run's own that can be run again."""
-    return check.verdict == "fail" and check.group != "trace" and bool(check.trace) and not check.doubt
+    return (
+        check.verdict == "fail"
+        and check.group not in ("trace", "promise")
+        and bool(check.trace)
+        and not check.doubt
+    )
 
 
 def trace_of(result: Result, check: Check) -> TraceFile:

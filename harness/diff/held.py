@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A patch held to its promise that nothing changes: its base and itself, driven together."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from extractor.promise import promise
+from harness.build import cache_folder
+from harness.diff.blocks import Block
+from harness.diff.compare import Setting
+from harness.diff.result import DiffResult
+from harness.diff.revisions import Named, opened
+from harness.diff.run import compare_revisions
+from harness.inputs import Given
+from harness.judge import Check
+from harness.report_diff import explored, values
+from harness.scratch import scratch_folder
+
+PROMISED = "promise/no-functional-change"
+TITLE = "what the patch changes does what it did in its base"
+
+
+def promise_checks(options: argparse.Namespace, revision: Given, setting: Setting) -> list[Check]:
+    """The checks of a patch on a tree whose message promises that nothing changes; else none."""
+    sentence = promise(revision.patches) if revision.tree else ""
+    if not sentence:
+        return []
+    with scratch_folder(cache_folder()) as folder, opened(base_of(options), options) as base:
+        return list(checks(compare_revisions(base, revision, setting, Path(folder)), sentence))
+
+
+def base_of(options: argparse.Namespace) -> Named:
+    """The tree without the patches."""
+    if not options.range:
+        return Named(options.tree, options.rev or "")
+    from harness.tree.commits import commits
+
+    return Named(options.tree, commits(options.tree, options.range).base)
+
+
+def checks(result: DiffResult, sentence: str) -> Iterator[Check]:
+    """Each difference as a finding; without one, a pass with its bounds, or unknown."""
+    compared = {one.matched.name: one for one in result.compared}
+    for one in compared.values():
+        for block in result.blocks_of(one):
+            yield finding(block, sentence)
+    if result.status == 1:
+        for one in compared.values():
+            for fate in result.fates_of(one):
+                if fate.how == "broken anew":
+                    yield Check(f"promise/{fate.claim.id}", "promise", "fail", fate.claim.title, sentence,
+                                failed=1, judged=1, contract=one.matched.name, part=TITLE,
+                                detail="the base keeps this claim, and the patch does not")  # fmt: skip
+        return
+    said = "; ".join(explored(one) for one in compared.values())
+    whole = Check(PROMISED, "promise", "pass", TITLE, sentence, detail=said, part=TITLE,
+                  judged=sum(one.driven.calls for one in compared.values() if one.driven))  # fmt: skip
+    if result.status == 0:
+        yield whole
+        return
+    why = "not all could be compared" if compared else "no contract fits both the base and the patch"
+    yield Check(PROMISED, "promise", "unknown", TITLE, sentence, reason=why, part=TITLE)
+
+
+def finding(block: Block, sentence: str) -> Check:
+    """One difference from the base."""
+    first = block.first
+    place = first.places[1] or first.places[0]
+    return Check(
+        f"promise/{first.op or 'initial'}/{first.check}",
+        "promise",
+        "fail",
+        f"{first.op or 'the initial world'} does otherwise than in the base",
+        quote=sentence,
+        trace=first.new,
+        beside=first.old,
+        file=place[0] if place else "",
+        line=place[1] if place else 0,
+        judged=first.compared,
+        failed=first.parted,
+        common=first.common,
+        detail=values(block.compared, first).replace("in OLD", "in the base").replace("in NEW", "here"),
+        wide=first.wide,
+        contract=block.compared.matched.name,
+        part=TITLE,
+        exact=True,
+    )
