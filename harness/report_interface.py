@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from textwrap import wrap
 
 from harness.diff.interface import Change, How, Interface
 
@@ -16,15 +18,31 @@ def interface_text(interface: Interface, width: int = 100) -> str:
     """A line a change, by file, and a summary before them; "" says nothing was compared."""
     lines = [summary(interface)]
     file = ""
-    for change in interface.changes[:MOST]:
+    changes = list(gathered(interface.changes))
+    order = {name: n for n, name in reversed(list(enumerate(change.file for change in changes)))}
+    for change in sorted(changes, key=lambda each: order[each.file])[:MOST]:
         if change.file != file:
             file = change.file
             lines.append(f" {file}")
         lines += change_lines(change, interface, width)
-    if len(interface.changes) > MOST:
-        lines.append(f" and {len(interface.changes) - MOST:,} more; --format json has all")
-    lines += [f" {note}" for note in interface.notes]
+    if len(changes) > MOST:
+        lines.append(f" and {len(changes) - MOST:,} more; --format json has all")
+    for note in interface.notes:
+        lines += wrap(note, width, initial_indent=" ", subsequent_indent="   ")
     return "\n".join(lines) + "\n"
+
+
+def gathered(changes: Sequence[Change]) -> Iterator[Change]:
+    """`changes`; of functions that macros generate, all that changed in the same way are one."""
+    same: dict[tuple[object, ...], list[Change]] = {}
+    for change in changes:
+        item = change.new or change.old
+        made = bool(item and item.expansion) and change.how in ("added", "removed", "changed")
+        key = (change.how, change.file, change.what) if made else (id(change),)
+        same.setdefault(key, []).append(change)
+    for first, *others in same.values():
+        more = f"() and {len(others)} more that macros generate" if others else ""
+        yield replace(first, name=first.name + more, kind="functions" if more else first.kind)
 
 
 def summary(interface: Interface) -> str:
@@ -72,10 +90,10 @@ def broken(line: str, width: int) -> Iterator[str]:
     indent = " " * 14
     old, arrow, new = line.partition(" -> ")
     if arrow and len(indent) + len(line) > width:
-        yield f"{indent}{old}"
-        yield f"{indent}-> {new}"
+        for part in (old, f"-> {new}"):
+            yield from wrap(part, width, initial_indent=indent, subsequent_indent=indent + "  ")
     else:
-        yield f"{indent}{line}"
+        yield from wrap(line, width, initial_indent=indent, subsequent_indent=indent + "  ")
 
 
 def interface_json(interface: Interface) -> dict[str, object]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from extractor.errors import ExtractError
-from extractor.items import Item
+from extractor.items import Item, SourceLine
 from harness.diff.interface import Change, Interface
 from harness.errors import HarnessError
 from harness.static.layout import Field, Layouts, Record
@@ -46,7 +47,9 @@ def with_layouts(interface: Interface, old: Layouts | str, new: Layouts | str) -
                 notes.append(f"{record}: its shim has only some fields, so offsets are not compared")
             continue
         if left.size != right.size:
-            changes.append(Change("changed", "record", record, what=(f"size: {left.size} -> {right.size}",)))
+            first, last = item_of("record", left, left), item_of("record", right, right)
+            said = f"size: {left.size} -> {right.size} bytes"
+            changes.append(Change("changed", "record", record, old=first, new=last, what=(said,)))
         changes += moved(left, right, old.added(record), names, known)
     return replace(interface, changes=tuple(changes), notes=tuple(notes))
 
@@ -59,7 +62,15 @@ def moved(
         now = right.field(names.get(field.path, field.path))
         name = f"{left.name}.{field.path}"
         if now and name not in known and placed(field) != placed(now):
-            yield Change("changed", "field", name, what=(f"{placed(field)} -> {placed(now)}",))
+            first, last = item_of("field", field, left), item_of("field", now, right)
+            said = f"{placed(field)} -> {placed(now)}"
+            yield Change("changed", "field", name, old=first, new=last, what=(said,))
+
+
+def item_of(kind: Literal["field", "record"], at: Field | Record, record: Record) -> Item:
+    """An item for a record or field of which only the layout changed."""
+    lines = (SourceLine("", at.line, "added"),)
+    return Item(kind, at.name, at.file, lines, "added", (), "complete", "", parent=record.name)
 
 
 def with_place(change: Change, old: Layouts, new: Layouts) -> Change:

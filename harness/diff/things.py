@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 COMPARED = ("function", "macro", "record", "typedef", "variable", "declaration", "field", "kconfig")
 WORD = re.compile(r"[A-Za-z_]\w*")
-RECORD = re.compile(r"\b(struct|union|enum)\b[^;(]*\{")
 
 
 def comparable(items: Sequence[Item], names: Sequence[str] = (), files: Sequence[str] = ()) -> list[Item]:
@@ -148,7 +147,7 @@ def things(items: Sequence[Item], all_ours: bool) -> list[Thing]:
     for item in items:
         if item.kind not in COMPARED or (item.kind == "declaration" and item.name in defined):
             continue
-        if item.kind == "declaration" and "(" in item.name:  # a call of a macro that declares something
+        if item.kind == "declaration" and ("(" in item.name or item.name.isupper()):  # a macro's call
             continue
         found += things_of(item, all_ours or item.origin == "added")
     return found
@@ -168,7 +167,7 @@ def things_of(item: Item, ours: bool) -> Iterator[Thing]:
         yield Thing("field", item.name, item, item.signature, item.condition, item.own, item.parent, ours)
         return
     inner: list[Thing] = []
-    if item.kind in ("record", "typedef") and RECORD.search(mask(text)):
+    if item.kind in ("record", "typedef") and "{" in mask(text):
         inner = [*members(item, ours), *enumerated(item, text, ours)]
     names = frozenset(thing.name for thing in inner if thing.kind == "field")
     if " " in item.name or item.kind != "record":  # an enum without a tag is its constants
@@ -204,7 +203,7 @@ def enumerated(item: Item, text: str, ours: bool) -> Iterator[Thing]:
         return
     said = re.sub(r"^[ \t]*#[^\n]*", "", strip_comments(text), flags=re.M)
     wanted = set(names)
-    pairs = re.findall(r"[{,]\s*([A-Za-z_]\w*)\s*(?:=\s*([^,}]*))?(?=[,}])", said)
+    pairs = re.findall(r"[{,]\s*([A-Za-z_]\w*)\s*(?:=\s*([^,{}]*))?(?=[,}])", said)
     given = {name: " ".join(value.split()) for name, value in pairs if name in wanted}
     before, more = "", 0
     for name in names:

@@ -18,7 +18,7 @@ TYPES = frozenset("""void char short int long float double signed unsigned bool 
 NO_TYPE = C_KEYWORDS - TYPES
 LINKAGE = frozenset(["static", "extern", "inline", "__inline", "__inline__"])
 TAGGED = ("struct", "union", "enum")
-FURTHEST = 500  # tokens of a declaration in a function; hostile ones nest
+FURTHEST = 100  # tokens of a declaration in a function; hostile ones nest
 
 
 class Symbol(NamedTuple):
