@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import time
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from extractor.items import Item
+from extractor.mail import read_mails
+from extractor.patch import parse_patch
 from extractor.scan import scan_file
 from harness.diff.constants import Values
 from harness.diff.interface import Interface, comparable, compare, touched
@@ -26,6 +29,7 @@ from tests.planted import recount
 from tests.renamed import NAMES
 
 CONFIG = {"CONFIG_64BIT": True, "CONFIG_MM_ID": True}
+RMAP = "include/linux/rmap.h"
 TREE = Path(__file__).parents[1] / "trees/linux-7"
 Against = Callable[[str], Interface]
 
@@ -201,6 +205,27 @@ def test_the_next_revision_and_what_was_merged(tmp_path: Path) -> None:
     back = said(compare(tree, mail, CONFIG, CONFIG))
     assert back["folio_test_large_maybe_mapped_shared"][0] == "added"
     assert not any(how == "removed" for how, _ in back.values())
+
+
+def test_a_patch_on_a_tree_and_the_tree_itself(tmp_path: Path) -> None:
+    text = (TREE / RMAP).read_text()
+    new = text.replace("folio_set_mm_id", "folio_put_mm_id").replace("folio->_mm_id[idx] & MM_ID_MASK", "0")
+    told = difflib.unified_diff(text.splitlines(), new.splitlines(), f"a/{RMAP}", f"b/{RMAP}", lineterm="")
+    mail = tmp_path / "mail"
+    mail.write_text(f"Subject: [PATCH] x\n\nx\n---\ndiff --git a/{RMAP} b/{RMAP}\n" + "\n".join(told) + "\n")
+    patch = parse_patch(read_mails([str(mail)])[0])
+    (tmp_path / "new").mkdir()
+    items = tree_items(open_tree(str(TREE), None), [patch], [], read_config(BASE_CONFIG), tmp_path / "new")
+    there = comparable(items)
+    (tmp_path / "old").mkdir()
+    found = compare(of_tree(tmp_path / "old", [], touched(there)), there, CONFIG, CONFIG)
+    assert found.renames == {"folio_set_mm_id": "folio_put_mm_id"}
+    assert said(found) == {
+        "folio_set_mm_id": ("renamed", ()),
+        "folio_mm_id": ("changed", ("body: +1 -1 lines",)),
+    }
+    assert set(found.alike) == {"folio_set_mm_id", "folio_set_large_mapcount", "folio_add_return_large_mapcount",
+                                "folio_sub_return_large_mapcount"}  # fmt: skip
 
 
 # What is small.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from extractor.cast import strip_comments
@@ -30,7 +30,7 @@ class Change:
 
     `kind` is that of the item, "constant" of an enum's, "option" of Kconfig's, "fragment" of what a patch
     adds inside of a function of which it shows only a part. `name` is OLD's (of what is added, NEW's), of
-    a field with its record: "struct folio._mm_ids".
+    a field with its record: "struct folio._refcount".
     """
 
     how: How
@@ -76,7 +76,23 @@ def compare(
     """
     trees = [bool(items) and all(item.origin != "added" for item in items) for items in (old, new)]
     whole = all(trees)
-    return Comparison(things(old, whole), things(new, whole), config, new_config).interface()
+    sides = counted(things(old, whole), things(new, whole))
+    return Comparison(*sides, config, new_config).interface()
+
+
+def counted(old: Sequence[Thing], new: Sequence[Thing]) -> tuple[list[Thing], list[Thing]]:
+    """Both sides; in files that both have whole, what only one of them has counts as its own."""
+    files = [{thing.item.file for thing in side if thing.item.hunk < 0} for side in (old, new)]
+    keys = [{thing.key for thing in side} for side in (old, new)]
+    left, right = (
+        [
+            replace(thing, ours=True) if thing.item.file in both and thing.key not in others else thing
+            for thing in side
+        ]
+        for side, others in ((old, keys[1]), (new, keys[0]))
+        for both in [files[0] & files[1]]
+    )
+    return left, right
 
 
 @dataclass
