@@ -173,6 +173,10 @@ def test_the_next_revision(tmp_path: Path) -> None:
     assert changes["MM_ID_MAX"][1] == ("value: 0xfffff -> 0x7fffffff", "no longer only under CONFIG_MM_ID")
     assert changes["FOLIO_MM_IDS_LOCK_BITNUM"][1][0] == "value: 63 -> 31"
     assert changes["struct mm_struct.mm_id"][1] == ("type: unsigned int mm_id -> mm_id_t mm_id",)
+    assert changes["MM_ID"][1] == (
+        'bool "MM ID tracking" -> def_bool n',
+        "no longer depends on TRANSPARENT_HUGEPAGE && 64BIT",
+    )
     assert changes["folio_mm0_id"][0] == "removed" and changes["folio_mm_id"][0] == "added"
     assert changes["folio_add_large_mapcount"] == ("changed", ("body: +28 -27 lines",))
     placed = with_layouts(found, *(layouts_of(i, {"CONFIG_64BIT": True}, tmp_path / n)
@@ -224,8 +228,12 @@ def test_a_patch_on_a_tree_and_the_tree_itself(tmp_path: Path) -> None:
         "folio_set_mm_id": ("renamed", ()),
         "folio_mm_id": ("changed", ("body: +1 -1 lines",)),
     }
-    assert set(found.alike) == {"folio_set_mm_id", "folio_set_large_mapcount", "folio_add_return_large_mapcount",
-                                "folio_sub_return_large_mapcount"}  # fmt: skip
+    assert set(found.alike) == {
+        "folio_set_mm_id",
+        "folio_set_large_mapcount",
+        "folio_add_return_large_mapcount",
+        "folio_sub_return_large_mapcount",
+    }
 
 
 # What is small.

@@ -324,10 +324,9 @@ class Comparison:
         there, here = set(new), set(old)
         gone = [line for line in old if line not in there]
         come = [line for line in new if line not in here]
-        words = dict.fromkeys(line.split()[0] for line in [*gone, *come])
-        for word in words:
+        for word in dict.fromkeys(map(attribute, [*gone, *come])):
             sides = [
-                " and ".join(line for line in lines if line.split()[0] == word) for lines in (gone, come)
+                " and ".join(line for line in lines if attribute(line) == word) for lines in (gone, come)
             ]
             if all(sides):
                 yield f"{sides[0]} -> {sides[1]}"
