@@ -324,10 +324,12 @@ class Comparison:
         there, here = set(new), set(old)
         gone = [line for line in old if line not in there]
         come = [line for line in new if line not in here]
-        for word in dict.fromkeys(map(attribute, [*gone, *come])):
-            sides = [
-                " and ".join(line for line in lines if attribute(line) == word) for lines in (gone, come)
-            ]
+        words: dict[str, tuple[list[str], list[str]]] = {}
+        for side, lines in enumerate((gone, come)):
+            for line in lines:
+                words.setdefault(attribute(line), ([], []))[side].append(line)
+        for both in words.values():
+            sides = [" and ".join(lines) for lines in both]
             if all(sides):
                 yield f"{sides[0]} -> {sides[1]}"
             else:
