@@ -43,6 +43,14 @@ def evaluate(expression: str, config: Mapping[str, Value]) -> bool | None:
         return None
 
 
+def value_of(expression: str, names: Mapping[str, Value]) -> int | None:
+    """The value of an integer constant expression over `names`; None where it is not known, or is none."""
+    try:
+        return int(_Parser(_tokens(expression), names).whole())
+    except (_UnknownError, RecursionError):
+        return None
+
+
 def _tokens(expression: str) -> list[str]:
     found: list[str] = []
     at = 0

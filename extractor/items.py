@@ -39,7 +39,8 @@ class Item:
     `lines` are consecutive post-image lines, unchanged. `origin` is "added" where the patch added
     at least one of them. `condition` is the `#if` stack, outermost first, each a preprocessor
     expression such as `defined(CONFIG_X)`; of a Kconfig entry, the conditions of the `if` and `menu`
-    blocks that are shown around it, in Kconfig's language. `completeness` is "partial" where a hunk
+    blocks that are shown around it, in Kconfig's language. `own` are those of them that the patch
+    brings: its `#if` is an added line. `completeness` is "partial" where a hunk
     border cuts the item, "fragment" where the patch adds statements or fields inside a thing of which
     it shows only a part. `parent` is the record of a field, such as `struct folio`. `hunk` is the
     0-based index within its file, -1 for a tree. `expansion` is the text of a function that a macro
@@ -57,6 +58,7 @@ class Item:
     hunk: int = -1
     parent: str = ""
     expansion: str = ""
+    own: tuple[str, ...] = ()
 
     @property
     def line(self) -> int:

@@ -67,6 +67,10 @@ class Conditions:
         """The presence condition here, outermost first."""
         return tuple(expression for expression, _, _ in self.levels if expression)
 
+    def own(self) -> tuple[str, ...]:
+        """What of it the patch brings."""
+        return tuple(expression for expression, _, added in self.levels if expression and added)
+
     def directive(self, name: str, rest: str, added: bool) -> None:
         """Follows one conditional directive; an unmatched `#else` or `#endif` changes nothing."""
         said = " ".join(rest.replace("\\\n", " ").split())
@@ -127,6 +131,13 @@ class Scanner:
         self.continued = continued_lines(region.lines, self.masked)
         self.commented = commented_lines("\n".join(ln.text for ln in region.lines))
         self.items: list[Item] = []
+        self.own: dict[tuple[str, ...], tuple[str, ...]] = {}  # what the patch brings of each stack
+
+    def stack(self) -> tuple[str, ...]:
+        """The presence condition here; what of it is the patch's own is kept for the items under it."""
+        stack = self.conditions.stack()
+        self.own[stack] = self.conditions.own()
+        return stack
 
     def scan(self) -> list[Item]:
         """The region's items, in order."""
@@ -178,7 +189,7 @@ class Scanner:
         named = HEADING_MACRO.search(self.region.heading)
         end = min(end + 1, len(lines))
         changed = self.changed(0, end)
-        self.add("macro", named[1] if named else "?", lines[:end], self.conditions.stack(),
+        self.add("macro", named[1] if named else "?", lines[:end], self.stack(),
                  "fragment" if changed else "partial", self.region.heading.strip(), changed)  # fmt: skip
         return end
 
@@ -194,7 +205,7 @@ class Scanner:
         return not self.masked[i][0].isspace() and not self.label(i)
 
     def part_of_heading(self, end: int) -> None:
-        start = self.conditions.stack()
+        start = self.stack()
         lines = self.region.lines[:end]
         changed = self.changed(0, end)
         kind, name = heading_names(self.region.heading)
@@ -235,8 +246,9 @@ class Scanner:
 
     def declared(self, said: str, lines: tuple[SourceLine, ...], record: str) -> Iterator[Item]:
         for name, signature in declarators(said):
-            yield Item("field", name, self.region.file, lines, "added", self.conditions.stack(),
-                       "complete", signature, self.region.hunk, record)  # fmt: skip
+            stack = self.stack()
+            yield Item("field", name, self.region.file, lines, "added", stack, "complete", signature,
+                       self.region.hunk, record, own=self.own[stack])  # fmt: skip
 
     # Directives.
 
@@ -248,7 +260,7 @@ class Scanner:
         lines = self.region.lines[at:end]
         match = DIRECTIVE.match("\n".join(self.masked[at:end]))
         name, rest = (match[1], match[2]) if match else ("", "")
-        stack = self.conditions.stack()
+        stack = self.stack()
         if name == "define":
             self.macro(lines, rest, stack)
         elif name == "include":
@@ -299,7 +311,7 @@ class Scanner:
     # Declarations and definitions.
 
     def declaration(self, at: int) -> int:
-        stack = self.conditions.stack()
+        stack = self.stack()
         end, whole = self.extent(at)
         text = "\n".join(t for t in self.masked[at:end] if not is_directive(t))
         kind, name, signature = classify(text)
@@ -387,7 +399,7 @@ class Scanner:
         if origin == "context" and lines[0].origin == "tree":
             origin = "tree"
         self.items.append(Item(kind, name, self.region.file, lines, origin, condition, completeness,
-                               signature, self.region.hunk))  # fmt: skip
+                               signature, self.region.hunk, own=self.own.get(condition, ())))  # fmt: skip
 
 
 def is_directive(masked: str) -> bool:
