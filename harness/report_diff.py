@@ -24,14 +24,13 @@ GAP = 2
 def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patches themselves say."""
     lines = [*head(result, color), ""]
-    if result.interface_lines:
-        lines += [*result.interface_lines, ""]
     for block, others in result.differences:
         lines += [*difference(block, others, color), ""]
     for compared in result.compared:
         lines += following(result.blocks_of(compared), verbose)
     lines += result.replay_lines
     lines += claims(result, verbose)
+    lines += [*result.interface_lines, ""] if result.interface_lines else []
     lines += result.cost_lines
     lines += unchanged(result)
     lines += not_compared(result)
@@ -59,6 +58,8 @@ def head(result: DiffResult, color: bool) -> list[str]:
 def explored(compared: Compared) -> str:
     """How far one contract's comparison went."""
     name = compared.matched.name
+    if renamed := compared.matched.renamed:
+        name += f" ({len(renamed)} names of NEW for OLD's)"
     if compared.same_code or compared.driven is None:
         return f"against {name}: the code is the same word by word, so nothing was run"
     bounds = [bounds_text(loaded) for loaded in compared.aligned.both]

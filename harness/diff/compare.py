@@ -11,7 +11,7 @@ from pathlib import Path
 from extractor.cast import strip_comments
 from extractor.items import Item
 from extractor.slice import Slice
-from harness.build import PLAIN, QUICK, Cached, Flavour, contract_library, engine_library
+from harness.build import PLAIN, QUICK, Cached, Flavour, contract_library
 from harness.check import fits
 from harness.contract import Binding, Loaded
 from harness.diff.align import Aligned
@@ -272,30 +272,32 @@ class Comparison:
             pairing.end()
 
 
-def compared(
-    pairs: Sequence[Matched], setting: Setting, folder: Path, engine: Cached | None = None
-) -> tuple[list[Compared], dict[str, str]]:
-    """Each contract's comparison, and why there is none of some."""
-    engine = engine or engine_library(folder)
-    done: list[Compared] = []
-    failed: dict[str, str] = {}
-    begun: list[Comparison] = []
-    try:
+class Comparisons:
+    """All contracts on their way: compiled beside each other, then driven as they are ready."""
+
+    def __init__(self, pairs: Sequence[Matched], setting: Setting, folder: Path, engine: Cached) -> None:
+        self.failed: dict[str, str] = {}
+        self.begun: list[Comparison] = []
+        self.started: list[Comparison] = []
         for pair in pairs:
-            begun.append(Comparison(pair, setting, folder, engine))
-        for one in begun:
+            self.begun.append(Comparison(pair, setting, folder, engine))
+        for one in self.begun:
             one.compile()
-        started: list[Comparison] = []
-        for one in begun:
+
+    def start(self) -> None:
+        """Drives those that compile."""
+        for one in self.begun:
             try:
                 one.start()
-                started.append(one)
+                self.started.append(one)
             except HarnessError as err:
-                failed[one.pair.name] = str(err)
-        for one in started:
-            done.append(one.finish())
-    except BaseException:
-        for one in begun:
+                self.failed[one.pair.name] = str(err)
+
+    def finish(self) -> list[Compared]:
+        """What came of each."""
+        return [one.finish() for one in self.started]
+
+    def end(self) -> None:
+        """Ends the workers, whatever they are at."""
+        for one in self.begun:
             one.end()
-        raise
-    return done, failed
