@@ -100,7 +100,8 @@ double kc_bare(struct kc_run *run, unsigned int states, unsigned long long calls
 /* each of `count` operations once, on objects of the kind that `round` is; see census.c.j2 */
 struct kc_called { int done, running, why, warnings; unsigned long pc; char site[160]; };
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
-int kc_sandbox(void);
+int kc_sandbox_to_load(void);	/* before a subject is loaded */
+int kc_sandbox(void);		/* before it runs */
 /* cffi: to here */
 #pragma GCC visibility pop
 #endif
