@@ -128,6 +128,7 @@ def cut(
         for name, item in definitions(items, config).items()
         if (name not in given or item.origin == "added") and not name.startswith("CONFIG_")
     }  # fmt: skip  (options are set from outside)
+    refuse_keywords(defined.values())
     partly = {i.name: i for i in live_items(items, config) if i.completeness != "complete"}
     chosen: dict[str, Item] = {}
     needs: dict[str, frozenset[str]] = {}
@@ -226,6 +227,21 @@ def refuse_unsafe(item: Item) -> None:
             line=item.lines[0].number + text.count("\n", 0, directive.start()),
             hint="such code is not compiled for a check",
         )
+
+
+KEYWORDS = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if int long
+    register return short signed sizeof static struct switch typedef union unsigned void volatile while
+    _Alignas _Alignof _Atomic _Bool _Generic _Static_assert _Thread_local""".split()
+)
+
+
+def refuse_keywords(items: Iterable[Item]) -> None:
+    """ExtractError where a patch gives a word of C another meaning, which would be all code's."""
+    for item in items:
+        if item.kind == "macro" and item.origin == "added" and item.name in KEYWORDS:
+            raise ExtractError(f"the macro {item.name} changes the language", file=item.file, line=item.line,
+                               hint="such code is not compiled for a check")  # fmt: skip
 
 
 def spliced(text: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import worker
+from harness import cli, worker
 from harness.build import cache_folder, compiler, engine_library
 from harness.driver import Driver, Flight, Libraries
 from harness.errors import HarnessError
@@ -20,7 +20,7 @@ from harness.object_file import refuse_unsafe_object
 from harness.scratch import scratch_folder
 from tests.cli import check, kconform
 from tests.planted import plant
-from tests.test_toys import DEFAULTS, HEAD, QUIET, REST, toy_diff
+from tests.test_toys import DEFAULTS, HEAD, QUIET, REST, added_file, toy_diff
 
 INC = "static inline void toy_inc(int *a)\n{\n%s	*a += 1;\n}\n"
 CONSTRUCTOR = """{}static inline {}void toy_ctor(void)
@@ -260,6 +260,62 @@ def test_code_that_runs_when_it_is_loaded_is_in_a_cage(tmp_path: Path) -> None:
         return [ctypes.c_int.in_dll(own, name).value for name in ("refused", "read_only")]
 
     assert worker.run(task, worker.Limits()).result == [9, 1]
+
+
+NAMES = {
+    "a macro w": ("#define w toy_w\nstatic int toy_w;\n", "	w = 1;\n", 1, "w is a name"),
+    "a function w": ("static int w(int x)\n{\n	return x;\n}\n", "	*a += w(0);\n", 1, "w is a name"),
+    "a macro of ours": ("\n#define kc_reset toy_r\n", "	int kc_reset = 1;\n", 5, "kc_reset is a name"),
+    "a macro in a function": ("", "	*a += 0;\n#\\\ndefine s toy_s\n", 4, "s is a name"),
+    "a word of ours in a comment": ("/* kc_reset, w */\n", '	(void)"kc_r";\n', 0, ""),
+    "a local w": ("", "	int w = 1;\n\n	*a += w - 1;\n", 0, ""),
+    "a parameter of ours": ("#define op 3\n", "	*a += op - 3;\n", 1, "op is a name"),
+    "memcpy": ("#define memcpy(a, b, c) 0\n", "	memcpy(a, a, 4);\n", 1, "memcpy is a name"),
+    "the record of warnings": ("", "	kc_record.warnings = 0;\n", 3, "kc_record is a name"),
+    "an option of ours": ("#define KC_GAP 4\n", "	*a += KC_GAP - 4;\n", 1, "KC_GAP is a name"),
+    "an enumerator": ("enum toy_e {\n	TOY,\n	kc_e,\n};\n", "	enum toy_e x = kc_e;\n", 3, "kc_e is a name"),
+    "a keyword": ("\n#define return toy_r = 1; return\n", "	if (!a)\n		return;\n", 2, "return changes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_patch_does_not_change_what_is_around_it(name: str, tmp_path: Path) -> None:
+    before, inside, line, words = NAMES[name]
+    path = tmp_path / "toy.py"
+    path.write_text(HEAD + DEFAULTS + REST)
+    done = check(toy_diff(before + INC % inside), "--contract", path, *QUIET)
+    if not line:
+        assert (done.status, done.err) == (0, "")
+        return
+    assert done.status == 2 and done.err.count("\n") == 1 and words in done.err
+    assert done.err.startswith(f"include/linux/toy.h:{line}: error: ")
+
+
+@pytest.mark.parametrize("name", ["include/subject.h", "sanitizer.h", "include/kconform/record.h"])
+def test_a_patch_does_not_replace_what_is_around_it(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "toy.py"
+    path.write_text(HEAD + DEFAULTS + REST)
+    own = added_file(name, "static inline int toy_b(int b)\n{\n	return b;\n}\n")
+    done = check(own + toy_diff(INC % "	*a += toy_b(0);\n"), "--contract", path, *QUIET)
+    assert done.status == 2
+    assert done.err == f"{name}:1: error: {name} has a name of kconform's own; rename it\n"
+
+
+def test_an_error_that_nobody_foresaw_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_: object) -> int:
+        raise ValueError("one\ntwo")
+
+    monkeypatch.setattr(cli, "run_extract", broken)
+    monkeypatch.delenv("KCONFORM_DEBUG", raising=False)
+    assert cli.main(["extract", "-"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("kconform: error: internal error: ValueError: one two (tests/test_hostile.py:")
+    assert said.count("\n") == 1 and "report it" in said
+    monkeypatch.setenv("KCONFORM_DEBUG", "1")
+    with pytest.raises(ValueError, match="one"):
+        cli.main(["extract", "-"])
 
 
 FIELD = "+					int _mm0_mapcount;\n"
