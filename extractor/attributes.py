@@ -10,6 +10,7 @@ TEXT = r"\"(?:\\[^\n]|[^\"\\\n])*\"?|'(?:\\[^\n]|[^'\\\n])*'?"
 RISKS = (
     rf"(?P<raw>\b(?:u8|[uUL])?R\"[^\n]*)|{TEXT}|(?P<asm>\b(?:asm|__asm|__asm__)\b)|"
     r"(?P<attribute>\b(?:__attribute__|__attribute)\b)|"
+    r"(?P<thread>\b(?:__thread|_Thread_local)\b)|"
     r"(?P<square>(?:\[|<:)\s*(?:\[|<:))"  # C23's attributes: gcc takes them as gnu11
 )
 # ASCII: a letter of another script is no part of a word, so that it can hide none.
@@ -77,11 +78,13 @@ def unsafe(text: str, *, expanded: bool = False) -> Iterator[tuple[int, str]]:
             yield match.start(), f"attribute {said.strip('_')}"
 
 
+NAMED = {"asm": "inline assembly", "square": "an attribute in [[ ]]", "raw": "a raw string",
+         "thread": "a thread's own variable"}  # fmt: skip
+
+
 def named_risk(match: re.Match[str]) -> str:
     """What is dangerous wherever it stands; empty for anything else."""
-    if match["asm"]:
-        return "inline assembly"
-    return "an attribute in [[ ]]" if match["square"] else "a raw string" if match["raw"] else ""
+    return next((what for group, what in NAMED.items() if match[group]), "")
 
 
 def is_refused(match: re.Match[str], expanded: bool) -> bool:

@@ -59,6 +59,7 @@ REFUSED = {
     "assembly of a register": ("", '	register long toy_x asm("rax");\n', "inline assembly"),
     "assembly behind a string": ("#define TOY(a, b) a##b\n",
         '	(void)"\\\\\\""; TOY(as, m)("nop"); (void)"\\"";\n', "inline assembly"),
+    "a thread's variable": ("static __thread int toy_t;\n", "	toy_t = 1;\n", "a thread's own variable"),
     "a raw string": ("", '	(void)R"x(")x";\n', "raw string"),
     "a pragma by macro": ("#define TOY(a, b) a##b\n", '	TOY(_Pra, gma)("weak getpid");\n', "#pragma weak"),
     "no known attribute": ("", "	int toy_x __attribute__((toy_y));\n", "attribute toy_y"),
