@@ -7,20 +7,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
+from extractor.attributes import unsafe
 from extractor.cast import Facts, facts, strip_comments
 from extractor.conditions import holds
 from extractor.errors import ExtractError
 from extractor.fragments import fragments, names, statements
 from extractor.items import Item, SourceLine
 
-FORBIDDEN = re.compile(
-    r"\b(?P<asm>asm|__asm|__asm__)\b|\b__attribute(?:__)?\s*\(\s*\([^;{]{0,400}?\b(?:__)?"
-    r"(?P<attribute>constructor|destructor|section|alias|ifunc|weak|weakref|naked|cleanup|symver|"
-    r"target_clones)(?:__)?\b|(?P<square>\[\s*\[)"  # C23's attributes: gcc takes them as gnu11
-)
-# What only the kernel's own headers may say; `%:` is a `#`, and a line may go on behind a backslash.
+# What only the kernel's own headers may say; `%:` is a `#`. gcc takes a form feed and its like for blanks.
+BLANK = r"[ \t\f\v\r\0]*"
 DIRECTIVE = re.compile(
-    r"^[ \t]*(?:#|%:)[ \t]*(include\w*|import|embed|pragma|line|ident|sccs|assert|\d+)\b|\b(_Pragma)\b",
+    rf"^{BLANK}(?:#|%:){BLANK}(include\w*|import|embed|pragma|line|ident|sccs|assert|unassert|\d+)\b|"
+    r"\b(_Pragma|__has_include|__has_include_next|__has_embed)\b",
     re.M,
 )
 
@@ -130,6 +128,7 @@ def cut(
         for name, item in definitions(items, config).items()
         if (name not in given or item.origin == "added") and not name.startswith("CONFIG_")
     }  # fmt: skip  (options are set from outside)
+    refuse_keywords(defined.values())
     partly = {i.name: i for i in live_items(items, config) if i.completeness != "complete"}
     chosen: dict[str, Item] = {}
     needs: dict[str, frozenset[str]] = {}
@@ -209,28 +208,18 @@ def _use(name: str, said: Facts, item: Item, reason: str) -> Unresolved:
     return Unresolved(name, item.name, item.file, said.lines.get(name, item.line), reason)
 
 
-def forbidden(match: re.Match[str]) -> str:
-    """What FORBIDDEN found."""
-    if match["asm"]:
-        return "inline assembly"
-    return f"attribute {match['attribute']}" if match["attribute"] else "an attribute in [[ ]]"
-
-
 def refuse_unsafe(item: Item) -> None:
     """ExtractError where `item` holds what must never be compiled here."""
-    text = strip_comments(item.text)
-    match = FORBIDDEN.search(text)
-    if match:
-        line = item.lines[0].number + text.count("\n", 0, match.start())
-        what = forbidden(match)
+    text = strip_comments(spliced(item.text))
+    found = next(unsafe(text), None)
+    if found:
         raise ExtractError(
-            f"{item.name} uses {what}, which is not compiled for a check",
+            f"{item.name} uses {found[1]}, which is not compiled for a check",
             file=item.file,
-            line=line,
+            line=item.lines[0].number + text.count("\n", 0, found[0]),
             hint="such code cannot be checked in userspace",
         )
-    spliced = re.sub(r"\\[ \t]*\n", "", text)
-    directive = None if item.kind == "include" else DIRECTIVE.search(spliced)
+    directive = None if item.kind == "include" else DIRECTIVE.search(text)
     if directive:
         raise ExtractError(
             f"{item.name} has {directive[2] or '#' + directive[1]} inside",
@@ -238,3 +227,35 @@ def refuse_unsafe(item: Item) -> None:
             line=item.lines[0].number + text.count("\n", 0, directive.start()),
             hint="such code is not compiled for a check",
         )
+
+
+KEYWORDS = frozenset(
+    """auto break case char const continue default do double else enum extern float for goto if int long
+    register return short signed sizeof static struct switch typedef union unsigned void volatile while
+    _Alignas _Alignof _Atomic _Bool _Generic _Static_assert _Thread_local""".split()
+)
+
+
+def refuse_keywords(items: Iterable[Item]) -> None:
+    """ExtractError where a patch gives a word of C another meaning, which would be all code's."""
+    for item in items:
+        if item.kind == "macro" and item.origin == "added" and item.name in KEYWORDS:
+            raise ExtractError(f"the macro {item.name} changes the language", file=item.file, line=item.line,
+                               hint="such code is not compiled for a check")  # fmt: skip
+
+
+def spliced(text: str) -> str:
+    """Lines that go on behind a backslash as one, before comments are known, as C has it.
+
+    The newlines stand after it, so that what follows keeps its line.
+    """
+    lines: list[str] = []
+    held: list[str] = []
+    for line in text.split("\n"):
+        said = line.rstrip(" \t\f\v\r\0")
+        if said.endswith("\\"):
+            held.append(said[:-1])
+            continue
+        lines += ["".join([*held, line]), *[""] * len(held)]
+        held = []
+    return "\n".join([*lines, *held])

@@ -13,13 +13,13 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
-from extractor.scan import mask
-from extractor.slice import FORBIDDEN, forbidden
+from extractor.attributes import unsafe
 from harness import worker
 from harness.errors import HarnessError
 from harness.object_file import refuse_unsafe_object
@@ -50,6 +50,7 @@ WARNINGS = [
     "-Werror=return-type",
     "-Werror=incompatible-pointer-types",
     "-Werror=int-conversion",
+    "-Werror=trampolines",
     "-Wno-trigraphs",
     "-Wno-sign-compare",
     "-Wno-pointer-sign",
@@ -61,7 +62,7 @@ WARNINGS = [
 CODE = ["-fPIC", "-fvisibility=hidden", "-g1", "-pipe"]
 # A function called _init or _fini would run when a library is loaded or left: no name means these here.
 NOTHING = "kc_no_such_function"
-LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,--build-id=none",
+LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,-Bsymbolic", "-Wl,--build-id=none",
         f"-Wl,-init={NOTHING}", f"-Wl,-fini={NOTHING}"]  # fmt: skip
 ENGINE = ["-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-shared", "-pipe"]
 # Native C below a slice: no libc there either, and never instrumented.
@@ -332,7 +333,7 @@ class Building:
         status, output = self.preprocessing.finish()
         if status:
             raise CompileError(diagnostics(output), output)
-        refuse_unsafe_text(self.text.read_text(errors="replace"), self.folder)
+        refuse_unsafe_text(read_preprocessed(self.text), self.folder)
         objects = [made.finish() for made in self.objects]
         if self.beyond:
             status, output = self.beyond.finish()
@@ -376,14 +377,14 @@ def build(rendered: Rendered, config: dict[str, bool], folder: Path, flavour: Fl
     return Building(folder, "subject", config, flavour)
 
 
-LONGEST = 8_000_000  # of one line, which macros make
-PRAGMA = re.compile(r"\s*#\s*(pragma|ident)\b(?!\s+(once|push_macro|pop_macro))")
-
-
-# The shim's __cleanup(), which guard() and __free() of linux/cleanup.h come to: a function of the same
-# text is called where a scope ends. That is a call as any other, in the same sandbox, and nothing runs
-# before or after an operation by it. What a patch writes itself must not say it (extractor/slice.py).
-CLEANUP = re.compile(r"__attribute__\(\(__cleanup__\([A-Za-z_]\w*\)\)\)")
+# How gcc -E says where the text is from. What a macro makes never stands so: a blank goes before it.
+MARKER = re.compile(r'^# (\d+) "((?:[^"\\\n]|\\.)*)"((?: \d)*)[^\n]*$', re.M)
+PRAGMA = re.compile(r"#[ \t]*pragma[ \t]+(?:once|push_macro|pop_macro)\b")
+TEXT = r"\"(?:\\[^\n]|[^\"\\\n])*\"|'(?:\\[^\n]|[^'\\\n])*'"
+# Outside of strings: a directive, text that goes on, a string without an end, an end of a line that
+# another reader might not take for one.
+ODD = re.compile(rf"{TEXT}|(?P<hash>(?:#|%:)[^\n]*)|(?P<odd>[\\\"'\r])")
+NAMES = {"\\": "a backslash outside of a string", "\r": "a carriage return"}
 
 
 def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
@@ -391,24 +392,37 @@ def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
 
     Also where a file was included that is neither below `folder` nor one of kconform's own.
     """
-    file, line = "", 0
-    raw = 'R"' in preprocessed  # a string with ends of its own: then nothing is taken for one
     # As -ffile-prefix-map shows them, and as they are.
     ours = ("include/", "kernel_snippets/include/", "<", *(f"{path}/" for path in (folder, INCLUDE, NATIVE)))
-    for text in preprocessed.split("\n"):
-        marker = re.match(r'# (\d+) "([^"]*)"((?: \d)*)', text)
-        if marker:
-            file, line = marker.group(2), int(marker.group(1))
-            if " 1" in marker[3] and (not file.startswith(ours) or "/../" in file):
-                raise HarnessError(f"the patch includes {file}, which is no header of a kernel")
-            continue
-        said = CLEANUP.sub("", text) if "__cleanup__" in text else text
-        match = FORBIDDEN.search(said) if len(text) <= LONGEST else None
-        if match and not raw:  # "arch/x86/include/asm/page.h" is a string
-            match = FORBIDDEN.search(mask(said))
-        if match or len(text) > LONGEST:
-            what = forbidden(match) if match else f"a line of more than {LONGEST} letters"
-            raise RefusedError(file, line, what)
-        if PRAGMA.match(text):
-            raise RefusedError(file, line, text.strip()[:60])
-        line += 1
+    for marker in MARKER.finditer(preprocessed):
+        file = marker[2]
+        if " 1" in marker[3] and (not file.startswith(ours) or "/../" in file):
+            raise HarnessError(f"the patch includes {file}, which is no header of a kernel")
+    text = MARKER.sub(lambda marker: " " * len(marker[0]), preprocessed)
+    found = [*islice(unsafe(text, expanded=True), 1), *islice(odd(text), 1)]
+    if found:
+        at, what = min(found)
+        raise RefusedError(*place(preprocessed, at), what)
+
+
+def odd(text: str) -> Iterator[tuple[int, str]]:
+    """Offset and kind of what is no C after the preprocessor, or is read in more than one way."""
+    for match in ODD.finditer(text):
+        if match["odd"]:
+            yield match.start(), NAMES.get(match["odd"], "a string without an end")
+        elif match["hash"] and not PRAGMA.match(match["hash"]):
+            yield match.start(), match["hash"].strip()[:60]
+
+
+def place(preprocessed: str, at: int) -> tuple[str, int]:
+    """File and line that the markers say of an offset."""
+    markers = [*MARKER.finditer(preprocessed, 0, at)]
+    if not markers:
+        return "", 1 + preprocessed.count("\n", 0, at)
+    last = markers[-1]
+    return last[2], int(last[1]) + preprocessed.count("\n", last.end(), at) - 1
+
+
+def read_preprocessed(path: Path) -> str:
+    """The text of a compiler's -E, each letter as it is there."""
+    return path.read_bytes().decode("ascii", "surrogateescape")

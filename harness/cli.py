@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -233,7 +234,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"kconform: error: {where}: {err.strerror or err}", file=sys.stderr)
         if not err.filename:  # what is still to be written would fail again, at the interpreter's end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as err:
+        if os.environ.get("KCONFORM_DEBUG"):
+            raise
+        print(internal_error(err), file=sys.stderr)
     return 2
+
+
+def internal_error(err: Exception) -> str:
+    """One line of an error that nobody foresaw, with the place in kconform's (or Python's) source."""
+    place = traceback.extract_tb(err.__traceback__)[-1]
+    text = " ".join(f"{type(err).__name__}: {err}".split())[:300]
+    where = f"{'/'.join(Path(place.filename).parts[-2:])}:{place.lineno}"
+    more = "report it with what you gave; KCONFORM_DEBUG=1 shows how it came to it"
+    return f"kconform: error: internal error: {text} ({where}); {more}"
 
 
 def open_streams() -> None:

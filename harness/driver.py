@@ -7,7 +7,7 @@ import itertools
 import mmap
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -87,6 +87,13 @@ def loaded_library(path: Path) -> Any:
     return ffi().dlopen(str(path))
 
 
+def enter(sandbox: Callable[[], int]) -> None:
+    """Closes one of the engine's cages around this process; HarnessError where there is none."""
+    status = sandbox()
+    if status:
+        raise HarnessError(f"no sandbox on this machine (error {-status}); nothing was run")
+
+
 def calls_of(loaded: Loaded, skip: frozenset[str] = frozenset()) -> list[Call]:
     """Every call of the contract's operations within the bounds, but for the operations in `skip`."""
     return [
@@ -140,8 +147,9 @@ class Driver:
         self.flight = flight
         self.ffi = ffi()
         self.engine = loaded_library(libraries.engine)
-        self.subject = loaded_library(libraries.subject)
         self.judge = loaded_library(libraries.contract)
+        enter(self.engine.kc_sandbox_to_load)
+        self.subject = loaded_library(libraries.subject)
         self.state = layout(self.contract.state)
         self.ghost = layout(self.contract.ghost)
         self.c_calls = self.c_array(calls)
@@ -163,9 +171,7 @@ class Driver:
         """From here on this process can open nothing."""
         if self.engine.kc_prepare(self.entry()):
             raise HarnessError("the sanitizers' shadow memory cannot be had; try --no-sanitizers")
-        status = self.engine.kc_sandbox()
-        if status:
-            raise HarnessError(f"no sandbox on this machine (error {-status}); nothing was run")
+        enter(self.engine.kc_sandbox)
 
     def must_end_in(self, seconds: float) -> None:
         """A limit for all that is opened from now on, together."""

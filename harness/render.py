@@ -16,7 +16,8 @@ import jinja2
 from extractor.errors import ExtractError
 from extractor.items import Item, SourceLine
 from extractor.records import merge_records
-from extractor.slice import Slice
+from extractor.scan import mask
+from extractor.slice import BLANK, Slice, spliced
 from harness.contract import EXTRA, GOES_ON, SHOWN, Claim, Contract, Loaded, Operation, Wrapper, parameters
 from harness.errors import HarnessError
 from harness.render_unit import HEADER, beyond_text, unit_overlays
@@ -114,6 +115,7 @@ class Rendered:
 
 def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered:
     """The C of `loaded` over `piece`; `missing` gives names that cannot be called, with the reason."""
+    refuse_own_names(piece)
     operations = [subject_operation(op, missing) for op in loaded.contract.operations]
     subject = template("subject.c.j2").render(
         contract=loaded.contract,
@@ -161,11 +163,45 @@ def standins(contract: Contract, piece: Slice) -> str:
 
 def variables(piece: Slice) -> list[str]:
     """The patch's own variables that a call may change: they outlive it, so they are state."""
-    found = [i for i in piece.items if i.kind == "variable" and not stays(i.signature)]
-    for item in found:
-        if item.name == "w" or item.name.startswith("kc_"):
-            raise HarnessError(f"{item.where}: error: {item.name} is a name of kconform's own; rename it")
-    return [item.name for item in found]
+    return [i.name for i in piece.items if i.kind == "variable" and not stays(i.signature)]
+
+
+def refuse_own_names(piece: Slice) -> None:
+    """HarnessError where a slice has a name that kconform's own C uses after it, and would change that."""
+    for item in (*piece.code, *piece.extensions, *piece.includes):
+        name = include_name(item.file)
+        if name in OWN_FILES or name.startswith("kconform/"):
+            raise HarnessError(f"{item.where}: error: {item.file} has a name of kconform's own; rename it")
+        text = mask(spliced(item.text))
+        for found in MACRO.finditer(text):
+            if found[1] in words_of_ours() and (item.origin == "added" or found[1] not in GIVEN):
+                raise own_name(item, text.count("\n", 0, found.start(1)), found[1])
+        if item.name == "w" and item.kind != "macro":
+            raise own_name(item, 0, item.name)
+        # What the patch says of them, inside as well: it might clear the warnings that it gave.
+        own = mask("\n".join(ln.text if ln.origin == "added" else "" for ln in item.lines))
+        if said := OWN_NAME.search(own):
+            raise own_name(item, own.count("\n", 0, said.start()), said[0])
+
+
+MACRO = re.compile(rf"^{BLANK}(?:#|%:){BLANK}(?:define|undef)\b{BLANK}(\w+)", re.M)
+OWN_NAME = re.compile(r"\b(?:kc|KC)_\w*")
+OWN_FILES = ("subject.h", "sanitizer.h")  # which subject.c includes
+GIVEN = ("memcpy", "memset")  # a kernel's string.h has them as macros, and they do the same
+
+
+def own_name(item: Item, below: int, name: str) -> HarnessError:
+    """What is said of a name that is taken, so many lines below an item's first."""
+    line = item.lines[below].number
+    return HarnessError(f"{item.file}:{line}: error: {name} is a name of kconform's own; rename it")
+
+
+@cache
+def words_of_ours() -> frozenset[str]:
+    """Every word of the C that is put around a slice."""
+    texts = [(TEMPLATES / name).read_text() for name in ("subject.c.j2", "mutants.c.j2")]
+    said = mask(re.sub(r"\{%.*?%\}|\{\{.*?\}\}", " ", "\n".join(texts), flags=re.S))
+    return frozenset(re.findall(r"[A-Za-z_]\w*", said))
 
 
 def stays(declaration: str) -> bool:

@@ -100,7 +100,8 @@ double kc_bare(struct kc_run *run, unsigned int states, unsigned long long calls
 /* each of `count` operations once, on objects of the kind that `round` is; see census.c.j2 */
 struct kc_called { int done, running, why, warnings; unsigned long pc; char site[160]; };
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
-int kc_sandbox(void);
+int kc_sandbox_to_load(void);	/* before a subject is loaded */
+int kc_sandbox(void);		/* before it runs */
 /* two runs driven together; see product.c */
 struct kc_witness { int found; unsigned int state, call; struct kc_call *calls; int ncalls; };
 struct kc_pair_op { int second, returns; };	/* the same operation of the second; its value is compared */

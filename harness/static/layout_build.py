@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from extractor.attributes import unsafe
 from extractor.cast import strip_comments
 from extractor.errors import ExtractError
 from extractor.items import Item
 from extractor.records import merge_records
-from extractor.slice import FORBIDDEN, Slice, cut
+from extractor.slice import Slice, cut
 from harness.build import (
     DIALECT,
     LENIENT,
@@ -21,6 +22,7 @@ from harness.build import (
     Diagnostic,
     config_flags,
     diagnostics,
+    read_preprocessed,
     refuse_unsafe_text,
     run_compiler,
 )
@@ -91,8 +93,7 @@ class LayoutBuild:
         if self.sources.known:
             folder.mkdir(parents=True, exist_ok=True)
             self._write()
-            self.before = self._compile("before", INCLUDE)
-            self._preprocess()
+            self.before = self._compile("before.c", "-I", INCLUDE)
             self.after = self._compile_after()
 
     def finish(self) -> Layouts:
@@ -139,24 +140,22 @@ class LayoutBuild:
             f"-ffile-prefix-map={self.folder}/=",
         ]  # fmt: skip
 
-    def _compile(self, unit: str, *includes: Path, extra: Sequence[str] = ()) -> Compiling:
-        where: list[str | Path] = [word for folder in includes for word in ("-I", folder)]
+    def _compile(self, source: str, *flags: str | Path) -> Compiling:
         # Errors in what a macro makes are told where it is used.
-        arguments = [*self._flags(*extra), "-ftrack-macro-expansion=0", *where, "-c", f"{unit}.c",
-                     "-o", f"{unit}.o"]  # fmt: skip
-        return Compiling(arguments, self.folder)
+        made = f"{source.partition('.')[0]}.o"
+        return Compiling(
+            [*self._flags(), "-ftrack-macro-expansion=0", *flags, "-c", source, "-o", made], self.folder
+        )
 
     def _compile_after(self, *extra: str) -> Compiling:
-        return self._compile("after", self.folder / "include", INCLUDE, extra=extra)
-
-    def _preprocess(self) -> None:
-        """Refuses what macros made of the patch's text, as subjects do."""
+        """What the patch's text comes to, when nothing in that is refused, as of subjects."""
         includes: list[str | Path] = ["-I", self.folder / "include", "-I", INCLUDE]
-        arguments = [*self._flags(), *includes, "-E", "after.c", "-o", "after.i"]
+        arguments = [*self._flags(*extra), *includes, "-E", "after.c", "-o", "after.i"]
         status, output = run_compiler(arguments, self.folder)
         if status:
             raise CompileError(diagnostics(output), output)
-        refuse_unsafe_text((self.folder / "after.i").read_text(errors="replace"), self.folder)
+        refuse_unsafe_text(read_preprocessed(self.folder / "after.i"), self.folder)
+        return self._compile("after.i", "-fpreprocessed")
 
     def _settle(self, unit: str, compiling: Compiling) -> tuple[Assertion, ...]:
         """The assertions that fail, when the unit is compiled without them."""
@@ -169,7 +168,7 @@ class LayoutBuild:
         if others or not failed:
             raise CompileError(others, output)
         again = (
-            self._compile("before", INCLUDE, extra=[LENIENT])
+            self._compile("before.c", LENIENT, "-I", INCLUDE)
             if unit == "before"
             else self._compile_after(LENIENT)
         )
@@ -271,7 +270,7 @@ def refuse_unsafe_fields(item: Item) -> None:
         if line.origin != "added":
             continue
         spliced = "#" in text and text.rstrip().endswith("\\")
-        if spliced or DIRECTIVE.search(text) or FORBIDDEN.search(text):
+        if spliced or DIRECTIVE.search(text) or next(unsafe(text), None):
             raise ExtractError(
                 f"{item.name} has '{line.text.strip()[:60]}' among its fields",
                 file=item.file,
