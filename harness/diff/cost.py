@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import platform
 import statistics
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,10 +44,10 @@ APART = Flavour(
 LINES = Flavour("lines", ("-O1", "-DKC_UNOPTIMISED=1", "-DKC_GAP=512", *ADDRESS), sources=("sanitizer.c",),
                 constructors=1)  # fmt: skip
 STATES = 4096  # breadth-first, of which calls are taken
-CALLS = 64  # of one operation
-INSTRUCTIONS = 20_000  # of one operation, after which no more of its calls are taken
+CALLS = 40  # of one operation
+INSTRUCTIONS = 10_000  # of one operation, after which no more of its calls are taken
 TRIES = 40 * CALLS  # for calls of one operation that the contract allows
-LOST = 3  # calls of one operation that do not come back, after which it is left
+COUNTED = -1  # KC_COUNTED
 COSTLY = ("operation", "probe")  # of misuse, nobody asks the cost
 
 
@@ -289,7 +288,7 @@ class Meter:
         self.names = {op.name: number for number, op in enumerate(self.driver.operations)}
         self.cost = ffi.new("struct kc_cost *")
         self.functions = frozenset(functions_of(subject.piece))
-        self.lost: Counter[int] = Counter()
+        self.lost: set[Call] = set()  # that did not come back: each takes its time until that is known
 
     def asks(self, op: Operation) -> bool:
         """Whether an operation has a cost of its own: not where it is a macro for another operation."""
@@ -309,23 +308,23 @@ class Meter:
 
     def measure(self, calls: Sequence[Call]) -> list[int] | None:
         """What the last call takes; None where it is not allowed, or does not come back."""
-        driver, op = self.driver, calls[-1].op
-        if self.lost[op] == LOST:
+        driver = self.driver
+        if not self.lost.isdisjoint(calls):
             return None
-        done = driver.engine.kc_cost(driver.run, driver.c_array(calls), len(calls), self.kinds, self.size,
-                                     self.objects, self.cost)  # fmt: skip
-        self.lost[op] += done < 0
-        if done <= 0:
+        end = int(driver.engine.kc_cost(driver.run, driver.c_array(calls), len(calls), self.kinds, self.size,
+                                        self.objects, self.cost))  # fmt: skip
+        if end >= 0:
+            self.lost.add(calls[end])
+        if end != COUNTED:
             return None
         cost = self.cost
         return [int(cost.instructions[1]), int(cost.instructions[2]), int(cost.rmw), int(cost.lines)]
 
-    def each(self, traces: Sequence[Sequence[Call]]) -> list[list[int] | None]:
+    def each(self, traces: Sequence[Sequence[Call]]) -> Iterator[list[int] | None]:
         """What the last call of each trace takes."""
         self.driver.open(Limits(states=1))
-        found = [self.measure(calls) for calls in traces]
+        yield from map(self.measure, traces)
         self.driver.engine.kc_close(self.driver.run)
-        return found
 
 
 def cage(meters: Sequence[Meter]) -> None:
@@ -339,30 +338,32 @@ def cage(meters: Sequence[Meter]) -> None:
 def compare(counting: Sequence[Meter], watching: Sequence[Meter]) -> dict[str, list[list[list[int]]]]:
     """As measured()."""
     old, new = counting
-    traces = sample(old, new)
-    theirs = [[new.translated(old, call) for call in calls] for calls in traces]
-    pairs = [(calls, [c for c in other if c]) for calls, other in zip(traces, theirs, strict=True)]
-    rows = [meter.each([pair[at] for pair in pairs]) for at, meter in enumerate(counting)]
+    taken = sample(old, new)
+    theirs = [translated(new, old, calls) for calls, _ in taken]
+    pairs = [((calls, other), (row, found))
+             for (calls, row), other, found in zip(taken, theirs, new.each(theirs), strict=True)
+             if found]  # fmt: skip
+    seen = [[row[-1:] for row in rows] for _, rows in pairs]
     if len(watching) == len(counting):
-        seen = [meter.each([pair[at] for pair in pairs]) for at, meter in enumerate(watching)]
-    else:
-        seen = rows
+        columns = [[row and row[-1:] for row in meter.each([traces[at] for traces, _ in pairs])]
+                   for at, meter in enumerate(watching)]  # fmt: skip
+        seen = [[column or [] for column in row] for row in zip(*columns, strict=True)]
     found: dict[str, list[list[list[int]]]] = {}
-    for number, (calls, _) in enumerate(pairs):
-        both = [with_lines(one[number], other[number]) for one, other in zip(rows, seen, strict=True)]
-        if all(both):
+    for ((calls, _), rows), lines in zip(pairs, seen, strict=True):
+        if all(lines):
             name = old.driver.operations[calls[-1].op].name
-            found.setdefault(name, []).append([row for row in both if row])
+            found.setdefault(name, []).append([[*row[:-1], *of] for row, of in zip(rows, lines, strict=True)])
     return found
 
 
-def with_lines(row: list[int] | None, seen: list[int] | None) -> list[int] | None:
-    """A call's numbers with the lines of another build."""
-    return [*row[:-1], seen[-1]] if row and seen else None
+def translated(new: Meter, old: Meter, calls: Sequence[Call]) -> list[Call]:
+    """A trace of the old side as it is on the new one; empty where that has not all of it."""
+    found = [call for each in calls if (call := new.translated(old, each))]
+    return found if len(found) == len(calls) else []
 
 
-def sample(old: Meter, new: Meter) -> list[list[Call]]:
-    """Traces of the old side that the new one has as well; their last calls are what is measured."""
+def sample(old: Meter, new: Meter) -> list[tuple[list[Call], list[int]]]:
+    """Traces of the old side that the new one has as well, with what their last calls take."""
     driver = old.driver
     driver.explore(Limits(states=STATES))
     room = driver.ffi.new("struct kc_call[]", 4096)
@@ -372,16 +373,16 @@ def sample(old: Meter, new: Meter) -> list[list[Call]]:
         own = new.translated(old, call)
         if own and old.asks(driver.operations[call.op]) and new.asks(new.driver.operations[own.op]):
             shared.setdefault(call.op, []).append(number)
-    found: list[list[Call]] = []
-    for op, calls in shared.items():
+    found: list[tuple[list[Call], list[int]]] = []
+    for calls in shared.values():
         taken = spent = 0
         for pair in in_turn(states * len(calls)):
             path = path_to(old, pair // len(calls), calls[pair % len(calls)], room)
-            row = old.measure(path) if all(new.translated(old, call) for call in path) else None
+            row = old.measure(path) if translated(new, old, path) else None
             if row:
-                found.append(path)
+                found.append((path, row))
                 taken, spent = taken + 1, spent + row[0] + row[1]
-            if taken == CALLS or spent > INSTRUCTIONS or old.lost[op] == LOST:
+            if taken == CALLS or spent > INSTRUCTIONS:
                 break
     driver.engine.kc_close(driver.run)
     return found

@@ -47,7 +47,7 @@ static int begin_lines(const struct kc_run *run)
 	return 1;
 }
 
-/* The last call; what it takes is in `cost`. */
+/* The last call; what it takes is in `cost`. Whether it comes back. */
 static int counted_call(struct kc_run *run, const struct kc_call *call, const unsigned char *kinds,
 			unsigned long long size, int objects, struct kc_cost *cost)
 {
@@ -66,7 +66,7 @@ static int counted_call(struct kc_run *run, const struct kc_call *call, const un
 	memcpy(cost->instructions, guard_count.instructions, sizeof(cost->instructions));
 	cost->rmw = seen.rmw;
 	cost->lines = marks ? lines_of(run, objects) : -1;
-	return why ? -1 : 1;
+	return !why;
 }
 
 int kc_cost(struct kc_run *run, const struct kc_call *calls, int n, const unsigned char *kinds,
@@ -78,22 +78,22 @@ int kc_cost(struct kc_run *run, const struct kc_call *calls, int n, const unsign
 
 	begin_trace(run, ghost);
 	if (guard_apply(run->s, NULL, -1, obs, &ret, &seen))
-		return -1;
+		return KC_NOT_ALLOWED;
 	for (int i = 0; i < n; i++) {
 		const struct kc_call *call = &calls[i];
 
 		if (!c->when(call->op, ghost, obs, call->args) || (i && !c->within(obs)))
-			return 0;
+			return KC_NOT_ALLOWED;
 		if (i == n - 1)
-			return counted_call(run, call, kinds, size, objects, cost);
+			return counted_call(run, call, kinds, size, objects, cost) ? KC_COUNTED : i;
 		ret = 0;
 		if (guard_apply(run->s, call, -1, next, &ret, &seen))
-			return -1;
+			return i;
 		memcpy(after, ghost, sizeof(after));
 		c->judge(call->op, ghost, obs, call->args, next, ret, seen.warnings, seen.rmw, after);
 		if (op_of(run, call)->has_ghost)
 			memcpy(ghost, after, sizeof(ghost));
 		memcpy(obs, next, sizeof(obs));
 	}
-	return 0;
+	return KC_NOT_ALLOWED;
 }

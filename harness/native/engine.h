@@ -102,9 +102,10 @@ int kc_path(struct kc_run *run, unsigned int state, unsigned int last, struct kc
 /*
  * What the last of some calls takes. `kinds`: what the instruction at each byte of the subject is,
  * counted by kind (x86-64), or NULL. `lines`: of 64 bytes, of the first `objects` of the world, where
- * the subject is sanitized; else -1. 1; 0 where the contract does not allow the calls, -1 where one
- * does not come back.
+ * the subject is sanitized; else -1. KC_COUNTED; KC_NOT_ALLOWED where the contract does not allow the
+ * calls; else the number of the one, from 0, that does not come back.
  */
+enum { KC_COUNTED = -1, KC_NOT_ALLOWED = -2 };
 enum { KC_KINDS = 3 };
 struct kc_cost { unsigned long long instructions[3]; unsigned int rmw; int lines; };
 int kc_cost(struct kc_run *run, const struct kc_call *calls, int n, const unsigned char *kinds,

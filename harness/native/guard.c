@@ -13,6 +13,7 @@
 #include "sanitizer.h"
 
 #define TICKS 4		/* of 20 ms CPU time: what one operation may take */
+#define MOST_STEPS 20000	/* what it may execute where its instructions are counted */
 
 struct guard_end guard_end;
 struct guard_count guard_count;
@@ -79,6 +80,13 @@ static void count_instruction(uintptr_t pc)
 	if (at < guard_count.size && pc != guard_count.last)
 		guard_count.instructions[guard_count.kinds[at]]++;
 	guard_count.last = pc;
+	/* Its ticks are of time outside of the kernel, of which stepping leaves little. */
+	if (guard.running && ++guard_count.steps > MOST_STEPS) {
+		guard_end.why = KC_ENDLESS;
+		guard_end.signal = SIGTRAP;
+		guard_end.pc = pc;
+		siglongjmp(guard.env, 1);
+	}
 }
 
 static void on_trap(int signal, siginfo_t *info, void *context)

@@ -39,6 +39,7 @@ extern struct guard_end {
 extern struct guard_count {
 	const unsigned char *kinds;	/* of the instruction at each byte of the subject */
 	uintptr_t base, size, last;
+	unsigned long steps;
 	unsigned long long instructions[KC_KINDS];
 } guard_count;
 
