@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "bare.c"
 #include "census.c"
+#include "cost.c"
 #include "explore.c"
 #include "guard.c"
 #include "judge.c"

@@ -97,6 +97,19 @@ int kc_walk(struct kc_run *run, const struct kc_draw *draws, int ndraws, unsigne
 int kc_try(struct kc_run *run, const struct kc_call *calls, int n, int slot);
 /* the same calls from the same states with nothing checked; calls a second */
 double kc_bare(struct kc_run *run, unsigned int states, unsigned long long calls);
+/* the calls up to kept state `state`, where there is no symmetry, and call `last`; their number, or -1 */
+int kc_path(struct kc_run *run, unsigned int state, unsigned int last, struct kc_call *out);
+/*
+ * What the last of some calls takes. `kinds`: what the instruction at each byte of the subject is,
+ * counted by kind (x86-64), or NULL. `lines`: of 64 bytes, of the first `objects` of the world, where
+ * the subject is sanitized; else -1. KC_COUNTED; KC_NOT_ALLOWED where the contract does not allow the
+ * calls; else the number of the one, from 0, that does not come back.
+ */
+enum { KC_COUNTED = -1, KC_NOT_ALLOWED = -2 };
+enum { KC_KINDS = 3 };
+struct kc_cost { unsigned long long instructions[3]; unsigned int rmw; int lines; };
+int kc_cost(struct kc_run *run, const struct kc_call *calls, int n, const unsigned char *kinds,
+	    unsigned long long size, int objects, struct kc_cost *cost);
 /* each of `count` operations once, on objects of the kind that `round` is; see census.c.j2 */
 struct kc_called { int done, running, why, warnings; unsigned long pc; char site[160]; };
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);

@@ -13,8 +13,10 @@
 #include "sanitizer.h"
 
 #define TICKS 4		/* of 20 ms CPU time: what one operation may take */
+#define MOST_STEPS 20000	/* what it may execute where its instructions are counted */
 
 struct guard_end guard_end;
+struct guard_count guard_count;
 struct guard guard;
 static const struct kc_subject *guarded;
 static char signal_stack[64 * 1024];
@@ -70,11 +72,32 @@ static struct {
 	uintptr_t last;
 } watch;
 
+/* `pc` is where it goes on: each instruction is seen once, before it runs, but for one that repeats itself. */
+static void count_instruction(uintptr_t pc)
+{
+	uintptr_t at = pc - guard_count.base;
+
+	if (at < guard_count.size && pc != guard_count.last)
+		guard_count.instructions[guard_count.kinds[at]]++;
+	guard_count.last = pc;
+	/* Its ticks are of time outside of the kernel, of which stepping leaves little. */
+	if (guard.running && ++guard_count.steps > MOST_STEPS) {
+		guard_end.why = KC_ENDLESS;
+		guard_end.signal = SIGTRAP;
+		guard_end.pc = pc;
+		siglongjmp(guard.env, 1);
+	}
+}
+
 static void on_trap(int signal, siginfo_t *info, void *context)
 {
 	struct kc_record record;
 	kc_i64 obs[MAX_SLOTS];
 
+	if (guard_count.kinds) {
+		count_instruction(pc_of(context));
+		return;
+	}
 	if (!watch.s) {
 		on_fault(signal, info, context);
 		return;
@@ -90,6 +113,25 @@ static void on_trap(int signal, siginfo_t *info, void *context)
 	watch.last = pc_of(context);
 }
 
+static inline void stop_stepping(void)
+{
+#ifdef __x86_64__
+	__asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+#endif
+}
+
+static kc_i64 apply_stepwise(const struct kc_subject *s, const struct kc_call *call)
+{
+	kc_i64 ret;
+
+#ifdef __x86_64__
+	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+#endif
+	ret = s->apply(call->op, call->args);
+	stop_stepping();
+	return ret;
+}
+
 static kc_i64 apply_watched(const struct kc_subject *s, const struct kc_call *call, int which)
 {
 	kc_i64 obs[MAX_SLOTS], ret;
@@ -99,13 +141,7 @@ static kc_i64 apply_watched(const struct kc_subject *s, const struct kc_call *ca
 	watch.value = obs[which];
 	watch.last = 0;
 	watch.s = s;
-#ifdef __x86_64__
-	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
-#endif
-	ret = s->apply(call->op, call->args);
-#ifdef __x86_64__
-	__asm__ volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
-#endif
+	ret = apply_stepwise(s, call);
 	watch.s = NULL;
 	return ret;
 }
@@ -186,6 +222,7 @@ int guard_apply(const struct kc_subject *s, const struct kc_call *call, int watc
 	guard_end.changed = 0;
 	guard.sequence++;
 	if (guard_enter()) {
+		stop_stepping();	/* a stop comes here without a signal's return */
 		watch.s = NULL;
 		*seen = *record;
 		return guard_end.why;
@@ -198,8 +235,11 @@ int guard_apply(const struct kc_subject *s, const struct kc_call *call, int watc
 		struct kc_call mine = *call;	/* on the stack, which a sanitizer lets be read */
 
 		record->checking = 1;
-		*ret = watched < 0 ? s->apply(mine.op, mine.args)
-				   : apply_watched(s, &mine, watched);
+		if (guard_count.kinds)
+			*ret = apply_stepwise(s, &mine);
+		else
+			*ret = watched < 0 ? s->apply(mine.op, mine.args)
+					   : apply_watched(s, &mine, watched);
 		record->checking = 0;
 	}
 	*seen = *record;

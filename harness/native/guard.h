@@ -35,6 +35,14 @@ extern struct guard_end {
 	uintptr_t changed;	/* the instruction that changed the watched observation last, or 0 */
 } guard_end;
 
+/* Where `kinds` is not NULL guard_apply() counts the instructions that a call executes, by kind. */
+extern struct guard_count {
+	const unsigned char *kinds;	/* of the instruction at each byte of the subject */
+	uintptr_t base, size, last;
+	unsigned long steps;
+	unsigned long long instructions[KC_KINDS];
+} guard_count;
+
 /* Before the cage, and once a subject: what its sanitizer, where it has one, must know. */
 int guard_prepare(const struct kc_subject *s);
 /* From here on faults and ticks come here, and what the subject says can never go on. */

@@ -24,6 +24,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #define GRANULE 8ul
 #define PAGE 4096ul
+#define LINE 64ul
 #define FAR 4096ul	/* an access that is further from every object is by none of them */
 enum { MAX_STACKS = 4, MAX_OBJECTS = 128, MAX_MODULES = 8 };
 enum { GLOBAL_REDZONE = 0xf9, STACK_LEFT = 0xf1, ALLOCA_REDZONE = 0xca, INVALID = 0xfe };
@@ -59,6 +60,8 @@ static struct {
 	struct object objects[MAX_OBJECTS];
 	struct { const struct global *first; unsigned long n; } modules[MAX_MODULES];
 	const struct location *null;		/* the last check that met a null pointer */
+	unsigned char *lines;			/* see kc_sanitizer's mark() */
+	struct range marked;
 	struct kc_report report;
 } state;
 
@@ -409,6 +412,13 @@ static __attribute__((noinline, cold)) void invalid(unsigned long address, unsig
 	stop();
 }
 
+static __attribute__((noinline, cold)) void mark_lines(unsigned long address, unsigned long size)
+{
+	for (unsigned long at = address & -LINE; at < address + size; at += LINE)
+		if (within(&state.marked, at, 1))
+			state.lines[(at - state.marked.start) / LINE] = 1;
+}
+
 static inline __attribute__((always_inline)) void check(unsigned long address, unsigned long size,
 							int write, void *pc)
 {
@@ -416,6 +426,8 @@ static inline __attribute__((always_inline)) void check(unsigned long address, u
 		return;
 	if (__builtin_expect(!permitted(address, size), 0))
 		invalid(address, size, write, pc);
+	if (__builtin_expect(state.lines != 0, 0))
+		mark_lines(address, size);
 	state.null = 0;
 }
 
@@ -827,6 +839,12 @@ static void unwound(void)
 	}
 }
 
+static void mark(unsigned char *lines, const void *start, unsigned long n)
+{
+	state.lines = lines;
+	state.marked = (struct range){ (unsigned long)start, n * LINE };
+}
+
 EXPORT const struct kc_sanitizer *kc_sanitizer(void);
 EXPORT const struct kc_sanitizer *kc_sanitizer(void)
 {
@@ -836,6 +854,7 @@ EXPORT const struct kc_sanitizer *kc_sanitizer(void)
 		.valid = add_object,
 		.invalid = forbid_world,
 		.unwound = unwound,
+		.mark = mark,
 	};
 
 	return &sanitizer;

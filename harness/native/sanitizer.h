@@ -29,6 +29,11 @@ struct kc_sanitizer {
 	void (*invalid)(const void *start, unsigned long size);
 	/* After a longjmp() out of instrumented code: its frames' redzones are no more. */
 	void (*unwound)(void);
+	/*
+	 * From here on the lines of 64 bytes that are accessed of [start, start + 64 * n)
+	 * are marked in `lines`, which may be NULL.
+	 */
+	void (*mark)(unsigned char *lines, const void *start, unsigned long n);
 };
 
 /* The engine's side (shadow.c): opens `s` for the calling thread's stack; before the cage. */

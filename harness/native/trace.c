@@ -75,6 +75,13 @@ static int trace_to(struct kc_run *run, uint32_t state, unsigned int last, struc
 	return length + 1;
 }
 
+int kc_path(struct kc_run *run, unsigned int state, unsigned int last, struct kc_call *out)
+{
+	if (state >= run->store.n || last >= run->ncalls || run->symmetric)
+		return -1;
+	return trace_to(run, state, last, out);
+}
+
 int kc_trace(struct kc_run *run, int number, struct kc_call *out)
 {
 	const struct kc_slot *slot = &run->checks[number];
