@@ -148,6 +148,10 @@ def add_diff(commands: Any) -> None:
     diff.add_argument("--seed", type=seed, default=1, metavar="N", help="of the walks")
     diff.add_argument("--time", type=amount, default=20.0, metavar="SECONDS", help="for exploration")
     diff.add_argument("--memory", type=megabytes, default=1024, metavar="MB", help="for its states")
+    diff.add_argument(
+        "--file", action="append", default=[], metavar="FILE", help="of two trees, what to compare"
+    )
+    diff.add_argument("--cost", action="store_true", help="what functions take: instructions, stack, lines")
     diff.add_argument("--expect-same", action="store_true", help="any difference breaks a promise")
     diff.add_argument("--traces", metavar="DIR", help="run the findings that are saved there on NEW first")
     diff.add_argument("--format", choices=("text", "json"), default="text")

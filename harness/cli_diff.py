@@ -15,7 +15,7 @@ from harness.build import cache_folder
 from harness.diff.compare import Setting
 from harness.diff.result import DiffResult
 from harness.diff.revisions import both, opened
-from harness.diff.run import compare_revisions
+from harness.diff.run import Wanted, compare_revisions
 from harness.inputs import Given
 from harness.replay import Replayed, Revision, Stage, read_folder, replay_all
 from harness.report import wrapped
@@ -37,7 +37,8 @@ def diff_of(options: argparse.Namespace, setting: Setting) -> DiffResult:
         old = stack.enter_context(opened(first, options))
         new = stack.enter_context(opened(second, options))
         folder = stack.enter_context(scratch_folder(cache_folder()))
-        result = compare_revisions(old, new, setting, folder)
+        wanted = Wanted(tuple(options.file), options.cost)
+        result = compare_revisions(old, new, setting, folder, wanted)
         if options.traces:
             result = replace(result, replay_lines=carried_over(new, options.traces, setting, folder))
     said = promise(new.patches) if options.expect_same else ""

@@ -4,25 +4,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from extractor.items import Item
 from harness.build import engine_library
 from harness.diff.compare import Comparisons, Setting, matched
+from harness.diff.cost import costs
 from harness.diff.interface import Interface, comparable, compare, touched
 from harness.diff.layouts import layouts_of, with_layouts
 from harness.diff.result import DiffResult
 from harness.inputs import Given
+from harness.report_cost import cost_text
 from harness.report_interface import interface_json, interface_text
+from harness.static.layout_build import default_config
 from harness.tree.items import TreeItems
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is compared beside the contracts' part: files of trees."""
+    """What is compared beside the contracts' part: files of trees, and what functions cost."""
 
     files: tuple[str, ...] = ()
+    cost: bool = False
 
 
 def compare_revisions(
@@ -46,6 +50,10 @@ def compare_revisions(
     except BaseException:
         under_way.end()
         raise
+    said = None
+    if wanted.cost and pairs:
+        main = pairs[0]
+        said = costs((main.old.loaded, old.items), (main.new.loaded, new.items), folder / "cost")
     return DiffResult(
         (old.title, new.title),
         tuple(done),
@@ -53,6 +61,8 @@ def compare_revisions(
         tuple(lone),
         interface_lines=tuple(interface_text(interface).rstrip().split("\n")) if interface else (),
         interface_data=interface_json(interface) if interface else None,
+        cost_lines=(*cost_text(said).rstrip().split("\n"), "") if said else (),
+        cost_data=asdict(said) if said else None,
     )
 
 
@@ -78,7 +88,8 @@ def interface_of(old: Given, new: Given, setting: Setting, files: Sequence[str])
         right = comparable(new.items, names(left), touched(left))
     else:
         left, right = comparable(old.items), comparable(new.items)
-    return compare(left, right, setting.config, setting.config)
+    config = [default_config(side, dict(setting.config)) for side in (left, right)]
+    return compare(left, right, config[0], config[1])
 
 
 def names(items: Sequence[Item]) -> list[str]:
