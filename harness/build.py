@@ -268,11 +268,12 @@ class Cached:
         return self.path
 
 
-def engine_library(folder: Path) -> Cached:
-    """The engine."""
+def engine_library(folder: Path, pairs: bool = False) -> Cached:
+    """The engine; with `pairs`, what drives two revisions together as well."""
     inputs = [*sorted(NATIVE.glob("*.[ch]")), INCLUDE / "kconform/record.h"]
     arguments: list[str | Path] = [*ENGINE, "-I", NATIVE, "-idirafter", INCLUDE]
-    return Cached("engine", [NATIVE / "engine.c"], arguments, [p.read_text() for p in inputs], folder)
+    name = "pair" if pairs else "engine"
+    return Cached(name, [NATIVE / f"{name}.c"], arguments, [p.read_text() for p in inputs], folder)
 
 
 def contract_library(text: str, folder: Path, flavour: Flavour = PLAIN) -> Cached:

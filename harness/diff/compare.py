@@ -162,28 +162,28 @@ def place_of(check: str, trace: Sequence[Step], side: Side, library: Path) -> Pl
 
 
 class Comparison:
-    """One contract on its way through compilers and workers, which begin at once."""
+    """One contract on its way through compilers and workers.
+
+    What is beyond the bounds is walked where nothing within them differs: a walk ends where it does.
+    """
 
     def __init__(self, pair: Matched, setting: Setting, folder: Path, engine: Cached) -> None:
         self.pair, self.setting, self.engine = pair, setting, engine
         self.folder = folder / pair.name
         self.folder.mkdir()
         self.sides = (pair.old, pair.new)
-        self.pairings: list[Pairing] = []
-        loaded = pair.old.loaded
-        self.flavour = PLAIN if loaded.bounds else QUICK
-        self.walks = setting.walk > 0 and all(side.loaded.contract.goes_further for side in self.sides)
-        self.beyond = self.walks and all(side.wide is not side.loaded for side in self.sides)
+        self.pairing: Pairing | None = None
+        self.driven: Driven | None = None
+        self.walked: Driven | None = None
         # Rendered first: where both are the same there is nothing to compile.
         self.same = self.rendered(0) == self.rendered(1)
+        self.flavour = PLAIN if pair.old.loaded.bounds else QUICK
         self.near: list[tuple[Attempt, Cached]] = []
         self.far: list[tuple[Attempt, Cached]] = []
         if not self.same:
             self.near = [
                 self.begin(n, side.loaded, self.flavour, "near") for n, side in enumerate(self.sides)
             ]
-            if self.beyond:
-                self.far = [self.begin(n, side.wide, QUICK, "far") for n, side in enumerate(self.sides)]
 
     def rendered(self, number: int) -> tuple[str, ...]:
         """The words of one side's C."""
@@ -206,29 +206,52 @@ class Comparison:
             attempt.compile()
 
     def start(self) -> None:
-        """Drives both, as far as they compile."""
+        """Explores both, as far as they compile."""
         if self.same:
             return
         self.subjects = [attempt.settle() for attempt, _ in self.near]
         loaded = [side.loaded for side in self.sides]
-        skip = frozenset().union(*(subject.skip for subject in self.subjects))
-        skip |= {op.name for side in loaded for op in side.contract.operations if op.long}
-        self.aligned = Aligned(loaded[0], loaded[1], skip)
-        limits = self.setting.limits
-        near = self.libraries(self.near, self.subjects)
-        self.pairings.append(Pairing(Work(near, self.aligned, limits)))
-        self.ran = [near]
-        if self.walks:
-            libraries, aligned = near, self.aligned
-            if self.beyond:
-                far = [attempt.settle() for attempt, _ in self.far]
-                aligned = Aligned(self.sides[0].wide, self.sides[1].wide, skip)
-                libraries = self.libraries(self.far, far)
-            work = Work(libraries, aligned, limits, self.setting.walk, self.setting.seed)
-            self.pairings.append(Pairing(work))
-            self.ran.append(libraries)
+        self.skip = frozenset().union(*(subject.skip for subject in self.subjects))
+        self.skip |= {op.name for side in loaded for op in side.contract.operations if op.long}
+        self.aligned = Aligned(loaded[0], loaded[1], self.skip)
+        self.libraries = self.objects(self.near, self.subjects)
+        self.pairing = Pairing(Work(self.libraries, self.aligned, self.setting.limits))
 
-    def libraries(
+    def explored(self) -> None:
+        """Waits for the exploration; where nothing differs, what a walk needs goes to the compiler."""
+        if not self.pairing:
+            return
+        self.driven = self.placed(self.pairing.finish())
+        self.walks = (
+            not self.driven.differences
+            and self.setting.walk > 0
+            and all(side.loaded.contract.goes_further for side in self.sides)
+        )
+        if self.walks and all(side.wide is not side.loaded for side in self.sides):
+            self.far = [self.begin(n, side.wide, QUICK, "far") for n, side in enumerate(self.sides)]
+
+    def walk(self) -> None:
+        """Begins the walk."""
+        if not self.pairing or not self.walks:
+            return
+        aligned = self.aligned
+        if self.far:
+            subjects = [attempt.settle() for attempt, _ in self.far]
+            aligned = Aligned(self.sides[0].wide, self.sides[1].wide, self.skip)
+            self.libraries = self.objects(self.far, subjects)
+        setting = self.setting
+        self.pairing = Pairing(Work(self.libraries, aligned, setting.limits, setting.walk, setting.seed))
+
+    def finish(self) -> Compared:
+        """What came of it."""
+        if not self.pairing or not self.driven:
+            loaded = [side.loaded for side in self.sides]
+            return Compared(self.pair, Aligned(loaded[0], loaded[1]))
+        if self.walks:
+            self.walked = self.placed(self.pairing.finish())
+        return Compared(self.pair, self.aligned, self.driven, self.walked, tuple(self.lost()))
+
+    def objects(
         self, begun: Sequence[tuple[Attempt, Cached]], subjects: Sequence[Subject]
     ) -> tuple[Libraries, Libraries]:
         """The compiled objects of both."""
@@ -238,23 +261,12 @@ class Comparison:
         )
         return old, new
 
-    def finish(self) -> Compared:
-        """What came of it."""
-        if self.same:
-            loaded = [side.loaded for side in self.sides]
-            return Compared(self.pair, Aligned(loaded[0], loaded[1]))
-        driven, *walked = [
-            self.placed(pairing.finish(), libraries)
-            for pairing, libraries in zip(self.pairings, self.ran, strict=True)
-        ]
-        return Compared(self.pair, self.aligned, driven, walked[0] if walked else None, tuple(self.lost()))
-
-    def placed(self, driven: Driven, libraries: tuple[Libraries, Libraries]) -> Driven:
+    def placed(self, driven: Driven) -> Driven:
         """What was found, with the lines of each revision that did it."""
         found = [
             replace(difference, places=(
-                place_of(difference.check, difference.old, self.sides[0], libraries[0].subject),
-                place_of(difference.check, difference.new, self.sides[1], libraries[1].subject),
+                place_of(difference.check, difference.old, self.sides[0], self.libraries[0].subject),
+                place_of(difference.check, difference.new, self.sides[1], self.libraries[1].subject),
             ))
             for difference in driven.differences
         ]  # fmt: skip
@@ -267,9 +279,9 @@ class Comparison:
                 yield which, f"{lost.file}:{lost.line}: {lost.user}: {lost.reason}"
 
     def end(self) -> None:
-        """Ends the workers, whatever they are at."""
-        for pairing in self.pairings:
-            pairing.end()
+        """Ends the worker, whatever it is at."""
+        if self.pairing:
+            self.pairing.end()
 
 
 class Comparisons:
@@ -295,6 +307,12 @@ class Comparisons:
 
     def finish(self) -> list[Compared]:
         """What came of each."""
+        for one in self.started:
+            one.explored()
+        for one in self.started:
+            one.compile()
+        for one in self.started:
+            one.walk()
         return [one.finish() for one in self.started]
 
     def end(self) -> None:

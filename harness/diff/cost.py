@@ -108,7 +108,7 @@ def costs(old: tuple[Loaded, Sequence[Item]], new: tuple[Loaded, Sequence[Item]]
     """
     folder.mkdir(exist_ok=True)
     try:
-        engine = engine_library(folder)
+        engine = engine_library(folder, pairs=True)
         sides = [Compiled(*side, folder / name) for side, name in ((old, "old"), (new, "new"))]
         for side in sides:
             side.compile()

@@ -36,7 +36,7 @@ def compare_revisions(
     wanted = wanted or Wanted()
     below = folder / "contracts"
     below.mkdir()
-    engine = old.engine or new.engine or engine_library(below)
+    engine = engine_library(below, pairs=True)
     interface = interface_of(old, new, setting, wanted.files)
     pairs, lone = matched(setting, old.items, new.items, interface.renames if interface else {})
     under_way = Comparisons(pairs, setting, below, engine)

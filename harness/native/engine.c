@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "bare.c"
 #include "census.c"
-#include "cost.c"
 #include "explore.c"
 #include "guard.c"
 #include "judge.c"
@@ -17,4 +16,3 @@
 #include "symmetry.c"
 #include "trace.c"
 #include "walk.c"
-#include "product.c"
