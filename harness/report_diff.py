@@ -62,8 +62,10 @@ def explored(compared: Compared) -> str:
         name += f" ({len(renamed)} names of NEW for OLD's)"
     if compared.same_code or compared.driven is None:
         return f"against {name}: the code is the same word by word, so nothing was run"
-    bounds = [bounds_text(loaded) for loaded in compared.aligned.both]
-    said = f"against {name}, {bounds[0]}: {extent(compared.driven)}"
+    old = compared.aligned.old
+    bounds = bounds_text(old)
+    bounds += f" {old.contract.scope}" if old.bounds and old.contract.scope else ""
+    said = f"against {name}, {bounds}: {extent(compared.driven)}"
     if compared.walked:
         wide = bounds_text(compared.matched.old.wide)
         said += f"; random walk of {compared.walked.walked:,} calls of both, {wide}"
@@ -294,7 +296,7 @@ def claims(result: DiffResult, verbose: bool) -> list[str]:
             lines += [f"{said}:"]
             for fate in found:
                 lines += claim_lines(fate, verbose)
-    kept = [fate.claim.id for fate in fates if fate.how == "kept"]
+    kept = dict.fromkeys(fate.claim.id for fate in fates if fate.how == "kept")
     if kept:
         lines += wrapped(f"claims that both keep: {', '.join(kept)}", "")
     return [*lines, ""] if lines else []

@@ -99,8 +99,8 @@ def matched(
             continue
         bounds = setting.bounds if setting.contract else without_unknown(path, setting.bounds)
         loaded = load(path, bounds)
-        first, why_old, near_old = fits(loaded, old, setting.config)
-        second, why_new, near_new = fits(loaded, new, setting.config)
+        first, why_old, _ = fits(loaded, old, setting.config)
+        second, why_new, _ = fits(loaded, new, setting.config)
         if why_new and not why_old and renames:
             under = renamed(first, renames)
             why = fits(under, new, setting.config)[1]
@@ -109,7 +109,7 @@ def matched(
                 found.append(Matched(loaded.contract.name, sides[0], sides[1], renames))
                 continue
         if why_old and why_new:
-            if near_old or near_new or setting.contract:
+            if setting.contract:
                 lone.append(f"{why_old} (OLD); {why_new} (NEW)" if why_old != why_new else why_old)
         elif why_old or why_new:
             lone.append(f"{why_old or why_new} ({'OLD' if why_old else 'NEW'})")
