@@ -18,7 +18,9 @@ from extractor.slice import Slice
 from extractor.unit import Unit, names_of
 from harness.build import DIALECT, CompileError, RefusedError, diagnostics, refuse_unsafe_text
 from harness.render_unit import slice_text
-from harness.tree.census import UNSET, Census, Counted
+from harness.tree.census import UNSET, Counted, censuses
+from harness.tree.files import Roots
+from harness.tree.includes import Includes
 from harness.tree.objects import call_of
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
@@ -40,7 +42,7 @@ def tree(tmp_path: Path) -> Tree:
             path.write_text(said)
         work = tmp_path / "work"
         work.mkdir(exist_ok=True)
-        return read_unit([tmp_path], ["linux/a.h"], config or {}, work)
+        return read_unit(Includes(Roots([tmp_path]), ["linux/a.h"]), config or {}, work)[0]
 
     return make
 
@@ -640,7 +642,7 @@ def taken(folder: Path, text: str) -> Counted:
     path.parent.mkdir(parents=True)
     path.write_text(text)
     (folder / "work").mkdir()
-    return Census([folder], "include/linux/a.h", {}, folder / "work").take()
+    return next(censuses(Roots([folder]), ["include/linux/a.h"], {}, folder / "work"))
 
 
 def test_a_census_says_of_each_function_how_far_it_comes(tmp_path: Path) -> None:

@@ -32,18 +32,19 @@ from harness.locate import address_lines
 from harness.render import Rendered, template
 from harness.render_unit import HEADER, TRUE_KEY, beyond_text, unit_overlays
 from harness.subjects import blame
+from harness.tree.files import Roots
+from harness.tree.includes import Includes
 from harness.tree.objects import call_of
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
 from harness.tree.slicing import closed
+from kernel_snippets.tree import MEMORY
 
 ROUNDS = 60  # of compiling without what the compiler refused
 CALL_SECONDS = 60
 SYNTAX = Flavour("syntax", ("-O0", "-fsyntax-only"), compile_only=True)  # several times as fast
 SIGNAL, BUG, SHIM_LIMIT = 1, 4, 6
-# Where x86 has its struct pages and its direct map; both lead to the census's own objects.
 POINTERS = re.compile(r"\s*extern\s+(?:const\s+)?(?:struct|union)\s+\w+\s*\*\s*\w+\s*(?:\[[^\]]*\]\s*)?;?$")
-MEMORY = ("vmemmap_base", "page_offset_base")
 RANK = ("", "beyond", "unset", "crashed")  # best first
 UNSET = "a function that an object made here does not have"
 
@@ -77,23 +78,20 @@ class Counted:
 class Census:
     """The census of one header of a tree."""
 
-    roots: Sequence[Path]
+    roots: Roots
     header: str
     config: Mapping[str, str]
     folder: Path
-    unit: Unit | None = None  # of several headers, where it is known
+    unit: Unit  # of all headers
     lost: dict[str, str] = field(default_factory=dict)
 
     def take(self) -> Counted:
         """Counts, compiles and calls."""
-        path = next((p for r in self.roots if (p := r / self.header).is_file()), None)
-        if path is None:
+        text = self.roots.text(self.header)
+        if text is None:
             raise HarnessError(f"the tree has no {self.header}; give the path of a header below it")
-        written = [i for i in scan_file(self.header, path.read_text(errors="replace"), "tree")
-                   if i.kind == "function"]  # fmt: skip
-        unit = self.unit or read_unit(
-            self.roots, [self.header.removeprefix("include/")], self.config, self.folder
-        )
+        written = [i for i in scan_file(self.header, text, "tree") if i.kind == "function"]
+        unit = self.unit
         live = [i for i in unit.items if i.kind == "function" and i.file == self.header]
         generated = [item for item in live if item.expansion]
         unparsed = [item.name for item in (*written, *generated) if not facts(item).parsed]
@@ -291,10 +289,11 @@ def call_each(
 
 
 def censuses(
-    roots: Sequence[Path], headers: Sequence[str], config: Mapping[str, str], folder: Path
+    roots: Roots, headers: Sequence[str], config: Mapping[str, str], folder: Path
 ) -> Iterator[Counted]:
     """The census of each header, in a folder of its own; the tree is read once."""
-    unit = read_unit(roots, [header.removeprefix("include/") for header in headers], config, folder)
+    includes = Includes(roots, [header.removeprefix("include/") for header in headers])
+    unit, _ = read_unit(includes, config, folder)
     for number, header in enumerate(headers):
         own = folder / f"header{number}"
         own.mkdir()
