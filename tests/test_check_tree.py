@@ -379,9 +379,7 @@ def test_data_of_other_files_is_named_with_what_reads_it(kernel: Path) -> None:
         "data of other files of the kernel, other than zero, and what reads it: counter_mode (counter_step)"
         in said
     )
-    assert (
-        "tracepoints of other files, other than off, or on where declared true: counter_key" in said
-    )
+    assert "tracepoints of other files, other than off, or on where declared true: counter_key" in said
     assert (
         "functions whose body is in another file of the kernel (a call stops there): counter_elsewhere"
         in said
