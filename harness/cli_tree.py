@@ -12,10 +12,10 @@ from extractor.closure import Closure
 from extractor.items import Item
 from extractor.scan import scan_file
 from harness.build import cache_folder
+from harness.census.census import censuses, own_before
 from harness.errors import HarnessError
 from harness.inputs import read_patches, source_of
 from harness.scratch import scratch_folder
-from harness.tree.census import censuses, own_before
 from harness.tree.configuration import BASE_CONFIG, read_config, refuse_guest, with_options
 from harness.tree.items import TreeItems, behind, tree_items
 from harness.tree.slicing import closed

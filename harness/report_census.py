@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.census.census import Counted
 from harness.check import tool_facts
 from harness.report import wrapped
-from harness.tree.census import Counted
 
 COLUMNS = ("header", "functions", "generated", "parsed", "live", "sliced", "compiled", "called", "stopped",
            "crashed")  # fmt: skip

@@ -20,13 +20,13 @@ from extractor.scan import classify, declarators, scan_file
 from extractor.slice import Slice
 from extractor.unit import Unit, names_of
 from harness.build import DIALECT, CompileError, RefusedError, diagnostics, refuse_unsafe_text
+from harness.census.census import UNSET, Counted, censuses
+from harness.census.objects import call_of, record_members
 from harness.render_unit import slice_text
 from harness.report_census import census_text, numbers
-from harness.tree.census import UNSET, Counted, censuses
 from harness.tree.files import Roots
 from harness.tree.generated import has_body, outer_calls
 from harness.tree.includes import Includes, code_of, includes_of
-from harness.tree.objects import call_of, record_members
 from harness.tree.preprocess import enum_bodies
 from harness.tree.revision import read_unit, with_records
 from harness.tree.shims import shims
@@ -681,7 +681,7 @@ def test_what_was_never_run_is_not_called(tmp_path: Path, monkeypatch: pytest.Mo
     def dies(library: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    monkeypatch.setattr("harness.tree.census.loaded_library", dies)
+    monkeypatch.setattr("harness.census.census.loaded_library", dies)
     found = taken(tmp_path, "static inline void f(void)\n{\n}\n")
     assert not found.called and found.crashed == {"f": "not run: its worker ended before the call"}
 

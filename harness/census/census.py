@@ -26,6 +26,7 @@ from harness.build import (
     build,
     engine_library,
 )
+from harness.census.objects import call_of
 from harness.driver import WHY, ffi, loaded_library
 from harness.errors import HarnessError
 from harness.locate import address_lines
@@ -34,7 +35,6 @@ from harness.render_unit import HEADER, TRUE_KEY, beyond_text, unit_overlays
 from harness.subjects import blame
 from harness.tree.files import Roots
 from harness.tree.includes import Includes
-from harness.tree.objects import call_of
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
 from harness.tree.slicing import closed
