@@ -20,6 +20,10 @@ GIT_PATHS = re.compile(r'diff --git ("?a/.+?"?) ("?b/.+)$')
 EXTENDED = re.compile(r"(diff --git|index|old mode|new mode|(dis)?similarity) ?")
 MOVE = re.compile(r"(rename|copy) (from|to) (.*)$")
 Status = Literal["modified", "added", "deleted", "renamed", "copied"]
+BINARY = re.compile(r"Binary files (.* )?differ$")
+# Files in which a change means something to what is checked, as they stand in the head of a diff.
+CODE = re.compile(r"(?:\.[chS]|\bKconfig[\w.-]*)(?![\w./-])")
+AS_TEXT = "ask for it as text (git format-patch --text)"
 RESEND = "ask for the patch by git send-email, or take it from lore.kernel.org"
 
 
@@ -74,6 +78,11 @@ class Patch:
     sha256: str
     notes: tuple[str, ...]
     diff: tuple[str, ...] = ()  # the lines that `sha256` is of
+
+
+def is_code(said: str) -> bool:
+    """True where what is said of a change names a file of C, assembly or Kconfig."""
+    return bool(CODE.search(said))
 
 
 def has_hunk(mail: Mail) -> bool:
@@ -179,10 +188,19 @@ class _Reader:
                 self.signed = True
             elif HUNK.match(text):
                 raise self.refuse("a hunk without a file header (--- and +++) before it")
-            elif text == "GIT binary patch" or re.match(r"Binary files .* differ$", text):
-                self.notes.append(f"a binary change is left out (line {self.source_line()})")
+            elif text == "GIT binary patch" or BINARY.match(text):
+                self.binary(text, found[-1:])
             self.at += 1
         return [f for f in found if f.hunks or f.status != "modified"]
+
+    def binary(self, text: str, last: Sequence[FileDiff]) -> None:
+        """A change that the mail does not show; refused where it may be one of code."""
+        of = " ".join(
+            [text, *(path for file in last if not file.hunks for path in (file.old_path, file.path))]
+        )
+        if is_code(of):
+            raise self.refuse("a binary change of code, which shows nothing of it", hint=AS_TEXT)
+        self.notes.append(f"a binary change is left out (line {self.source_line()})")
 
     def at_file_header(self) -> bool:
         first, second = self.line() or "", self.line(1) or ""

@@ -335,6 +335,8 @@ def unused_items(items: Sequence[Item], pieces: Sequence[Slice], static: Sequenc
     used = {key_of(item) for item in (*whole, *(part.item for piece in pieces for part in piece.parts))}
     for item in items:
         was_read = item.kind in ("text", "kconfig", "undef") and item.file in read
+        if item.kind == "include" and isinstance(items, TreeItems):
+            was_read = items.tree.includes_read(item)
         if item.origin == "added" and key_of(item) not in used and item.kind != "field" and not was_read:
             yield item
 

@@ -12,13 +12,14 @@ from extractor.closure import Closure
 from extractor.items import Item
 from extractor.scan import scan_file
 from harness.build import cache_folder
+from harness.census.census import censuses, own_before
 from harness.errors import HarnessError
 from harness.inputs import read_patches, source_of
 from harness.scratch import scratch_folder
-from harness.tree.census import censuses, own_before
-from harness.tree.configuration import BASE_CONFIG, read_config, with_options
+from harness.tree.configuration import BASE_CONFIG, read_config, refuse_guest, with_options
 from harness.tree.items import TreeItems, behind, tree_items
 from harness.tree.slicing import closed
+from kernel_snippets.tree import MEASURED
 
 
 @contextlib.contextmanager
@@ -28,12 +29,14 @@ def opened(
     """A tree with the files that a command names; HarnessError for one that it does not have."""
     if not options.tree:
         raise HarnessError("it needs a kernel tree: give --tree DIR")
+    refuse_guest(config)
     given = argparse.Namespace(**{**vars(options), "patch": []})
     tree, mails = source_of(given)
     for name in headers:
         if tree.read(name) is None:
             raise HarnessError(f"{tree.name}: error: the tree has no {name}; give a path below its top")
-    patches = read_patches(mails, False, None) if mails else []
+    latest, prefix = getattr(options, "latest", False), getattr(options, "prefix", None)
+    patches = read_patches(mails, latest, prefix) if mails else []
     base = read_config(Path(options.kconfig) if options.kconfig else BASE_CONFIG)
     with scratch_folder(cache_folder()) as folder:
         wanted = [name.removeprefix("include/") for name in headers if name.endswith(".h")]
@@ -50,13 +53,6 @@ def extract_tree(options: argparse.Namespace, config: Mapping[str, bool]) -> lis
             found += [item for item in unit.items if item.expansion and item.file in options.patch]
         order = {name: number for number, name in enumerate(options.patch)}
         return sorted(found, key=lambda item: (order[item.file], item.line))
-
-
-MEASURED = (
-    *(f"include/linux/{name}.h" for name in ("rmap", "page-flags", "page_ref", "bit_spinlock", "mm_inline",
-                                             "huge_mm", "mm_types", "pagemap", "swap", "mm")),
-    "mm/internal.h",
-)  # fmt: skip
 
 
 def census_of(options: argparse.Namespace, config: Mapping[str, bool]) -> str:

@@ -399,6 +399,7 @@ class Loaded:
     binding: int = -1  # which of the contract file's bindings it is; -1: its own
     config: Mapping[str, bool] = field(default_factory=dict)  # what the run sets otherwise
     absent: Mapping[str, str] = field(default_factory=dict)  # operations that a revision lacks; see Contract
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # names that it has, not here: where
 
     @property
     def path(self) -> Path:
@@ -431,9 +432,9 @@ class Loaded:
             return self
         return replace(self, contract=self.contract.bound(self.contract.bindings[number]), binding=number)
 
-    def without(self, absent: Mapping[str, str]) -> Loaded:
-        """The contract without the operations that a revision lacks."""
-        return replace(self, contract=self.contract.without(absent), absent=absent)
+    def without(self, absent: Mapping[str, str], elsewhere: Mapping[str, str]) -> Loaded:
+        """The contract without the operations that a revision lacks, and what it has out of reach."""
+        return replace(self, contract=self.contract.without(absent), absent=absent, elsewhere=elsewhere)
 
 
 @dataclass(frozen=True)

@@ -149,4 +149,5 @@ def in_walk(loaded: Loaded) -> Loaded:
     walk = loaded.contract.walk
     if not walk:
         return loaded
-    return load(loaded.path, walk).bound(loaded.binding).under(loaded.config).without(loaded.absent)
+    wide = load(loaded.path, walk).bound(loaded.binding).under(loaded.config)
+    return wide.without(loaded.absent, loaded.elsewhere)

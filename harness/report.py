@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,6 +21,7 @@ from harness.translate import layout, unpack
 from harness.tree.items import TreeItems
 
 WIDTH = 100
+STATIC_KEY = re.compile(r"\bstatic_key|STATIC_KEY|\bDECLARE_TRACEPOINT\b")
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
 NAMED = ("claim", "layout", "configuration", "documentation", "promise")  # groups whose checks are named
 CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
@@ -371,11 +373,32 @@ def judged_word(check: Check) -> str:
 
 
 def beyond(result: Result) -> Iterator[str]:
-    """What a tree's slices refer to and other files of the kernel have."""
-    names = dict.fromkeys(name for part in result.parts for name in part.piece.beyond)
-    if names:
-        few = ", ".join([*names][:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-        yield f"what other files of the kernel have (a call stops there, data is zero): {few}"
+    """What a tree's slices refer to and the tree, or its other files, has elsewhere."""
+    pieces = [part.piece for part in result.parts]
+    found = {name: item for piece in pieces for name, item in piece.beyond.items()}
+    data = {name: item for name, item in found.items() if item.kind == "variable" or item.name != name}
+    keys = [name for name, item in data.items() if STATIC_KEY.search(item.text)]
+    if calls := [name for name in found if name not in data]:
+        yield f"functions whose body is in another file of the kernel (a call stops there): {few(calls, 8)}"
+    if keys:
+        yield (f"static keys and tracepoints of other files, other than off, or on where declared true: "
+               f"{few(keys, 8)}")  # fmt: skip
+    read = []
+    for name in (name for name in data if name not in keys):
+        users = dict.fromkeys(
+            user for piece in pieces for user, needs in piece.needs.items() if name in needs
+        )
+        read.append(f"{name} ({few([*users], 3)})")
+    if read:
+        yield f"data of other files of the kernel, other than zero, and what reads it: {', '.join(read)}"
+    if isinstance(result.request.items, TreeItems):
+        for include in result.request.items.tree.unfound:
+            yield f"{include.where}: {include.name}, which the tree does not have: taken for empty"
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def configurations(result: Result) -> Iterator[str]:
@@ -385,8 +408,10 @@ def configurations(result: Result) -> Iterator[str]:
     said = result.main.loaded.options
     if isinstance(result.request.items, TreeItems):
         tree = result.request.items.tree
-        yield from wrapped(f"the tree was read for the {len(tree.config)} options of {tree.configured}"
-                           + (", and:" if said else ""), "")  # fmt: skip
+        without = tree.left_out
+        but = f", but for {', '.join(without)}: for no guest of a hypervisor" if without else ""
+        yield from wrapped(f"the tree was read for the {len(tree.config) - len(without)} options of "
+                           f"{tree.configured}{but}" + (", and:" if said else ""), "")  # fmt: skip
     yield from wrapped(" ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(said.items())), "")
     for part in result.parts[1:]:
         own = {k: v for k, v in part.loaded.options.items() if said.get(k, False) != v}

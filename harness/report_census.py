@@ -8,16 +8,17 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.census.census import Counted
 from harness.check import tool_facts
 from harness.report import wrapped
-from harness.tree.census import Counted
 
 COLUMNS = ("header", "functions", "generated", "parsed", "live", "sliced", "compiled", "called", "stopped",
            "crashed")  # fmt: skip
 LEGEND = (
     "functions: written in the header, in any configuration; generated: made by its macro calls, in this "
     "one; live: both, in this configuration; sliced: all that they need is known; called: came back from a "
-    "call on objects made here; stopped: at code that is in another file of the kernel"
+    "call on objects made here, also where a BUG fired, which is said below; stopped: at code that is in "
+    "another file of the kernel"
 )
 ELSEWHERE = re.compile(r", whose body is in another file of the kernel$")
 TITLES = {
@@ -25,6 +26,7 @@ TITLES = {
     "unparsed": "not read by pycparser",
     "unresolved": "not compiled, by what they wait for",
     "stopped": "stopped at what is in another file of the kernel",
+    "bugs": "called, and a BUG fired, by its condition; the kernel would end there",
     "crashed": "crashed on the objects made here",
 }
 FEW = 4  # names that are shown of a reason
@@ -39,7 +41,7 @@ def numbers(counted: Counted) -> dict[str, int]:
         "live": len(counted.live),
         "sliced": len(counted.sliced),
         "compiled": len(counted.compiled),
-        "called": len(counted.called),
+        "called": len(counted.called) + len(counted.bugs),
         "stopped": len(counted.beyond),
         "crashed": len(counted.crashed),
     }
@@ -89,6 +91,7 @@ def reasons_of(found: Sequence[Counted]) -> dict[str, dict[str, list[str]]]:
             "unparsed": dict.fromkeys(each.unparsed, "its text"),
             "unresolved": {name: re.sub(r"^needs ", "", why) for name, why in each.unresolved.items()},
             "stopped": {name: ELSEWHERE.sub("", why) for name, why in each.beyond.items()},
+            "bugs": each.bugs,
             "crashed": each.crashed,
         }
         for what, of in reasons.items():
@@ -107,6 +110,7 @@ def census_json(tree: str, configured: str, found: Sequence[Counted]) -> str:
             "live": list(each.live),
             "compiled": list(each.compiled),
             "called": list(each.called),
+            "bugs": dict(each.bugs),
             "stopped": dict(each.beyond),
             "unresolved": dict(each.unresolved),
             "crashed": dict(each.crashed),

@@ -14,6 +14,7 @@ from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check
 from harness.replay import Replayed
+from harness.report import beyond
 from harness.report_coverage import coverage_json
 from harness.report_mutate import strength_data
 from harness.trace import values_seen
@@ -65,6 +66,7 @@ def check_data(result: Result) -> dict[str, Any]:
             *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
             *result.request.near,
             *result.partial,
+            *beyond(result),
         ],
         "traces": [replay_json(replayed) for replayed in result.replays],
         "hidden_state": list(result.hidden_state),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from harness.contract import SHOWN, Loaded, Wrapper
 from harness.errors import HarnessError
 from harness.loading import variants
 from harness.render import OWN, Rendered, render
-from harness.tree.items import TreeItems, lacking, tree_names, tree_slice
+from harness.tree.items import TreeItems, elsewhere, lacking, tree_names, tree_slice
 from kernel_snippets import INCLUDE
 
 ROUNDS = 4  # of compiling without what the compiler refused
@@ -62,7 +62,10 @@ def fitted(loaded: Loaded, items: Sequence[Item], config: Mapping[str, bool]) ->
         under = variant.under(config)
         reason = misfit(under, items)
         if not reason:
-            return under.without(under.contract.absent(provided(items, under.options))), ""
+            without = under.contract.absent(provided(items, under.options))
+            found = out_of_reach(without.values(), items, under.options)
+            absent = {op: name for op, name in without.items() if name not in found}
+            return under.without(absent, found), ""
         reasons[reason] = None
     return loaded, "; or ".join(reasons)
 
@@ -91,8 +94,9 @@ def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
         return ""
     few = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
     if isinstance(items, TreeItems):
-        where = " in this configuration" if all(map(items.tree.has_word, missing)) else ""
-        return f"{loaded.contract.name} needs {few}, which the tree does not have{where}"
+        found = out_of_reach(missing, items, options)
+        where = found[missing[0]] if len(found) == len(missing) else "which the tree does not have"
+        return f"{loaded.contract.name} needs {few}, {where}"
     there = {item.name for item in items if item.completeness == "complete"}.issuperset(missing)
     why = (
         "which the patch defines only in another configuration"
@@ -100,6 +104,11 @@ def misfit(loaded: Loaded, items: Sequence[Item]) -> str:
         else "which the patch does not define"
     )
     return f"{loaded.contract.name} needs {few}, {why}"
+
+
+def out_of_reach(names: Iterable[str], items: Sequence[Item], options: Mapping[str, bool]) -> dict[str, str]:
+    """Those of `names` that a tree has, though no code of them under `options`, each with where that is."""
+    return elsewhere(names, items, options) if isinstance(items, TreeItems) else {}
 
 
 def describe(lost: Unresolved) -> str:
@@ -199,6 +208,7 @@ def missing_names(loaded: Loaded, piece: Slice, lost: Sequence[Unresolved]) -> d
         for name in op.called
         if name not in ready
     }
+    missing |= {name: f"{name}, {where}" for name, where in loaded.elsewhere.items()}
     missing |= {w.of: reason for w in contract.wrappers if (reason := not_wrapped(w, piece))}
     missing |= {
         name: next(f"{u.user}: {u.reason}" for u in lost) for name in piece.dependents(u.user for u in lost)

@@ -145,3 +145,23 @@ def test_one_line_lost_or_doubled_is_only_ever_refused(at: int, how: str) -> Non
         assert err.file == "m"
     else:  # lines that are no hunk's, such as `index`, may go unnoticed; what the diffstat names may not
         assert [f.path for f in patch.files] == PATHS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "diff --git a/mm/a.c b/mm/a.c\nindex 1..2 100644\nGIT binary patch\ndelta 4\nabcd\n\n",
+        "diff --git a/mm/a.c b/mm/a.c\nindex 1..2 100644\nBinary files a/mm/a.c and b/mm/a.c differ\n",
+        "diff --git a/mm/Kconfig b/mm/Kconfig\nindex 1..2 100644\nBinary files differ\n",
+        "Binary files old/linux/mm.h and new/linux/mm.h differ\n",
+    ],
+)
+def test_a_binary_change_of_code_is_refused(change: str) -> None:
+    rest = "--- a/x.h\n+++ b/x.h\n@@ -1 +1 @@\n-int a;\n+int b;\n"
+    for text in (change + rest, rest + change):
+        with pytest.raises(ExtractError, match=r":\d+: error: a binary change of code") as caught:
+            parse_patch(Mail("p.diff", "", "", "", "", tuple(text.split("\n"))))
+        assert "format-patch --text" in str(caught.value)
+    for name in ("a.png", "a.c.gz"):
+        shown = f"diff --git a/{name} b/{name}\nBinary files a/{name} and b/{name} differ\n" + rest
+        assert parse_patch(Mail("p.diff", "", "", "", "", tuple(shown.split("\n")))).notes

@@ -191,7 +191,8 @@ def test_a_tree_object_cannot_write_outside_of_the_export(repo: Path, tmp_path: 
     ]  # fmt: skip
     both = made(entry(b"100644", b"a", blob), entry(b"40000", b"a", up), entry(b"40000", b"include", linux))
     tree = GitTree(repo, git(repo, "commit-tree", "-m", "x", both).strip())
-    assert (tree.export(["a"], tmp_path / "twice") / "a").is_file()
+    with pytest.raises(HarnessError, match=r"git cannot read a/evil\.h; run git fsck there"):
+        tree.export(["a"], tmp_path / "twice")
 
 
 def test_a_range_of_commits_is_a_series_on_its_base(repo: Path) -> None:
@@ -249,3 +250,42 @@ def test_ranges_that_are_none_are_refused(repo: Path) -> None:
     commit(repo, "empty")
     with pytest.raises(HarnessError, match="change no text"):
         commits(repo, "main~1..main")
+
+
+def test_no_attribute_and_no_byte_hides_a_header_of_a_range(repo: Path) -> None:
+    base = git(repo, "rev-parse", "main").strip()
+    (repo / ".gitattributes").write_text("*.h -diff\n*.h diff=python\nmm/x.c binary\n")
+    (repo / ".git/info").mkdir(exist_ok=True)
+    (repo / ".git/info/attributes").write_text("*.h -diff\n")
+    git(repo, "config", "diff.python.xfuncname", "^(nothing)")
+    (repo / MM).write_text("int mm;\nint hidden;\n")
+    (repo / "logo.png").write_bytes(b"\0PNG\n")
+    commit(repo, "mm: hidden")
+    made = commits(repo, f"{base}..main")
+    assert "+int hidden;" in made.mails[0].lines
+    patch = read_series(made.mails).patches[0]
+    assert [file.path for file in patch.files if file.hunks] == [".gitattributes", MM]
+    assert any("a binary change is left out" in note for note in patch.notes)
+    (repo / MM).write_bytes(b"int mm;\n/* \0 */ int other;\n")
+    name = commit(repo, "mm: a byte")[:12]
+    with pytest.raises(HarnessError, match=f"commit {name}: error: a binary change of .*mm.h, which is code"):
+        commits(repo, f"{base}..main")
+
+
+def test_a_diff_is_of_objects_alone(repo: Path) -> None:
+    """Neither index nor working tree is read: what they are like changes nothing."""
+    (repo / MM).write_text("int one;\n")
+    commit(repo, "mm: one")
+    expected = commits(repo, "main~1..main").mails
+    (repo / ".git/index").write_bytes(b"no index at all")
+    (repo / MM).unlink()
+    (repo / MM).mkdir()
+    (repo / ".gitattributes").write_text("* -diff\n")
+    assert commits(repo, "main~1..main").mails == expected
+
+
+def test_a_blob_that_is_lost_is_said(repo: Path, tmp_path: Path) -> None:
+    lost = git(repo, "rev-parse", f"main:{MM}").strip()
+    (repo / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    with pytest.raises(HarnessError, match=r"git cannot read include/linux/mm\.h; run git fsck there"):
+        GitTree(repo, "main").export(["include"], tmp_path / "to")

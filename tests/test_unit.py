@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,15 +15,20 @@ import pytest
 from extractor.cast import facts
 from extractor.closure import Closure, Shims
 from extractor.cut_records import cut_record, touched_fields
-from extractor.items import Item
+from extractor.items import Item, SourceLine
 from extractor.scan import classify, declarators, scan_file
 from extractor.slice import Slice
 from extractor.unit import Unit, names_of
 from harness.build import DIALECT, CompileError, RefusedError, diagnostics, refuse_unsafe_text
+from harness.census.census import UNSET, Counted, censuses
+from harness.census.objects import call_of, record_members
 from harness.render_unit import slice_text
-from harness.tree.census import UNSET, Census, Counted
-from harness.tree.objects import call_of
-from harness.tree.revision import read_unit
+from harness.report_census import census_text, numbers
+from harness.tree.files import Roots
+from harness.tree.generated import has_body, outer_calls
+from harness.tree.includes import Includes, code_of, includes_of
+from harness.tree.preprocess import enum_bodies
+from harness.tree.revision import read_unit, with_records
 from harness.tree.shims import shims
 from harness.tree.slicing import closed
 from kernel_snippets import INCLUDE
@@ -40,7 +48,7 @@ def tree(tmp_path: Path) -> Tree:
             path.write_text(said)
         work = tmp_path / "work"
         work.mkdir(exist_ok=True)
-        return read_unit([tmp_path], ["linux/a.h"], config or {}, work)
+        return read_unit(Includes(Roots([tmp_path]), ["linux/a.h"]), config or {}, work)[0]
 
     return make
 
@@ -640,7 +648,7 @@ def taken(folder: Path, text: str) -> Counted:
     path.parent.mkdir(parents=True)
     path.write_text(text)
     (folder / "work").mkdir()
-    return Census([folder], "include/linux/a.h", {}, folder / "work").take()
+    return next(censuses(Roots([folder]), ["include/linux/a.h"], {}, folder / "work"))
 
 
 def test_a_census_says_of_each_function_how_far_it_comes(tmp_path: Path) -> None:
@@ -653,6 +661,73 @@ def test_a_census_says_of_each_function_how_far_it_comes(tmp_path: Path) -> None
     assert found.crashed == {"fault": "signal in include/linux/a.h:27"}
     assert found.unresolved["needs_it"] == "needs unknown: calls what_is_this(), for which there is no shim"
     assert "inline assembly" in found.unresolved["endless"] and len(found.unresolved) == 3
+
+
+def test_a_call_in_which_a_bug_fires_is_counted_and_said(tmp_path: Path) -> None:
+    text = "#include <linux/bug.h>\nstatic inline void never(void)\n{\n\tBUG_ON(1 < 2);\n}\n"
+    (tmp_path / "include/linux").mkdir(parents=True)
+    (tmp_path / "include/linux/bug.h").write_text("")
+    (tmp_path / "include/linux/a.h").write_text(text)
+    (tmp_path / "work").mkdir()
+    found = next(censuses(Roots([tmp_path]), ["include/linux/a.h"], {}, tmp_path / "work"))
+    assert not found.called and found.bugs == {"never": "1 < 2"} and numbers(found)["called"] == 1
+    said = " ".join(census_text("t", "c", [found], False).split())
+    assert "a BUG fired, by its condition; the kernel would end there: 1 each: 1 < 2 (never)" in said
+
+
+def test_what_was_never_run_is_not_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the worker dies when it loads the functions' library."""
+
+    def dies(library: Path) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr("harness.census.census.loaded_library", dies)
+    found = taken(tmp_path, "static inline void f(void)\n{\n}\n")
+    assert not found.called and found.crashed == {"f": "not run: its worker ended before the call"}
+
+
+BLANKS, WORDS = " " * 200_000, "_" * 200_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "struct s {\n\tstruct t " + "__a " * 50_000 + "!;\n};",
+        f"struct s {{\n\tstruct t {WORDS} !;\n}};",
+        f"struct s {{\n\tu_t {'__a(b) ' * 25_000}* !;\n}};",
+        "struct s {" + "struct {" * 25_000 + "int a;" + "};" * 25_000 + "};",
+        "struct s {" + "struct s a; " * 200 + "struct s *b;};",
+        "#define M(x) " + "static " * 30_000,
+        f"#define M(x) {WORDS} {BLANKS} x",
+        f"enum{BLANKS}x;",
+        "enum {" * 30_000,
+        "/*" * 100_000,
+        f"M({WORDS}",
+        "\\\n" * 100_000,
+        '"' * 200_001,
+    ],
+)
+def test_hostile_text_of_a_tree_takes_no_time(text: str, tmp_path: Path) -> None:
+    """No expression that is matched against it may try again and again: each of these took minutes."""
+    record_members(text)
+    has_body(text)
+    outer_calls(text)
+    list(enum_bodies(text))
+    list(includes_of(code_of(text.encode(), "a.h"), "a.h"))
+    plain = record("void f(void)\n{\n}")
+    hostile = replace(
+        plain, lines=tuple(SourceLine(said, n, "tree") for n, said in enumerate(text.split("\n"), 1))
+    )
+    list(with_records([replace(hostile, kind="macro"), hostile]))
+    call_of(replace(plain, signature=f"static inline void f(struct s *a, {text})"), {"struct s": hostile})
+
+
+def test_records_that_hold_each_other_end(tmp_path: Path) -> None:
+    records = {f"struct s{n}": record(f"struct s{n} {{ " + f"struct s{n + 1} a, b; struct s{n + 1} c; "
+                                      f"struct s{n + 1} d; }};") for n in range(3000)}  # fmt: skip
+    function = record("static inline void f(struct s0 *s)\n{\n}")
+    assert call_of(function, records)["fills"] == []
+    assert call_of(function, {"struct s0": record("struct s0 { struct s0 a; struct s0 *b; };")})["fills"]
 
 
 def test_the_first_error_is_the_one_that_is_shown() -> None:

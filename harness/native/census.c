@@ -15,9 +15,29 @@ static unsigned long place_of(const struct kc_subject *s, uintptr_t pc)
 	return where.dli_fbase == mine.dli_fbase ? pc - (uintptr_t)mine.dli_fbase : 0;
 }
 
+/* The first BUG that fired, which would have ended the kernel's call; here it went on. */
+static const struct kc_site *bug_of(const struct kc_record *seen)
+{
+	for (unsigned int i = 0; i < seen->warnings && i < KC_SITES; i++)
+		if (seen->sites[i]->kind == KC_BUG || seen->sites[i]->kind == KC_VM_BUG)
+			return seen->sites[i];
+	return NULL;
+}
+
+static void copy_site(char *to, size_t size, const struct kc_site *site)
+{
+	const char *said = !site ? "" : *site->condition ? site->condition : site->macro;
+	size_t i;
+
+	for (i = 0; i < size - 1 && said[i]; i++)
+		to[i] = said[i];
+	to[i] = 0;
+}
+
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called)
 {
 	const struct kc_subject *s = subject;
+	const struct kc_site *bug;
 	struct kc_record seen;
 	kc_i64 observed[MAX_SLOTS], ret;
 
@@ -29,16 +49,15 @@ int kc_call_each(const void *subject, int count, int round, struct kc_called *ca
 			continue;
 		called[op].running = 1;
 		called[op].why = guard_apply(s, &call, -1, observed, &ret, &seen);
-		called[op].running = 0;
-		called[op].done = 1;
 		called[op].warnings = seen.warnings;
 		called[op].pc = called[op].why ? place_of(s, guard_end.pc) : 0;
-		called[op].site[0] = 0;
-		if (seen.last)
-			for (int i = 0; i < (int)sizeof(called[op].site) - 1 && seen.last->condition[i]; i++) {
-				called[op].site[i] = seen.last->condition[i];
-				called[op].site[i + 1] = 0;
-			}
+		bug = called[op].why ? NULL : bug_of(&seen);
+		if (bug)
+			called[op].why = KC_BUG_STOP;
+		copy_site(called[op].site, sizeof(called[op].site), bug ? bug : seen.last);
+		/* Not before: a hostile call may have left pointers here that lead nowhere. */
+		called[op].running = 0;
+		called[op].done = 1;
 	}
 	return 0;
 }

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import email.utils
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from itertools import pairwise
 from pathlib import Path
 
 from extractor.mail import Mail
+from extractor.patch import is_code
+from harness.build import cache_folder
 from harness.errors import HarnessError
+from harness.scratch import scratch_folder
 from harness.tree.files import text_of
 from harness.tree.git import ABBREVIATED, Objects, Repository
 
@@ -18,8 +23,9 @@ MOST_COMMITS = 1000
 DIFF = (
     *("diff-tree", "--stdin", "-r", "-p", "-M", "-O/dev/null", "--unified=3", "--full-index", "--no-color"),
     *("--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--submodule=short"),
+    "--text",  # what is binary is said here: a byte in a header must not hide it
 )
-AUTHOR = re.compile(rb"^author (.*) <(.*)> (\d{1,15}) ([+-])(\d\d)(\d\d)$", re.M)
+AUTHOR = re.compile(rb"^author ([^<>\n]*) <([^<>\n]*)> (\d{1,15}) ([+-])(\d\d)(\d\d)$", re.M)
 # Lines of a message that would be read as the begin of its diff, or as the message's end.
 DIFF_LIKE = re.compile(r"(diff --git |--- |\+\+\+ |@@ -|---$)")
 
@@ -80,8 +86,10 @@ def _chain(repository: Repository, words: str, base: str, head: str) -> list[str
 
 
 def _diffs(repository: Repository, chain: list[str]) -> dict[str, list[str]]:
-    """The lines of each commit's diff."""
-    said = repository.run(*DIFF, given="".join(f"{oid}\n" for oid in chain).encode())
+    """The lines of each commit's diff, binary changes as git would say them."""
+    given = "".join(f"{oid}\n" for oid in chain).encode()
+    with scratch_folder(cache_folder()) as folder:
+        said = repository.bare(folder).run(*DIFF, given=given)
     if said is None:
         raise HarnessError(f"{repository.path}: error: git cannot make the diffs; run git fsck there")
     found: dict[str, list[str]] = {oid: [] for oid in chain}
@@ -92,15 +100,29 @@ def _diffs(repository: Repository, chain: list[str]) -> dict[str, list[str]]:
             lines = found[line.decode()]
         else:
             lines.append(text_of(line.removesuffix(b"\r")))
+    texts = {oid: list(without_binary(lines, f"commit {oid[:ABBREVIATED]}")) for oid, lines in found.items()}
     return {
-        oid: lines if any(text.startswith("@@ -") for text in lines) else [] for oid, lines in found.items()
+        oid: lines if any(text.startswith("@@ -") for text in lines) else [] for oid, lines in texts.items()
     }
+
+
+def without_binary(lines: Sequence[str], source: str) -> Iterator[str]:
+    """A diff, what it changes in binary files left out; HarnessError where such a file is code."""
+    heads = [at for at, line in enumerate(lines) if line.startswith("diff --git ")]
+    for begin, end in pairwise([*heads, len(lines)]):
+        part = lines[begin:end]
+        if not any("\0" in line for line in part):
+            yield from part
+            continue
+        if is_code(lines[begin]):
+            named = lines[begin].removeprefix("diff --git ")
+            raise HarnessError(f"{source}: error: a binary change of {named}, which is code; leave it out")
+        yield lines[begin]
+        yield "Binary files differ"
 
 
 def _mail(oid: str, data: bytes, diff: list[str], number: int, total: int) -> Mail:
     source = f"commit {oid[:ABBREVIATED]}"
-    if any("\0" in line for line in diff):
-        raise HarnessError(f"{source}: error: its diff is binary; give a range without it")
     head, _, raw = data.partition(b"\n\n")
     message = text_of(raw).replace("\r\n", "\n").replace("\0", " ").strip("\n")
     title, _, body = message.partition("\n\n")

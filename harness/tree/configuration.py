@@ -9,10 +9,12 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from kernel_snippets import ROOT
+from kernel_snippets.tree import GUEST
 
 BASE_CONFIG = ROOT / "base.config"
 SET = re.compile(r'(CONFIG_\w+)=(y|n|m|-?\d+|0[xX][0-9a-fA-F]+|"(?:[^"\\]|\\.)*")\s*')
 UNSET = re.compile(r"# (CONFIG_\w+) is not set\s*")
+NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|[0-9]{1,9}")
 MAX_BYTES = 4 << 20
 
 
@@ -53,3 +55,28 @@ def with_options(base: Mapping[str, str], options: Mapping[str, bool]) -> dict[s
         else:
             found.pop(name, None)
     return found
+
+
+def bare_metal(config: Mapping[str, str]) -> dict[str, str]:
+    """`config` for a machine that is nobody's guest."""
+    return {name: value for name, value in config.items() if name not in GUEST}
+
+
+def refuse_guest(options: Mapping[str, bool]) -> None:
+    """HarnessError for an option that is asked for and that no tree is read with."""
+    if asked := sorted(name for name in GUEST if options.get(name)):
+        raise HarnessError(f"{asked[0]}=y: a tree is read for a machine that is no hypervisor's guest, whose "
+                           "operations are in C; leave it out")  # fmt: skip
+
+
+def number_of(config: Mapping[str, str], name: str, otherwise: int) -> int:
+    """The value of an option that is a number."""
+    said = config.get(name, str(otherwise))
+    if not NUMBER.fullmatch(said):
+        raise HarnessError(f"{name}={said[:40]} is no number of the kernel's; correct it")
+    return number_in(said)
+
+
+def number_in(said: str) -> int:
+    """The value of a NUMBER."""
+    return int(said, 16 if said[:2] in ("0x", "0X") else 10)

@@ -20,7 +20,7 @@ from harness.build import run_compiler
 from harness.errors import HarnessError
 
 CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(")
-BODY = re.compile(r"\bstatic\b[^;{}]*\{|\bstatic_assert\s*\(|\b_Static_assert\s*\(")
+ASSERTION = re.compile(r"\b(?:_S|s)tatic_assert\s*\(")
 MARK = "kc_generated_"
 MADE = ("declaration", "record", "variable")
 
@@ -37,7 +37,7 @@ class Generators:
         """Whether a macro's own text has a function's body, and which macros it calls outside of brackets."""
         if name not in self.said:
             body = macro_parts(strip_comments(self.macros[name].text))[1]
-            self.said[name] = bool(BODY.search(body)), [n for n in outer_calls(body) if n in self.macros]
+            self.said[name] = has_body(body), [n for n in outer_calls(body) if n in self.macros]
         return self.said[name]
 
     def generates(self, name: str) -> bool:
@@ -67,11 +67,21 @@ class Generators:
         return found
 
 
+def has_body(text: str) -> bool:
+    """Whether C has the body of a static function or record, or a static assertion."""
+    static = False
+    for match in re.finditer(r"\bstatic\b|[;{}]", text):
+        if match[0] == "{" and static:
+            return True
+        static = match[0] == "static"
+    return bool(ASSERTION.search(text))
+
+
 def outer_calls(text: str) -> list[str]:
     """The names that are called outside of all brackets."""
     found: list[str] = []
     depth = 0
-    for match in re.finditer(r"([A-Za-z_]\w*)\s*(?=\()|[(){}]", mask(text)):
+    for match in re.finditer(r"\b([A-Za-z_]\w*)\b\s*(?=\()|[(){}]", mask(text)):
         if match[1] and not depth:
             found.append(match[1])
         elif not match[1]:

@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,8 @@ ENVIRONMENT = {
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",  # also where git is too old for the line before
     "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_INDEX_FILE": "/dev/no-index",  # nothing here is of an index
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
@@ -51,11 +53,12 @@ class Entry:
 class Repository:
     """A git repository at exactly `path` (its working tree's top, or a bare one), not above it."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, more: Mapping[str, str] | None = None) -> None:
         self.path = str(path)
         self.real = os.path.realpath(path)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        self.environment = kept | ENVIRONMENT | {"GIT_CEILING_DIRECTORIES": os.path.dirname(self.real)}
+        above = {"GIT_CEILING_DIRECTORIES": os.path.dirname(self.real)}
+        self.environment = kept | ENVIRONMENT | above | dict(more or {})
         if self.run("rev-parse", "--git-dir") is None:
             raise HarnessError(f"{path}: error: not a git repository; give the top of one")
 
@@ -74,6 +77,23 @@ class Repository:
                     f"{self.path}: error: git {arguments[0]} says more than {MOST_OUTPUT:,} bytes"
                 )
         return data if process.returncode == 0 else None
+
+    def bare(self, folder: Path) -> Repository:
+        """A repository made in `folder`, which must be empty, that has the objects of this one and no more.
+
+        Neither configuration nor attributes, be they of the repository, of an index or of a working tree,
+        say there how a diff is made.
+        """
+        objects = (self.run("rev-parse", "--git-path", "objects") or b"").decode(errors="surrogateescape")
+        form = (self.run("rev-parse", "--show-object-format") or b"sha1").decode().strip()
+        for name in ("refs", "objects"):
+            (folder / name).mkdir()
+        (folder / "HEAD").write_text("ref: refs/heads/none\n")
+        (folder / "config").write_text(
+            f"[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = {form}\n"
+        )
+        place = {"GIT_OBJECT_DIRECTORY": os.path.join(self.real, objects.rstrip("\n"))}
+        return Repository(folder, place)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A git command under way."""
@@ -197,13 +217,15 @@ class GitTree:
 
         What a link inside of the tree leads to is written in its place, and no link ever.
         """
-        entries = dict.fromkeys(entry.path for one in under for entry in self._entries(one))
+        entries = {entry.path: entry.link for one in under for entry in self._entries(one)}
         made: set[str] = set()
         left = MOST_EXPORTED
         for path, data in zip(entries, self._bytes(list(entries)), strict=True):
             data = self._one(path) if data is None and self.partial else data
-            if data is None:
+            if data is None and entries[path]:
                 continue
+            if data is None:
+                raise HarnessError(f"{self.name}: error: git cannot read {path}; run git fsck there")
             left -= len(data)
             if left < 0:
                 raise HarnessError(f"{self.name}: error: its files are too large to be written")

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import os
+import posixpath
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from extractor.apply import apply_patches
@@ -20,15 +23,14 @@ from extractor.slice import live_items as existing
 from extractor.unit import Unit
 from harness.contract import Contract, Loaded
 from harness.errors import HarnessError
-from harness.tree.configuration import with_options
-from harness.tree.preprocess import ARCH
+from harness.tree.configuration import bare_metal, refuse_guest, with_options
+from harness.tree.files import Roots
+from harness.tree.includes import Include, Includes
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
 from harness.tree.slicing import closed
 from harness.tree.source import Tree
-
-# Where the headers are, and what says include in quotes.
-EXPORTED = ("include", f"{ARCH}/include", "mm")
+from kernel_snippets.tree import EXPORTED
 
 
 @dataclass
@@ -40,7 +42,7 @@ class PatchedTree:
     """
 
     name: str
-    roots: tuple[Path, ...]
+    roots: Roots
     patched: Mapping[str, tuple[SourceLine, ...]]
     headers: tuple[str, ...]
     config: Mapping[str, str]
@@ -49,16 +51,19 @@ class PatchedTree:
     configured: str = "kernel_snippets/base.config"
     units: dict[tuple[tuple[str, str], ...], tuple[Unit, Shims]] = field(default_factory=dict)
     slices: dict[tuple[object, ...], Slice] = field(default_factory=dict)
-    words: frozenset[str] = frozenset()
+    unfound: dict[Include, None] = field(default_factory=dict)  # in any of the units
 
     def unit(self, options: Mapping[str, bool], extra: Sequence[Item]) -> tuple[Unit, Shims]:
         """The tree's items under `options`, with `extra` ones behind them, and the shims that go before."""
+        refuse_guest(options)
         config = with_options(self.config, options)
         key = tuple(sorted(config.items()))
         if key not in self.units:
             folder = self.folder / f"unit{len(self.units)}"
             folder.mkdir()
-            unit = read_unit(self.roots, self.headers, config, folder, self.patched)
+            unit, unfound = read_unit(self.includes, config, folder, self.patched)
+            self.refuse_unfound(unfound)
+            self.unfound |= dict.fromkeys(unfound)
             known = shims({name: True for name, value in config.items() if value == "1"}, folder)
             own = {item.name for item in unit.items if item.origin == "added"}
             known = known.without({header for name, header in known.headers.items() if name in own})
@@ -67,31 +72,44 @@ class PatchedTree:
         return self.units[key]
 
     def has_word(self, word: str) -> bool:
-        """Whether any header of the tree that is read has a name, in whatever configuration.
+        """Whether a header that is read may have a name, in whatever configuration."""
+        return self.includes.has_word(word)
 
-        Of one that macros paste together, in those that it was read for.
-        """
-        if not self.units:
-            return True
-        unit = next(iter(self.units.values()))[0]
-        if not self.words:
-            self.words = frozenset(
-                w for file in unit.order for w in re.findall(r"[A-Za-z_]\w*", self.text(file))
-            )
-        return word in self.words or any(word in unit.defined for unit, _ in self.units.values())
+    @cached_property
+    def includes(self) -> Includes:
+        """The tree's files that are read, in any configuration."""
+        return Includes(self.roots, self.headers)
+
+    def includes_read(self, item: Item) -> bool:
+        """Whether an #include of a file that is read leads to one that is."""
+        beside = posixpath.dirname(item.file) if '"' in item.text else None
+        read = self.includes.found
+        return item.file in read and self.includes.path(item.name, beside) in read
+
+    @property
+    def left_out(self) -> list[str]:
+        """The options of its configuration that it is read without."""
+        return sorted(self.config.keys() - bare_metal(self.config).keys())
+
+    def refuse_unfound(self, unfound: Iterable[Include]) -> None:
+        """HarnessError for an #include that a patch adds, of what is not there."""
+        for include in unfound:
+            lines = self.patched.get(include.file, ())
+            if 0 < include.line <= len(lines) and lines[include.line - 1].origin == "added":
+                raise HarnessError(f"{include.where}: error: the patch includes {include.name}, which the "
+                                   "tree does not have; give the tree that it is on")  # fmt: skip
 
     def text(self, file: str) -> str:
         """A file's text, with patches applied."""
         if file in self.patched:
             return "\n".join(line.text for line in self.patched[file])
-        path = next((root / file for root in self.roots if (root / file).is_file()), None)
-        return path.read_text(errors="replace") if path else ""
+        return self.roots.text(file) or ""
 
     def says(self, words: str) -> bool:
         """Whether a sentence stands in a header that is read; white space and comment stars do not count."""
         for unit, _ in self.units.values():
             for file in unit.order:
-                if words in " ".join(re.sub(r"^\s*\*\s|\s\*\s", " ", self.text(file), flags=re.M).split()):
+                if words in " ".join(re.sub(r"^[ \t]*\*\s|\s\*\s", " ", self.text(file), flags=re.M).split()):
                     return True
         return False
 
@@ -114,11 +132,11 @@ def tree_items(
     overlay(applied.files, root, folder / "patched")
     patched = {file: lines for file, lines in applied.files.items() if lines is not None}
     wanted = [*headers, *(file.removeprefix("include/") for file in patched if is_header(file))]
-    there = [name for name in dict.fromkeys(wanted) if tree.read(f"include/{name}") is not None
-             or f"include/{name}" in patched or name in patched]  # fmt: skip
+    there = [name for name in dict.fromkeys(wanted) if f"include/{name}" in patched or name in patched
+             or any(tree.read(path) is not None for path in (f"include/{name}", name))]  # fmt: skip
     made = TreeItems(item for patch in patches for item in extract_items(patch))
     made.tree = PatchedTree(
-        tree.name, (folder / "patched", root), patched, tuple(there), config, folder / "units",
+        tree.name, Roots([folder / "patched", root]), patched, tuple(there), config, folder / "units",
         (*passed, *applied.notes),
     )  # fmt: skip
     return made
@@ -152,9 +170,10 @@ def overlay(files: Mapping[str, Sequence[SourceLine] | None], root: Path, folder
             "\n".join(line.text for line in lines) if lines is not None else "#error deleted by the patch\n"
         )
         path.write_text(text)
-    for parent in {str(Path(file).parent) for file in files if not file.startswith("include/")}:
+    tree = Roots([root])
+    for parent in {str(Path(file).parent) for file in files}:
         for other in sorted((root / parent).glob("*.h")):
-            if not (folder / parent / other.name).exists():
+            if tree.find(f"{parent}/{other.name}") and not os.path.lexists(folder / parent / other.name):
                 (folder / parent / other.name).symlink_to(other)
 
 
@@ -214,6 +233,18 @@ def tree_names(items: TreeItems, options: Mapping[str, bool]) -> frozenset[str]:
     """The names that a tree defines under `options`, or of which its patches show a part inside."""
     fragments = frozenset(item.name for item in items if item.completeness == "fragment")
     return fragments.union(items.tree.unit(options, behind(items))[0].defined)
+
+
+def elsewhere(names: Iterable[str], items: TreeItems, options: Mapping[str, bool]) -> dict[str, str]:
+    """Those of `names` that a tree has and does not define under `options`, each with where it is."""
+    found: dict[str, str] = {}
+    for name in filter(items.tree.has_word, names):
+        declared = items.tree.unit(options, behind(items))[0].declared.get(name)
+        if declared:
+            found[name] = f"which {declared.where} only declares: its body is in another file"
+        else:
+            found[name] = "which the tree does not have in this configuration"
+    return found
 
 
 def lacking(requires: Iterable[str], items: TreeItems, options: Mapping[str, bool]) -> Iterator[str]:

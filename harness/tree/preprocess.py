@@ -13,26 +13,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from extractor.cast import strip_comments
+from extractor.cast import strip_comments, tokens
 from harness.build import run_compiler
 from harness.errors import HarnessError
+from harness.tree.configuration import NUMBER, number_of
+from harness.tree.includes import ORDINARY, Include, Includes
+from kernel_snippets.tree import ARCH, BITS, COUNTED, COUNTED_IN, FIRST, GENERATED, INCLUDES, WIDTHS
 
-INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"\n]+)[>"]', re.M)
 MARKER = re.compile(r'# (\d+) "((?:[^"\\]|\\.)*)"')
 ENTRY = re.compile(r"\s*[A-Za-z_]\w*\([^()]*\)\s*")
 ERROR = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):\d+: (?:fatal )?error: (?P<text>.*)$", re.M)
-# As the kernel's Makefile has them on every command line.
-FIRST = ("linux/compiler-version.h", "linux/kconfig.h", "linux/compiler_types.h")
-ARCH = "arch/x86"
-MAX_FILES = 5000
-ORDINARY = re.compile(r"[\w./+,@~-]*")
-# The kernel writes the native operations over the calls of these where it boots on no hypervisor: without
-# them its headers have those in C.
-GUEST = frozenset(["CONFIG_PARAVIRT", "CONFIG_PARAVIRT_XXL", "CONFIG_PARAVIRT_SPINLOCKS"])
 OPTIONS = "include/generated/autoconf.h"
-# kernel/bounds.c of Linux 6.12: constants that headers test in #if, and whose enums other headers declare.
-COUNTED = {"NR_PAGEFLAGS": "__NR_PAGEFLAGS", "MAX_NR_ZONES": "__MAX_NR_ZONES"}
-COUNTED_IN = ("linux/page-flags.h", "linux/mmzone.h")
 
 
 @dataclass(frozen=True)
@@ -40,73 +31,34 @@ class Live:
     """What the preprocessor left: of each file of the tree its lines, by number, with their order.
 
     `order` counts the lines of the whole translation unit, so that items of different files can be put
-    where the compiler would meet them. `notes` are its complaints, such as an #error. `inside` has what
+    where the compiler would meet them. `inside` has what
     an #include stands for, by file and line, where a list of macro calls is included several times, each
-    time with other macros: as linux/cgroup_subsys.h is.
+    time with other macros: as linux/cgroup_subsys.h is. `unfound` are #includes of what is not there.
     """
 
     lines: Mapping[str, Mapping[int, int]]
-    notes: tuple[str, ...]
     inside: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
-
-
-def include_folders(roots: Sequence[Path]) -> list[Path]:
-    """Where the kernel's headers are, in the order of its Makefile; each root before the next."""
-    below = (f"{ARCH}/include", "include", f"{ARCH}/include/uapi", "include/uapi")
-    return [root / name for name in below for root in roots if (root / name).is_dir()]
-
-
-@dataclass
-class Includes:
-    """The headers that some files include, whatever the configuration, and those that are missing."""
-
-    roots: Sequence[Path]
-
-    def __post_init__(self) -> None:
-        self.folders = include_folders(self.roots)
-        self.found: dict[Path, bytes] = {}
-        self.missing: set[str] = set()
-
-    def path(self, name: str, beside: Path | None) -> Path | None:
-        """The file that an #include means; `beside` is the folder of the one that says it in quotes."""
-        if (".." in name.split("/") and beside is None) or name.startswith("/"):
-            return None
-        for folder in [*([beside] if beside else []), *self.folders, *self.roots]:
-            path = folder / name
-            if path.is_file():
-                return path
-        return None
-
-    def follow(self, names: Sequence[str]) -> None:
-        """Reads the headers that `names` include, and what those include."""
-        seen: set[tuple[str, Path | None]] = set()
-        todo: list[tuple[str, Path | None]] = [(name, None) for name in names]
-        while todo:
-            name, beside = todo.pop()
-            if (name, beside) in seen:
-                continue
-            seen.add((name, beside))
-            path = self.path(name, beside)
-            if path is None:
-                self.missing.add(name)
-            elif path not in self.found:
-                self.found[path] = data = path.read_bytes()
-                if len(self.found) > MAX_FILES:
-                    raise HarnessError(f"{names[0]} includes more than {MAX_FILES} files; is this a kernel?")
-                for match in INCLUDE.finditer(data):
-                    quoted = match[1] == b'"'
-                    todo.append((match[2].decode("utf-8", "replace"), path.parent if quoted else None))
+    unfound: tuple[Include, ...] = ()
 
 
 def make_missing(includes: Includes, folder: Path, config: Mapping[str, str]) -> None:
-    """Writes what a kernel build would generate to `folder`/include."""
+    """Writes what a kernel build would generate to `folder`/include, and empty files for what is missing.
+
+    A compiler that is given nothing in its place would end there: which of these it reads is seen after.
+    """
     generated = folder / "include"
     for name in sorted(includes.missing):
         if ".." in name.split("/") or name.startswith("/"):
             continue
         generic = f"asm-generic/{name.removeprefix('asm/')}" if name.startswith("asm/") else ""
         text = f"#include <{generic}>\n" if generic and includes.path(generic, None) else ""
-        write(generated / name, text)
+        try:
+            write(generated / name, text)
+        except OSError:
+            include = includes.missing[name]
+            where = f"{include.where}: error: " if include else ""
+            raise HarnessError(f"{where}{name} cannot be made: it has no file's name, or is a folder; "
+                               "correct it") from None  # fmt: skip
     options = "".join(f"#define {name} {value}\n" for name, value in sorted(config.items()))
     write(folder / OPTIONS, options)
 
@@ -117,62 +69,47 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def bare_metal(config: Mapping[str, str]) -> dict[str, str]:
-    """`config` for a machine that is nobody's guest."""
-    return {name: value for name, value in config.items() if name not in GUEST}
-
-
 class Preprocessor:
-    """The view of a tree's files for one configuration; `folder` is for what has to be made.
+    """The view of a tree's files for one configuration; `folder` is for what has to be made."""
 
-    `roots` are searched in order: patched files before the tree's own.
-    """
-
-    def __init__(self, roots: Sequence[Path], config: Mapping[str, str], folder: Path) -> None:
-        self.roots = [*roots]
-        self.real = [root.resolve() for root in roots]
+    def __init__(self, includes: Includes, config: Mapping[str, str], folder: Path) -> None:
+        self.includes = includes
+        self.roots = includes.roots
         self.config = dict(config)
         self.folder = folder
         (folder / "include/generated").mkdir(parents=True, exist_ok=True)
 
-    def live(self, headers: Sequence[str]) -> Live:
-        """The lines that a file would have which includes `headers`; HarnessError for one that is missing."""
-        includes = Includes(self.roots)
-        for name in headers:
-            if includes.path(name, None) is None:
-                raise HarnessError(f"the tree has no {name}; is it a kernel's, and new enough?")
-        includes.follow([*FIRST, *headers])
-        make_missing(includes, self.folder, self.config)
+    def live(self) -> Live:
+        """The lines that a file would have which includes the headers."""
+        make_missing(self.includes, self.folder, self.config)
         bounds = self.folder / "include/generated/bounds.h"
         nothing = "".join(f"#define {name} 0\n" for name in COUNTED)
         write(bounds, nothing + self.widths())
-        counted = [name for name in COUNTED_IN if includes.path(name, None)]
+        counted = [name for name in COUNTED_IN if self.includes.path(name, None)]
         counts = self.counts(self.run(counted, ["-D__GENERATING_BOUNDS_H"])) if counted else {}
         write(bounds, "".join(f"#define {k} {counts.get(k, 0)}\n" for k in COUNTED) + self.widths())
-        return self.parsed(self.run(headers))
+        return self.parsed(self.run(self.includes.headers))
 
     def widths(self) -> str:
         """The other constants of kernel/bounds.c, which follow from options (its text in Linux 6.12)."""
-        cpus = int(self.config.get("CONFIG_NR_CPUS", "1"), 0)
-        wide = "CONFIG_LRU_GEN" in self.config
-        values = {
-            "NR_CPUS_BITS": max(cpus - 1, 0).bit_length(),
-            "SPINLOCK_SIZE": 4,
-            "LRU_GEN_WIDTH": 3 if wide else 0,
-            "__LRU_REFS_WIDTH": 2 if wide else 0,
-        }
+        values = {name: yes if option in self.config else no for name, (option, yes, no) in WIDTHS.items()}
+        for name, option in BITS.items():
+            values[name] = max(number_of(self.config, option, 1) - 1, 0).bit_length()
         return "".join(f"#define {name} {value}\n" for name, value in values.items())
 
     def counts(self, text: str) -> dict[str, int]:
         """How many constants stand before each end of an enum that is counted."""
         found: dict[str, int] = {}
-        plain = re.sub(r"/\*.*?\*/|//[^\n]*|^#[^\n]*", "", text, flags=re.S | re.M)
-        for body in re.findall(r"\benum\s+\w*\s*\{([^{}]*)\}", plain):
+        for body in enum_bodies(text):
             for name, end in COUNTED.items():
                 value = -1
                 for constant in body.split(",") if end in body else ():
                     word, _, given = (part.strip() for part in constant.partition("="))
-                    value = int(given, 0) if re.fullmatch(r"\d+|0x[\da-fA-F]+", given) else value + 1
+                    value = (
+                        int(given, 0 if given[:2] in ("0x", "0X") else 10)
+                        if NUMBER.fullmatch(given)
+                        else value + 1
+                    )
                     if word == end:
                         found[name] = value
                         break
@@ -183,29 +120,39 @@ class Preprocessor:
         unit, out = self.folder / "unit.c", self.folder / "unit.i"
         unit.write_text("".join(f"#include <{name}>\n" for name in headers))
         out.unlink(missing_ok=True)
-        folders = include_folders(self.roots)
+        folders = self.roots.folders_of(INCLUDES)
         # What the tree generates is found after the architecture's own.
         folders.insert(1 if folders and ARCH in str(folders[0]) else 0, self.folder / "include")
         arguments: list[str | Path] = [
             "-E", "-fdirectives-only", "-nostdinc", "-std=gnu11", "-D__KERNEL__", "-w", *more,
+            "-U__has_include", "-U__has_include_next",  # which would say what files this machine has
         ]  # fmt: skip
-        for folder in [*folders, *self.roots]:
+        for folder in [*folders, *self.roots.folders]:
             arguments += ["-I", folder]
         for name in FIRST:
-            path = Includes(self.roots).path(name, None)
-            arguments += ["-include", path] if path else []
+            path = self.includes.path(name, None)
+            arguments += ["-include", self.roots.find(path) or ""] if path else []
         # To standard output: gcc removes a file that it was told to write after an #error.
         status, said = run_compiler([*arguments, unit, "-o", "-"], self.folder, out)
         text = out.read_text(errors="replace") if out.exists() else ""
-        self.notes = tuple(f"{m['file']}:{m['line']}: {m['text']}" for m in ERROR.finditer(said))
-        fatal = re.search(r"fatal error: (.*)", said)
-        if fatal or (status and not self.notes):
-            first = ERROR.search(said)
-            where = (
-                f"{first['file']}:{first['line']}: error: {first['text']}" if first else said.strip()[:300]
-            )
+        self.refuse_outside(text)
+        errors = [(m, self.path_of(m["file"])) for m in ERROR.finditer(said)]
+        for match, file in errors:
+            if self.includes.asks(file, int(match["line"])):
+                raise HarnessError(f"{file}:{match['line']}: error: __has_include asks what files there are, "
+                                   "which is not told; leave it out")  # fmt: skip
+        if "fatal error: " in said or (status and not errors):
+            where = said.strip()[:300]
+            if errors:
+                match, file = errors[-1]
+                where = f"{file or 'the unit'}:{match['line']}: error: {match['text']}"
             raise HarnessError(f"{where or 'the preprocessor failed without a word'}; is the tree whole?")
         return text
+
+    def refuse_outside(self, text: str) -> None:
+        """HarnessError for a file outside of the tree, which macros may make an #include of."""
+        for file in dict.fromkeys(m[2] for line in text.split("\n") if (m := MARKER.match(line))):
+            self.name(file)
 
     def parsed(self, text: str) -> Live:
         """Which lines of which files are there; HarnessError for a file that is outside of the tree."""
@@ -220,9 +167,26 @@ class Preprocessor:
             lines.setdefault(file, {}).setdefault(number, order)
         names = {file: name for file in lines if (name := self.name(file))}
         return Live(
-            {name: lines[file] for file, name in names.items()}, self.notes,
+            {name: lines[file] for file, name in names.items()},
             {name: inside[file] for file, name in names.items() if file in inside},
+            tuple(self.unfound(text)),
         )  # fmt: skip
+
+    def unfound(self, text: str) -> Iterator[Include]:
+        """The #includes that took an empty file for one that a tree should have."""
+        seen: set[str] = set()
+        for file, (of, number) in entered(text):
+            path = Path(file)
+            if file in seen or not path.is_relative_to(self.folder / "include"):
+                continue
+            seen.add(file)
+            name = str(path.relative_to(self.folder / "include"))
+            if (
+                name in self.includes.missing
+                and not name.startswith(GENERATED)
+                and (home := self.path_of(of))
+            ):
+                yield Include(name, False, home, number)
 
     def name(self, file: str) -> str:
         """As path_of(); HarnessError for a name that would mean something where it is quoted."""
@@ -240,8 +204,8 @@ class Preprocessor:
             made = str(path.relative_to(self.folder))
             return "" if made == OPTIONS else made
         inside = path.resolve()  # a link may lead anywhere
-        home = next((real for real in self.real if inside.is_relative_to(real)), None)
-        for root in self.roots:
+        home = next((real for real in self.roots.real if inside.is_relative_to(real)), None)
+        for root in self.roots.folders:
             if home and path.is_relative_to(root) and inside.is_file() and ".." not in path.parts:
                 return str(path.relative_to(root))
         if home:
@@ -288,3 +252,30 @@ def only_calls(text: str) -> bool:
     """Whether there is nothing but macro calls."""
     lines = [line for line in strip_comments(text).split("\n") if line.strip()]
     return bool(lines) and all(map(ENTRY.fullmatch, lines))
+
+
+def entered(text: str) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Each file that is included, and the file and line of its #include."""
+    files: list[str] = []
+    for line in text.split("\n"):
+        if line.startswith("# ") and (marker := MARKER.match(line)):
+            flags = line[marker.end() :].split()
+            if "1" in flags:
+                files.append(marker[2])
+            elif "2" in flags and files:
+                yield files.pop(), (marker[2], int(marker[1]) - 1)
+
+
+def enum_bodies(text: str) -> Iterator[str]:
+    """What stands between the braces of each enum."""
+    before = ["", ""]
+    body: list[str] | None = None
+    for word, _ in tokens(strip_comments("\n".join(ln for ln in text.split("\n") if ln[:1] != "#"))):
+        if body is not None and word == "}":
+            yield " ".join(body)
+            body = None
+        elif word == "{":
+            body = [] if "enum" in before else None
+        elif body is not None:
+            body.append(word)
+        before = [before[1], word]

@@ -11,31 +11,34 @@ from pathlib import Path
 from extractor.cast import strip_comments
 from extractor.items import Item, SourceLine
 from extractor.unit import Unit, constants, live_items
+from harness.tree.configuration import bare_metal
+from harness.tree.files import Roots
 from harness.tree.generated import balanced, generated_items, with_constants, with_passing
-from harness.tree.preprocess import Live, Preprocessor, bare_metal
+from harness.tree.includes import Include, Includes
+from harness.tree.preprocess import Live, Preprocessor
 
-# Headers of mm are not complete by themselves: each kernel file that has one has these as well.
+# A macro that is the head of a record, such as context_lock_struct(name).
 RECORD_HEAD = re.compile(r"\s*#\s*define\s+\w+\([^)]*\)\s+struct\b[^{]*$")
-AROUND = ("linux/mm.h", "linux/pagemap.h", "linux/swap.h", "linux/rmap.h", "linux/mm_inline.h")
+CALLED = re.compile(r"\s*(\w+)\s*\(\s*(\w+)\b[^{;]*\{")
 
 
 def read_unit(
-    roots: Sequence[Path],
-    headers: Sequence[str],
+    includes: Includes,
     config: Mapping[str, str],
     folder: Path,
     patched: Mapping[str, Sequence[SourceLine]] | None = None,
-) -> Unit:
-    """What a file that includes `headers` sees of a tree; `patched` gives the lines of changed files."""
-    there = [name for name in AROUND if any((root / "include" / name).is_file() for root in roots)]
+) -> tuple[Unit, tuple[Include, ...]]:
+    """What a file sees of a tree that includes headers, and what of these is not there.
+
+    `patched` gives the lines of changed files.
+    """
     config = bare_metal(config)
-    live = Preprocessor(roots, config, folder).live([*there, *(h for h in headers if h not in there)])
-    return replace(unit_of(live, [*roots, folder], folder, patched or {}), options=dict(config))
+    live = Preprocessor(includes, config, folder).live()
+    roots = Roots([*includes.roots.folders, folder])
+    return replace(unit_of(live, roots, folder, patched or {}), options=dict(config)), live.unfound
 
 
-def unit_of(
-    live: Live, roots: Sequence[Path], folder: Path, patched: Mapping[str, Sequence[SourceLine]]
-) -> Unit:
+def unit_of(live: Live, roots: Roots, folder: Path, patched: Mapping[str, Sequence[SourceLine]]) -> Unit:
     """The items of the lines that a preprocessor left."""
     items = [
         item
@@ -62,7 +65,7 @@ def with_records(items: Sequence[Item]) -> Iterator[Item]:
     """`items`; those that a macro such as context_lock_struct(name) { … } makes records are so."""
     heads = {i.name for i in items if i.kind == "macro" and RECORD_HEAD.match(strip_comments(i.text))}
     for item in items:
-        call = re.match(r"\s*(\w+)\s*\(\s*(\w+)[^{;]*\{", strip_comments(item.text))
+        call = CALLED.match(strip_comments(item.text))
         if call and call[1] in heads and item.kind in ("function", "declaration"):
             yield replace(item, kind="record", name=f"struct {call[2]}")
         elif item.kind in ("function", "declaration", "variable") and not balanced(item.text):
@@ -73,8 +76,7 @@ def with_records(items: Sequence[Item]) -> Iterator[Item]:
             yield item
 
 
-def source_lines(roots: Sequence[Path], file: str) -> tuple[SourceLine, ...]:
+def source_lines(roots: Roots, file: str) -> tuple[SourceLine, ...]:
     """The lines of a tree's file."""
-    path = next((root / file for root in roots if (root / file).is_file()), None)
-    text = path.read_text(errors="replace") if path else ""
+    text = roots.text(file) or ""
     return tuple(SourceLine(said, number, "tree") for number, said in enumerate(text.split("\n"), 1))

@@ -7,13 +7,12 @@ A tree is a stranger's as a patch is: no path leaves it, be it by `..` or by a s
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from harness.errors import HarnessError
-from harness.tree.files import MOST_BYTES, is_inside, text_of
+from harness.tree.files import Roots, is_inside
 from harness.tree.git import GitTree
 
 MARK = "include/linux"  # no kernel tree is without it
@@ -45,26 +44,17 @@ class DirectoryTree:
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
         self.root = Path(os.path.realpath(path))
+        self.roots = Roots([self.root])
 
     def read(self, path: str) -> str | None:
         """See Tree."""
-        real = self._real(path)
-        if real is None:
-            return None
-        try:
-            with open(real, "rb") as stream:
-                data = stream.read(MOST_BYTES + 1)
-        except OSError as err:
-            raise HarnessError(f"{real}: error: cannot read it: {err.strerror}") from None
-        if len(data) > MOST_BYTES:
-            raise HarnessError(f"{real}: error: larger than {MOST_BYTES >> 20} MiB")
-        return text_of(data)
+        return self.roots.text(path)
 
     def paths(self, under: str, suffix: str) -> list[str]:
         """See Tree."""
         if under and not is_inside(under):
             return []
-        if self._real(under):
+        if self.roots.find(under):
             return [under] if under.endswith(suffix) else []
         if os.path.realpath(self.root / under) != str(self.root / under):
             return []  # by a link, which as in git is no folder
@@ -88,19 +78,8 @@ class DirectoryTree:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(path)
-                elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and self._real(path)):
+                elif entry.is_file(follow_symlinks=False) or (entry.is_symlink() and self.roots.find(path)):
                     yield path
-
-    def _real(self, path: str) -> str | None:
-        """The regular file of that path, links followed inside of the tree only."""
-        if not is_inside(path):
-            return None
-        real = os.path.realpath(self.root / path)
-        try:
-            regular = stat.S_ISREG(os.stat(real).st_mode)
-        except OSError:
-            return None
-        return real if regular and os.path.commonpath([self.root, real]) == str(self.root) else None
 
 
 def open_tree(path: str, rev: str | None = None) -> Tree:

@@ -26,25 +26,27 @@ from harness.build import (
     build,
     engine_library,
 )
+from harness.census.objects import call_of
 from harness.driver import WHY, ffi, loaded_library
 from harness.errors import HarnessError
 from harness.locate import address_lines
 from harness.render import Rendered, template
 from harness.render_unit import HEADER, TRUE_KEY, beyond_text, unit_overlays
 from harness.subjects import blame
-from harness.tree.objects import call_of
+from harness.tree.files import Roots
+from harness.tree.includes import Includes
 from harness.tree.revision import read_unit
 from harness.tree.shims import shims
 from harness.tree.slicing import closed
+from kernel_snippets.tree import MEMORY
 
 ROUNDS = 60  # of compiling without what the compiler refused
 CALL_SECONDS = 60
 SYNTAX = Flavour("syntax", ("-O0", "-fsyntax-only"), compile_only=True)  # several times as fast
 SIGNAL, BUG, SHIM_LIMIT = 1, 4, 6
-# Where x86 has its struct pages and its direct map; both lead to the census's own objects.
 POINTERS = re.compile(r"\s*extern\s+(?:const\s+)?(?:struct|union)\s+\w+\s*\*\s*\w+\s*(?:\[[^\]]*\]\s*)?;?$")
-MEMORY = ("vmemmap_base", "page_offset_base")
-RANK = ("", "beyond", "unset", "crashed")  # best first
+NOT_RUN = -1
+RANK = ("", "bug", "beyond", "unset", "crashed", "not run")  # best first
 UNSET = "a function that an object made here does not have"
 
 
@@ -59,11 +61,12 @@ class Counted:
     live: tuple[str, ...]  # in this configuration, written and generated
     sliced: tuple[str, ...]  # all that they need is known
     compiled: tuple[str, ...]
-    called: tuple[str, ...]
+    called: tuple[str, ...]  # and came back, with no BUG
     beyond: Mapping[str, str]  # that stopped where another file's code or data begins, and whose
     unresolved: Mapping[str, str]  # that do not compile, and why
     crashed: Mapping[str, str]  # on objects made here, and how
     absent: Mapping[str, str] = field(default_factory=dict)  # in no branch of this configuration: theirs
+    bugs: Mapping[str, str] = field(default_factory=dict)  # that came back though a BUG fired, and which
     stubs: tuple[str, ...] = ()  # what other files have
     shims: tuple[str, ...] = ()
 
@@ -77,37 +80,42 @@ class Counted:
 class Census:
     """The census of one header of a tree."""
 
-    roots: Sequence[Path]
+    roots: Roots
     header: str
     config: Mapping[str, str]
     folder: Path
-    unit: Unit | None = None  # of several headers, where it is known
+    unit: Unit  # of all headers
     lost: dict[str, str] = field(default_factory=dict)
 
     def take(self) -> Counted:
         """Counts, compiles and calls."""
-        path = next((p for r in self.roots if (p := r / self.header).is_file()), None)
-        if path is None:
+        text = self.roots.text(self.header)
+        if text is None:
             raise HarnessError(f"the tree has no {self.header}; give the path of a header below it")
-        written = [i for i in scan_file(self.header, path.read_text(errors="replace"), "tree")
-                   if i.kind == "function"]  # fmt: skip
-        unit = self.unit or read_unit(
-            self.roots, [self.header.removeprefix("include/")], self.config, self.folder
-        )
+        written = [i for i in scan_file(self.header, text, "tree") if i.kind == "function"]
+        unit = self.unit
         live = [i for i in unit.items if i.kind == "function" and i.file == self.header]
         generated = [item for item in live if item.expansion]
         unparsed = [item.name for item in (*written, *generated) if not facts(item).parsed]
         piece = self.slice(unit, live)
         sliced = tuple(item.name for item in live if item.name not in self.lost)
         left, built = self.compile(piece, live)
-        called, beyond, crashed = self.call(left, built) if left else ([], {}, {})
+        ends = self.call(left, built) if left else {}
+        by_kind = {kind: {n: end for n, end in ends.items() if end.kind == kind} for kind in RANK}
+        files = {item.file for item in left}
+        crashed = {n: WHY.get(end.why, "killed") + fault_place(built, end, files)
+                   for n, end in by_kind["crashed"].items()}  # fmt: skip
+        crashed |= dict.fromkeys(by_kind["not run"], "not run: its worker ended before the call")
+        beyond = {n: end.site for n, end in by_kind["beyond"].items()} | dict.fromkeys(
+            by_kind["unset"], UNSET
+        )
         names = [item.name for item in live]
         return Counted(
             self.header, tuple(i.name for i in written), tuple(i.name for i in generated), tuple(unparsed),
-            tuple(names), sliced, tuple(i.name for i in left), tuple(called), beyond,
+            tuple(names), sliced, tuple(i.name for i in left), tuple(by_kind[""]), beyond,
             {name: self.lost[name] for name in names if name in self.lost}, crashed,
             {i.name: " && ".join(i.condition) for i in written if i.name not in set(names)},
-            tuple(piece.beyond), piece.shims,
+            {n: end.site for n, end in by_kind["bug"].items()}, tuple(piece.beyond), piece.shims,
         )  # fmt: skip
 
     def slice(self, unit: Unit, live: Sequence[Item]) -> Slice:
@@ -191,26 +199,17 @@ class Census:
         (self.folder / "last").symlink_to(folder)
         return build(rendered, {}, folder, flavour)
 
-    def call(
-        self, left: Sequence[Item], library: Path | None
-    ) -> tuple[list[str], dict[str, str], dict[str, str]]:
-        """Which functions come back when they are called, and how the others end."""
+    def call(self, left: Sequence[Item], library: Path | None) -> dict[str, End]:
+        """How each function ends when it is called: on the objects on which it comes furthest."""
         engine = engine_library(self.folder).finish()
         ends: dict[str, End] = {}
         for number in (0, 1, 2):
             todo = [n for n, item in enumerate(left) if item.name not in ends or ends[item.name].kind]
             for index, end in call_each(library, engine, len(left), number, todo).items():
-                if left[index].name not in ends or RANK.index(end.kind) < RANK.index(
-                    ends[left[index].name].kind
-                ):
+                before = ends.setdefault(left[index].name, end)
+                if RANK.index(end.kind) < RANK.index(before.kind):
                     ends[left[index].name] = end
-        by_kind = {kind: [n for n, end in ends.items() if end.kind == kind] for kind in RANK}
-        beyond = {n: ends[n].site for n in by_kind["beyond"]} | dict.fromkeys(by_kind["unset"], UNSET)
-        crashed = {
-            n: WHY.get(ends[n].why, "killed") + fault_place(library, ends[n], left)
-            for n in by_kind["crashed"]
-        }
-        return by_kind[""], beyond, crashed
+        return ends
 
 
 @dataclass(frozen=True)
@@ -224,16 +223,15 @@ class End:
     @property
     def kind(self) -> str:
         """How far it came: one of RANK."""
-        if self.why in (0, BUG):
-            return ""
+        if self.why in (0, BUG, NOT_RUN):
+            return {0: "", BUG: "bug", NOT_RUN: "not run"}[self.why]
         if self.why == SIGNAL and not self.pc:
             return "unset"
         return "beyond" if self.why == SHIM_LIMIT else "crashed"
 
 
-def fault_place(library: Path | None, end: End, left: Sequence[Item]) -> str:
+def fault_place(library: Path | None, end: End, files: set[str]) -> str:
     """In which line of the tree a call faulted."""
-    files = {item.file for item in left}
     place = next(address_lines(library, end.pc, files), None) if library else None
     return f" in {place[0]}:{place[1]}" if place else ""
 
@@ -264,6 +262,7 @@ def call_each(
     wanted = set(todo)
     for index in range(count):
         called[index].done = index not in wanted
+        called[index].why = NOT_RUN
     while any(not called[index].done for index in wanted):
 
         def task() -> int:
@@ -278,7 +277,7 @@ def call_each(
         stuck = [index for index in wanted if called[index].running]
         for index in stuck:
             called[index].running, called[index].done, called[index].why = 0, 1, 99
-        if not stuck:
+        if not stuck:  # they are done, or it ends before any call, and would again
             break
     return {
         index: End(
@@ -291,10 +290,11 @@ def call_each(
 
 
 def censuses(
-    roots: Sequence[Path], headers: Sequence[str], config: Mapping[str, str], folder: Path
+    roots: Roots, headers: Sequence[str], config: Mapping[str, str], folder: Path
 ) -> Iterator[Counted]:
     """The census of each header, in a folder of its own; the tree is read once."""
-    unit = read_unit(roots, [header.removeprefix("include/") for header in headers], config, folder)
+    includes = Includes(roots, [header.removeprefix("include/") for header in headers])
+    unit, _ = read_unit(includes, config, folder)
     for number, header in enumerate(headers):
         own = folder / f"header{number}"
         own.mkdir()
