@@ -495,6 +495,90 @@ static inline long f(struct folio *f)
     ), tmp_path, "f"), tmp_path)  # fmt: skip
 
 
+# Macros that are undone.
+
+UNDONE = """\
+#define ONLY(x) ((x) + 1)
+static inline int f(int x)
+{
+	return ONLY(x);
+}
+#undef ONLY
+static inline int ONLY(int x)
+{
+	return x + 2;
+}
+static inline int g(int x)
+{
+	return ONLY(x) + f(x);
+}
+"""
+
+
+@pytest.mark.parametrize("later", [UNDONE.partition("#undef ONLY\n")[2], "enum { ONLY = 2 };\n"])
+def test_a_macro_that_is_undone_once_is_so_in_the_slice(later: str, tree: Tree, tmp_path: Path) -> None:
+    text = UNDONE.partition("#undef")[0] + "#undef ONLY\n" + later
+    text += "" if "g(" in later else "static inline int g(int x)\n{\n\treturn ONLY + f(x);\n}\n"
+    piece = cut(tree(text), "g")
+    assert "#undef ONLY" in texts(piece) and later.split("\n")[0] in texts(piece)
+    assert compiles(piece, tmp_path) == ""
+
+
+def test_a_macro_that_is_pushed_and_popped(tree: Tree, tmp_path: Path) -> None:
+    unit = tree(
+        """\
+#define WIDTH \\
+	4 /* of
+	of old */
+#pragma push_macro("WIDTH")
+#undef WIDTH
+#define WIDTH 8
+static inline int f(void)
+{
+	_Static_assert(WIDTH == 8, "");
+	return WIDTH;
+}
+#pragma pop_macro("WIDTH")
+#pragma pop_macro("OTHER")
+static inline int g(void)
+{
+	_Static_assert(WIDTH == 4, "");
+	return WIDTH + f();
+}
+#pragma push_macro("NONE")
+#define NONE 1
+#pragma pop_macro("NONE")
+static inline int h(int NONE)
+{
+	return NONE;
+}
+"""
+    )
+    piece = cut(unit, "g", "h")
+    assert piece.functions == ("f", "g", "h")
+    assert compiles(piece, tmp_path) == "" and "pragma" not in texts(piece)
+
+
+def test_several_declarations_on_a_line(tree: Tree, tmp_path: Path) -> None:
+    unit = tree(
+        """\
+extern int a; extern int b; /* two; */ typedef int t;
+struct x { int n; }; struct y { int n; } z; struct w { struct x x[2]; };
+static inline int one(void) { return 1; } static inline int two(void) { return a + b; }
+#define BOTH(p) { (p)->n; } ; (p)->n
+static inline t f(struct x *x, struct y *y)
+{
+	int n = 1; int m = 2;
+	return x->n + y->n + two() + n + m;
+}
+"""
+    )
+    assert {"struct x", "struct y", "struct w", "one", "two", "t", "f", "BOTH"} <= unit.defined.keys()
+    piece = cut(unit, "f")
+    assert set(piece.beyond) == {"a", "b"} and compiles(piece, tmp_path) == ""
+    assert "int n = 1; int m = 2;" in texts(piece)
+
+
 # Closures.
 
 ASM = """static inline void pause(void)
