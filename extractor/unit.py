@@ -26,6 +26,9 @@ ITSELF = re.compile(r"\s*#\s*define\s+(\w+)\s+\1\s*")
 WITH_ARGUMENTS = re.compile(r"\s*#\s*define\s+\w+\(")
 WORD = re.compile(r"[A-Za-z_]\w*")
 SAVES = re.compile(r'[ \t]*#[ \t]*pragma[ \t]+(push|pop)_macro[ \t]*\([ \t]*"(\w+)"[ \t]*\)')
+SEVERAL = re.compile(
+    r"^(?:[A-Za-z_}]|[ \t]+(?:extern|typedef|static|struct|union|enum)\b)[^\n]*[;}][ \t]*[A-Za-z_]", re.M
+)
 LAST = 1 << 62  # the place of what no file of the unit includes
 
 
@@ -35,11 +38,15 @@ def live_items(file: str, text: Sequence[SourceLine], live: Mapping[int, int]) -
     A line that a directive goes on to, behind a backslash or in a comment, exists where the directive does.
     """
     lines: list[SourceLine] = []
-    commented = commented_lines("\n".join(line.text for line in text))
-    goes_on = there = False
-    for at, line in enumerate(text):
-        there = line.number in live or goes_on or (there and at in commented)
+    directive = goes_on = comment = False
+    for line in text:
+        there = line.number in live or goes_on or comment
+        directive = goes_on or line.text.lstrip().startswith("#")
         goes_on = there and line.text.rstrip().endswith("\\")
+        if comment:
+            comment = "*/" not in line.text
+        elif there and directive and "/*" in line.text:
+            comment = bool(commented_lines(f"{line.text}\n"))  # it is still open at the line's end
         lines.append(line if there else SourceLine("", line.number, line.origin))
     saves = [
         Item("undef", found[2], file, (line,), line.origin, (), "complete", f"{found[1]}_macro")
@@ -50,28 +57,37 @@ def live_items(file: str, text: Sequence[SourceLine], live: Mapping[int, int]) -
 
 
 def one_each(lines: Sequence[SourceLine]) -> Iterator[SourceLine]:
-    """`lines`, each with the end of at most one declaration or function: a second one has a line of its own."""
-    masked = mask("\n".join(line.text for line in lines)).split("\n")
-    depth = 0
+    """`lines`, in each the end of at most one declaration or function: a second has a line of its own."""
+    text = "\n".join(line.text for line in lines)
+    if not SEVERAL.search(text):  # as in nearly all files, and to look closer takes time
+        yield from lines
+        return
+    masked = mask(text).split("\n")
+    braces = parens = 0
     head: list[str] = []  # of what is declared here, up to its first brace
     directive = False
     for line, code in zip(lines, masked, strict=True):
-        directive = directive or code.lstrip().startswith("#")
+        directive = directive or (code[:1] in " \t#" and code.lstrip().startswith("#"))
         start = 0
-        for match in () if directive else re.finditer(r"[(){};]|[^(){};]+", code):
+        if directive or not code or (braces and "}" not in code):  # most lines
+            braces += 0 if directive else code.count("{")
+            directive = directive and line.text.rstrip().endswith("\\")
+            yield line
+            continue
+        for match in re.finditer(r"[(){};]|[^(){};]+", code):
             mark = match[0]
-            if not depth or (depth == 1 and mark == ")"):
+            if not braces:
                 head.append(mark)
-            depth = max(depth + {"(": 1, "{": 1, ")": -1, "}": -1}.get(mark, 0), 0)
-            ends = not depth and (mark == ";" or (mark == "}" and is_body(head)))
-            if ends:
+                parens = max(parens + {"(": 1, ")": -1}.get(mark, 0), 0)
+            braces = max(braces + {"{": 1, "}": -1}.get(mark, 0), 0)
+            if not braces and ((mark == ";" and not parens) or (mark == "}" and is_body(head))):
                 head = []
+                parens = 0
                 after = code[match.end() :].lstrip()
                 if after and after[0] not in ";}":
                     yield replace(line, text=line.text[start : match.end()])
                     start = match.end()
         head.append("\n")
-        directive = directive and line.text.rstrip().endswith("\\")
         yield replace(line, text=line.text[start:]) if start else line
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from extractor.cast import strip_comments
-from extractor.cut_records import matching, members
+from extractor.cut_records import closing_brace, members
 from extractor.items import Item
 
 PARAMETER = re.compile(r"([A-Za-z_]\w*)\s*((?:\[[^\]]*\]\s*)*)$")
@@ -73,7 +73,7 @@ def held(body: str) -> Iterator[tuple[str, str, str]]:
     for member in members(body):
         opening = member.find("{")
         if opening >= 0:
-            closing = matching(member, opening)
+            closing = closing_brace(member, opening)
             if not re.search(r"[A-Za-z]", member[closing:]):
                 inner = held(member[opening + 1 : closing])
                 yield from [*inner][:1] if re.match(r"\s*union\b", member) else inner
