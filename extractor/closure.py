@@ -6,20 +6,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-from extractor.cast import C_KEYWORDS, facts, strip_comments, tokens
-from extractor.cut_records import cut_record, touched_fields
+from extractor.cast import C_KEYWORDS, facts, macro_parts, strip_comments, tokens
+from extractor.cut_records import cut_record, overlaid, touched_fields
 from extractor.errors import ExtractError
 from extractor.items import Item
+from extractor.layout import seen_layouts
 from extractor.slice import Slice, Unresolved, refuse_unsafe
 from extractor.unit import WITH_ARGUMENTS, Unit, names_of
 
-SIZEOF = re.compile(r"\bsizeof\s*\(?\s*(?:(struct|union)\s+(\w+)|(\*))")
 TAG = re.compile(r"\b(struct|union)\s+(\w+)")
-USE = re.compile(r"\b(struct|union)\s+(\w+)\s*(?:__\w+\s*)*(\*?)[\s*]*(?:__\w+\s+|const\s+)*(\w*)")
 TAGGED = re.compile(r"\s*typedef\s+(?:struct|union)\s+\w+\s*\{")
-# What is gone through: p->, p[, and what a macro is given, which may go through it.
-FOLLOWED = re.compile(r"\b([A-Za-z_]\w*)\s*(?:\)?\s*->|\[)|(?<=[>.])([A-Za-z_]\w*)\s*(?=[,)])")
+NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,15 @@ class Closure:
     touched: set[str] = field(default_factory=set)
     followed: set[str] = field(default_factory=set)  # fields whose pointers are gone through
     embedded: set[str] = field(default_factory=set)  # records that others hold by value
+    named: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by each record, what it defines
+    contract: str = ""  # C that is not the tree's
 
     def __post_init__(self) -> None:
         self.fields_in = self.unit.macros | self.shims.macros
 
     def slice(self, text: str, entries: Iterable[str] = ()) -> Slice:
         """What C `text` and the names `entries` need."""
-        plain = strip_comments(text)
+        self.contract = plain = strip_comments(text)
         self.touched |= touched_fields(plain, self.fields_in)
         self.followed |= followed_names(plain)
         tags = {" ".join(match) for match in re.findall(r"\b(struct|union|enum)\s+(\w+)", plain)}
@@ -133,8 +134,10 @@ class Closure:
                     todo += [(tag, user) for tag in sorted(self.shims.records.get(name, ()))]
                 continue
             items = self.unit.defined.get(name, ())
-            if not items:
-                self.missing(name, user)
+            if not items and (other := self.renamed(name)):
+                todo += [(name.partition(" ")[2], user), (other, user)]
+            elif not items:
+                todo += self.missing(name, user)
             for item in items:
                 if item.name in self.shims.headers:  # struct raw_spinlock of what a shim calls raw_spinlock_t
                     todo.append((item.name, user))
@@ -153,13 +156,19 @@ class Closure:
                 self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
                 self.touched |= touched_fields(item.expansion or item.text, self.fields_in)
                 self.followed |= followed_names(item.expansion or item.text)
-                self.whole = self.whole | sized(item, said)
                 self.embedded |= record_uses(item.expansion or item.text, self.followed)[1]
                 todo += [(other, item) for other in sorted(said)]
                 if item.kind in ("typedef", "variable") and "{" in item.text:
                     self.touched |= set(re.findall(r"\w+", item.text))  # what it holds is kept whole
                 if item.expansion and item.kind == "function":  # the call makes its other functions as well
                     todo += [(other, item) for other in self.together(item)]
+
+    def renamed(self, name: str) -> str:
+        """The record that `struct name` is where `name` is a macro, as radix_tree_root is; "" where not."""
+        word, _, tag = name.partition(" ")
+        macros = [item for item in self.unit.defined.get(tag, ()) if item.kind == "macro"] if tag else []
+        body = macro_parts(strip_comments(macros[-1].text))[1].split() if macros else []
+        return f"{word} {body[0]}" if len(body) == 1 else ""
 
     def said(self, item: Item) -> frozenset[str]:
         """The names that an item needs; where macros make it, what is compiled is their call."""
@@ -177,24 +186,20 @@ class Closure:
         takes = bool(own) or word in self.shims.macros
         return plain or (takes and bool(re.search(rf"\b{word}\s*\(", text)))
 
-    def is_macro(self, name: str) -> bool:
-        """Whether the unit defines a macro of this name."""
-        return any(item.kind == "macro" for item in self.unit.defined.get(name, ()))
-
     def together(self, item: Item) -> list[str]:
         """The functions that a macro call generates beside `item`."""
         return [other for other in self.unit.calls[item.file, item.line] if other != item.name]
 
-    def missing(self, name: str, user: Item | None) -> None:
-        """A name that nothing defines: declared for another file, or unknown."""
-        if name in self.unit.declared:
-            self.beyond[name] = item = self.unit.declared[name]
-            if name not in self.needs:
-                said = frozenset(facts(item).names)
-                self.needs[name] = said
-                self.follow([n for n in sorted(said - {name}) if self.known(n)], item)
-        else:
+    def missing(self, name: str, user: Item | None) -> list[tuple[str, Item | None]]:
+        """What is needed by a name that nothing defines: declared for another file, or unknown."""
+        if name not in self.unit.declared:
             self.unknown.setdefault(name, self.use(name, user, "neither the tree nor a shim has it"))
+            return []
+        self.beyond[name] = item = self.unit.declared[name]
+        if name in self.needs:
+            return []
+        self.needs[name] = said = frozenset(facts(item).names)
+        return [(other, item) for other in sorted(said - {name}) if self.known(other)]
 
     def use(self, name: str, user: Item | None, reason: str) -> Unresolved:
         """Where a name is used first."""
@@ -203,35 +208,45 @@ class Closure:
         return Unresolved(name, user.name, user.file, facts(user).lines.get(name, user.line), reason)
 
     def cut_records(self) -> dict[int, Item]:
-        """The records, cut to what is touched; each cut may need further records and constants."""
+        """The records, cut to what is touched where nobody can see that; they may need further ones."""
         done: dict[str, tuple[Item, Item]] = {}
-        seen: dict[str, tuple[object, int]] = {}
-        while True:
-            size = self.size()
-            for item in [*self.records.values()]:
-                whole = any(n in self.whole or n in self.unit.asserted for n in names_of(item))
-                cut = item if whole else cut_record(item, self.touched)
-                key = cut.lines, len(self.followed)
-                if seen.get(key_of(item)) == key:
-                    continue
-                seen[key_of(item)] = key
-                done[key_of(item)] = item, cut
-                said = self.said(cut)
-                pointers, values = record_uses(body_of(cut), self.followed)
-                self.embedded |= values
-                self.whole = self.whole | values if whole else self.whole
-                said -= pointers
-                self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
-                self.follow(sorted(said), cut)
-            if size == self.size():
-                break
+        seen: dict[str, tuple[object, ...]] = {}
+        size: tuple[int, ...] = ()
+        while size != self.size():
+            while size != self.size():
+                size = self.size()
+                for item in [*self.records.values()]:
+                    self.cut_one(item, done, seen)
+            said = [*self.chosen.values(), *self.beyond.values(), *(cut for _, cut in done.values())]
+            self.whole = self.whole | seen_layouts(said, self.contract, self.shims.macros)
         for item, _ in done.values():
             self.chosen[id(item)] = item
         return {id(item): cut for item, cut in done.values()}
 
+    def cut_one(
+        self, item: Item, done: dict[str, tuple[Item, Item]], seen: dict[str, tuple[object, ...]]
+    ) -> None:
+        """Cuts one record anew, and follows what it needs, where that is not as it was."""
+        name = key_of(item)
+        names = self.named.get(name) or self.named.setdefault(name, names_of(item))
+        whole = any(n in self.whole or n in self.unit.asserted for n in names)
+        key = whole, len(self.touched), len(self.followed)
+        if seen.get(name) == key:
+            return
+        seen[name] = key
+        cut = item if whole else cut_record(item, self.touched)
+        done[name] = item, cut
+        pointers, values = record_uses(body_of(cut), self.followed)
+        values |= {other for name in values if (other := self.renamed(name))}
+        self.embedded |= values
+        self.whole = self.whole | (values if whole else record_uses(overlaid(cut), self.followed)[1])
+        said = self.said(cut) - pointers
+        self.needs[item.name] = self.needs.get(item.name, frozenset()) | said
+        self.follow(sorted(said), cut)
+
     def size(self) -> tuple[int, ...]:
         """How much is known so far."""
-        return len(self.records), len(self.touched), len(self.chosen), len(self.followed)
+        return len(self.records), len(self.touched), len(self.chosen), len(self.followed), len(self.whole)
 
     def assertions(self, records: Iterable[Item]) -> list[Item]:
         """The tree's own assertions about records that are here whole: a check of the slicing itself."""
@@ -262,8 +277,16 @@ def key_of(record: Item) -> str:
 
 
 def followed_names(text: str) -> set[str]:
-    """The names of pointers that C goes through, or may."""
-    return {name for pair in FOLLOWED.findall(text) for name in pair if name}
+    """The names of pointers that C goes through (p->, p[), or may: as a macro its argument."""
+    words = [*(word for word, _ in tokens(strip_comments(text))), "", ""]
+    found: set[str] = set()
+    for at, word in enumerate(words[:-2]):
+        after = words[at + 1]
+        through = after in ("->", "[") or (after == ")" and words[at + 2] == "->")
+        given = at > 0 and words[at - 1] in (".", "->") and after in (",", ")")
+        if (through or given) and NAME.match(word):
+            found.add(word)
+    return found
 
 
 def is_record_typedef(item: Item) -> bool:
@@ -282,27 +305,19 @@ def record_uses(text: str, followed: Set[str]) -> tuple[set[str], set[str]]:
     pointers: set[str] = set()
     needed: set[str] = set()
     values: set[str] = set()
-    for kind, tag, star, name in USE.findall(strip_comments(text)):
-        said = f"{kind} {tag}"
-        if not star:
-            needed.add(said)
-            values.add(said)
-        elif name in followed:
-            needed.add(said)
-        else:
-            pointers.add(said)
+    words = [word for word, _ in tokens(strip_comments(text))]
+    for at, (kind, tag) in enumerate(pairwise(words)):
+        if kind not in ("struct", "union") or not NAME.match(tag):
+            continue
+        rest = [word for word in words[at + 2 : at + 12] if not (word == "const" or word.startswith("__"))]
+        name = next((word for word in rest if word != "*"), "")
+        if rest[:1] != ["*"]:
+            values.add(f"{kind} {tag}")
+        elif name not in followed:
+            pointers.add(f"{kind} {tag}")
+            continue
+        needed.add(f"{kind} {tag}")
     return pointers - needed, values
-
-
-def sized(item: Item, said: Set[str]) -> frozenset[str]:
-    """The records whose size an item speaks of: their layout matters."""
-    found: set[str] = set()
-    for kind, tag, star in SIZEOF.findall(item.expansion or item.text):
-        if tag:
-            found.add(f"{kind} {tag}")
-        elif star:
-            found |= {name for name in said if name.startswith(("struct ", "union "))}
-    return frozenset(found)
 
 
 def unsafe(item: Item) -> str:

@@ -5,15 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Set
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from extractor.cast import FIELD_MACRO, strip_comments, tokens
 from extractor.items import Item
 from extractor.scan import declarators, mask
 
-MOST_BRACES = 400  # of one record, which a hostile one nests; the largest of the kernel's have some 60
-FLEXIBLE = re.compile(r"\[\s*\]\s*(?:__\w+\s*(?:\([^)]*\))?\s*)*;|\bDECLARE_FLEX_ARRAY\b")
 NAME = re.compile(r"[A-Za-z_]\w*")
+DIRECTIVES = r"^[ \t]*#(?:\\\n|[^\n])*\n?"
 
 
 def touched_fields(text: str, macros: Set[str] = frozenset()) -> set[str]:
@@ -36,32 +35,171 @@ def touched_fields(text: str, macros: Set[str] = frozenset()) -> set[str]:
     return found
 
 
+@dataclass
+class Member:
+    """A member of a record by its offsets; one with a body has `inner` members between its braces."""
+
+    start: int
+    end: int = -1
+    opening: int = -1
+    closing: int = -1
+    inner: list[Member] = field(default_factory=list)
+    directive: bool = False
+    keep: str = ""  # "whole", "part" (of its body), or "" for not at all
+
+
 def cut_record(item: Item, touched: Set[str]) -> Item:
     """A struct or union with the members named in `touched` alone; the dropped ones are blank.
 
-    An enum, and a record whose end is not shown, stay as they are. Lines that become blank are left out.
+    It stays as it is where a kept member shows where it lies: a bit-field, an array without a size; so does
+    a union inside of it of which several members are kept. An enum, and a record whose end is not shown,
+    stay too. Lines that become blank are left out.
     """
     text = strip_comments(item.text)
-    opening = text.find("{")
-    if text.count("{") > MOST_BRACES:
+    record = parsed(text)
+    if record is None or is_enum(text, record):
         return item
-    if opening < 0 or re.match(r"\s*(typedef\s+)?enum\b", text):
+    for member in inside_out(record):
+        member.keep = kept(text, member, touched)
+    if record.keep == "whole":
         return item
-    closing = matching(text, opening)
-    if closing < 0:
+    left = list(outlines(record))
+    if any(shows_its_place(text[member.start : member.end]) for member in left if member.keep):
         return item
-    inner = cut_members(text[opening + 1 : closing], touched)
-    if FLEXIBLE.search(inner):
-        return item  # such an array must have something before it
-    cut = text[: opening + 1] + inner + text[closing:]
+    parts: list[str] = []
+    at = 0
+    for member in left:
+        if not member.keep:
+            parts += [text[at : member.start], blanks(text[member.start : member.end])]
+            at = member.end
+    cut = "".join([*parts, text[at:]])
     lines = [
         replace(line, text=said.rstrip()) for line, said in zip(item.lines, cut.split("\n"), strict=True)
     ]
-    kept = tuple(line for line in lines if line.text)
-    return replace(item, lines=kept)
+    return replace(item, lines=tuple(line for line in lines if line.text))
 
 
-def matching(text: str, opening: int) -> int:
+def overlaid(item: Item) -> str:
+    """The text of the unions of a record that have several members: these lie on each other."""
+    text = strip_comments(item.text)
+    parts: list[str] = []
+    todo = [record] if (record := parsed(text)) else []
+    while todo:
+        member = todo.pop()
+        if is_union(text, member) and len(member.inner) > 1:
+            parts.append(text[member.opening : member.closing + 1])
+        else:
+            todo += member.inner
+    return " ".join(parts)
+
+
+def parsed(text: str) -> Member | None:
+    """The record that comment-free `text` defines, with its members; None where no body is whole."""
+    record = Member(0, len(text))
+    opened = [record]  # the records around, each to get its closing brace
+    at: list[Member] = []  # of each of them, the member at hand
+    parens = 0
+    for match in re.finditer(rf"[(){{}};]|{DIRECTIVES}", mask(text), re.M):
+        mark, end = match[0], match.end()
+        if mark in ("(", ")"):
+            parens = max(parens + (1 if mark == "(" else -1), 0)
+        elif parens and mark not in ("{", "}"):
+            continue  # a macro's argument
+        elif mark == "{" and not parens:
+            if at:
+                opened.append(at[-1])
+            opened[-1].opening = match.start()
+            at.append(Member(end))
+        elif mark == "}" and not parens and at:
+            add_member(text, opened[-1], at.pop(), match.start())
+            opened[-1].closing = match.start()
+            if not at:
+                return record
+            opened.pop()
+        elif mark == ";" and at:
+            at[-1] = add_member(text, opened[-1], at[-1], end)
+        elif mark.lstrip().startswith("#") and at and at[-1].opening < 0:
+            at[-1] = add_member(text, opened[-1], at[-1], match.start())
+            opened[-1].inner.append(Member(match.start(), end, directive=True))
+            at[-1] = Member(end)
+    return None
+
+
+def add_member(text: str, record: Member, member: Member, end: int) -> Member:
+    """Ends a member of `record`, and gives the next; nothing but blanks is none."""
+    member.end = end
+    if text[member.start : end].strip():
+        record.inner.append(member)
+    return Member(end)
+
+
+def inside_out(record: Member) -> Iterator[Member]:
+    """Every member with a body or without, each after those inside of it, and at last the record."""
+    found: list[Member] = []
+    todo = [record]
+    while todo:
+        found.append(todo.pop())
+        todo += found[-1].inner
+    return reversed(found)
+
+
+def outlines(record: Member) -> Iterator[Member]:
+    """The members that are kept or dropped as a whole, in order."""
+    todo = [record]
+    while todo:
+        member = todo.pop()
+        if member.keep == "part":
+            todo += reversed(member.inner)
+        elif member is not record:
+            yield member
+        else:
+            todo += reversed(record.inner)
+
+
+def kept(text: str, member: Member, touched: Set[str]) -> str:
+    """How much of a member stays, where that is known of those inside of it."""
+    if member.directive:
+        return "whole"
+    if member.opening < 0:
+        return "whole" if is_touched(text[member.start : member.end], touched) else ""
+    if is_enum(text, member):  # its constants are used without it
+        return "whole"
+    inner = [each for each in member.inner if each.keep and not each.directive]
+    if is_union(text, member) and len(inner) > 1:
+        return "whole"
+    if inner:
+        return "part"
+    return "whole" if set(NAME.findall(text[member.closing : member.end])) & touched else ""
+
+
+def head_of(text: str, member: Member) -> list[str]:
+    """The words before a member's body."""
+    return NAME.findall(text[member.start : member.opening])
+
+
+def is_enum(text: str, member: Member) -> bool:
+    """Whether a member, or a record, is an enum."""
+    return "enum" in head_of(text, member)
+
+
+def is_union(text: str, member: Member) -> bool:
+    """Whether what is in a member, or a record, lies on each other."""
+    return member.opening >= 0 and "union" in head_of(text, member)
+
+
+def shows_its_place(text: str) -> bool:
+    """Whether a member is a bit-field, or an array without a size, which must have something before it."""
+    depth = 0
+    before = ""
+    for word, _ in tokens(text):
+        if (before == "[" and word == "]") or word == "DECLARE_FLEX_ARRAY" or (word == ":" and not depth):
+            return True
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(word, 0)
+        before = word
+    return False
+
+
+def closing_brace(text: str, opening: int) -> int:
     """The index of the brace that closes the one at `opening`; -1 for none."""
     depth = 0
     for match in re.finditer(r"[{}]", mask(text[opening:])):
@@ -71,30 +209,10 @@ def matching(text: str, opening: int) -> int:
     return -1
 
 
-def cut_members(inner: str, touched: Set[str]) -> str:
-    """The members of a record's body, those that are not touched as blanks."""
-    parts: list[str] = []
-    for member in members(inner):
-        opening = member.find("{")
-        if member.lstrip().startswith("#"):
-            parts.append(member)
-        elif opening >= 0:
-            closing = matching(member, opening)
-            named = set(NAME.findall(member[closing:])) & touched
-            nested = cut_members(member[opening + 1 : closing], touched)
-            if not nested.strip() and named:
-                nested = member[opening + 1 : closing]  # used as one thing
-            keep = nested.strip() and closing >= 0
-            parts.append(member[: opening + 1] + nested + member[closing:] if keep else blank(member))
-        else:
-            parts.append(member if is_touched(member, touched) else blank(member))
-    return "".join(parts)
-
-
 def members(inner: str) -> Iterator[str]:
     """The parts of a record's body: each declaration up to its semicolon, each directive."""
     depth = start = 0
-    for match in re.finditer(r"[(){};]|^[ \t]*#(?:\\\n|[^\n])*\n?", mask(inner), re.M):
+    for match in re.finditer(rf"[(){{}};]|{DIRECTIVES}", mask(inner), re.M):
         if match[0].lstrip().startswith("#"):
             if not depth:
                 if inner[start : match.start()]:
@@ -117,6 +235,6 @@ def is_touched(member: str, touched: Set[str]) -> bool:
     return any(name in touched for name, _ in declarators(member.rstrip().rstrip(";")))
 
 
-def blank(text: str) -> str:
+def blanks(text: str) -> str:
     """`text` as blanks, its lines kept."""
     return re.sub(r"[^\n]", " ", text)

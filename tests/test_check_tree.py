@@ -177,6 +177,47 @@ def test_what_cannot_be_done_is_one_clear_line(
     assert done.status == 2 and said in done.err and done.err.count("\n") == 1 and not done.out
 
 
+def test_a_function_that_a_patch_adds_to_a_c_file_is_compiled(kernel: Path) -> None:
+    git(kernel, "init", "-q")
+    commit(kernel, "base")
+    source = kernel / "mm/counter.c"
+    before = source.read_text()
+    source.write_text(
+        before
+        + "\nstatic bool counter_above(const struct counter *c)\n{\n\treturn c->value > COUNTER_MAX;\n}\n"
+        + "\nbool counter_late(struct counter *c)\n{\n\treturn counter_above(c) || counter_full(c);\n}\n"
+    )
+    patch = kernel.parent / "change.diff"
+    patch.write_text(git(kernel, "diff"))
+    source.write_text(before)
+    contract = kernel.parent / "counter.py"
+    contract.write_text(contract.read_text().replace("counter_full", "counter_late"))
+    done = check(kernel, patch)
+    assert (done.status, done.err) == (0, "") and "all 6 states" in done.out
+
+
+def test_a_function_that_only_loses_lines_goes_before_its_shim(kernel: Path) -> None:
+    """A shim has bit_spin_lock() too: what the patch leaves of the tree's own counts."""
+    lock = "static inline void bit_spin_lock(int bit, unsigned long *addr)\n{\n\t*addr |= 1UL << bit;\n"
+    old = f"#include <linux/toy_types.h>\n{lock}\t*addr |= 64;\n}}\n"
+    base = COUNTER.replace("#include <linux/toy_types.h>\n", old)
+    (kernel / HEADER).write_text(base)
+    git(kernel, "init", "-q")
+    commit(kernel, "base")
+    (kernel / HEADER).write_text(base.replace("\t*addr |= 64;\n", ""))
+    patch = kernel.parent / "change.diff"
+    patch.write_text(git(kernel, "diff"))
+    (kernel / HEADER).write_text(base)
+    contract = kernel.parent / "counter.py"
+    said = contract.read_text().replace(
+        '"0"}', '"({ unsigned long x = 0; bit_spin_lock(1, &x); (int)x; }) - 2"}'
+    )
+    contract.write_text(said)
+    done = check(kernel, patch, "--keep", kernel.parent / "kept")
+    slices = "".join(path.read_text() for path in (kernel.parent / "kept").rglob("slice.h"))
+    assert done.status == 0 and "*addr |= 1UL << bit;" in slices and "64" not in slices
+
+
 STEP = "static inline int counter_step("
 BODY = "return c->owner ? c->owner->step : 1;"
 CHAIN = "".join(f"#define M{n}(x) M{n + 1}(x)\n" for n in range(6000)) + "#define M6000(x) int made;\n"

@@ -175,8 +175,8 @@ FOLIO = """struct folio {
     [
         ({"flags"}, ["flags;"], ["union", "lru", "inner", "free"]),
         ({"mlock"}, ["union {", "struct {", "mlock;"], ["filler", "lru", "flags"]),
-        ({"lru", "mlock"}, ["lru;", "mlock;"], ["filler"]),
-        ({"b"}, ["int a, b:3, c:5;"], ["flags"]),
+        ({"lru", "mlock"}, ["lru;", "filler;", "mlock;"], ["flags"]),
+        ({"b"}, ["int a, b:3, c:5;", "flags;", "filler;"], ["order_"]),
         ({"ids"}, ["DECLARE_BITMAP(ids, 64);"], ["flags"]),
         ({"in"}, ["int x;", "int y;", "} in;"], ["flags"]),
         ({"in", "x"}, ["int x;", "} in;"], ["int y;"]),
@@ -442,6 +442,233 @@ static inline int f(struct b *b)
     assert "int y" in said["struct a"] and "int y" not in said["struct b"]
 
 
+TWO = """\
+struct a {
+	int before;
+	int x;
+	int after;
+};
+struct b {
+	int first;
+	struct a in;
+	struct a *to;
+	int last;
+};
+typedef struct a a_t;
+typedef unsigned char u8;
+#define NULL ((void *)0)
+#define offsetof(t, m) __builtin_offsetof(t, m)
+#define container_of(p, t, m) ((t *)((char *)(p) - __builtin_offsetof(t, m)))
+#define NEXT(p) ((p) + 1)
+#define SAME(p) (p)
+#define HANDED(p) NEXT(p)
+#define SIZE(p) ({ typeof(p) _p = (p); sizeof(*_p); })
+#define GOT get()
+void *memset(void *p, int c, unsigned long n);
+struct a *get(void);
+static inline int x_of(struct a *p)
+{
+	return p->x;
+}
+static inline int any(void *p)
+{
+	struct a *a = p;
+
+	return a ? a->x : 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "struct a v = { 1, 2 };\n	return v.x + p->x;",
+        "return ((struct a){ 1, 2 }).x;",
+        "return ((a_t){ 1, 2 }).x;",
+        "return sizeof(*p) + p->x;",
+        "return sizeof(q->in) + p->x;",
+        "return sizeof(a_t) + p->x;",
+        "return __builtin_offsetof(struct a, x);",
+        "return offsetof(struct a, x) + p->x;",
+        "return container_of(&p->x, struct a, x)->x;",
+        "return container_of(i, a_t, x)->x;",
+        "return p - q->to + p->x;",
+        "return (p + 1)->x;",
+        "return (1 + p)->x;",
+        "return p[1].x;",
+        "return (p)[1].x;",
+        "return (q ? p : q->to)[1].x;",
+        "return q->to[1].x;",
+        "return (++p)->x;",
+        "p += 2;\n	return p->x;",
+        "for (; p->x; p++)\n		;\n	return 0;",
+        "*p = *q->to;\n	return p->x;",
+        "q->in = *p;\n	return p->x;",
+        "memset(p, 0, 8);\n	return p->x;",
+        "memset(&p->x, 0, 8);\n	return p->x;",
+        "return ((int *)p)[1] + p->x;",
+        "return (&p->x)[1];",
+        "return *((int *)&p->x + 1);",
+        "return ((struct c *)p)->n + p->x;",
+        "void *v = p;\n	struct c *c = v;\n\n	return c->n + p->x;",
+        "return any(p) + p->x;",
+        "return NEXT(p)->x;",
+        "return HANDED(p)->x;",
+        "return SAME(p)[1].x;",
+        "return SIZE(p) + p->x;",
+        "return (get() + 1)->x;",
+        "return GOT[1].x;",
+        "typeof(p) n = p;\n\n	return (n + 1)->x;",
+        "__auto_type n = p;\n\n	return (n + 1)->x;",
+        "struct a **all = &p;\n\n	return all[0][1].x;",
+        "struct a *one = p, *two = one + 1;\n\n	return two->x;",
+        "({ p; })[1].x = 1;\n	return 0;",
+        "return ((u8 *)(p))[4] + p->x;",
+    ],
+)
+def test_a_record_stays_whole_where_its_layout_may_be_seen(code: str, tree: Tree, tmp_path: Path) -> None:
+    text = f"{TWO}struct c {{\n	int n;\n	int m;\n}};\n"
+    unit = tree(text + f"static inline long f(struct a *p, struct b *q, int *i)\n{{\n	{code}\n}}\n")
+    piece = cut(unit, "f")
+    said = {item.name: item.text for item in piece.items}
+    assert "int before;" in said["struct a"] and "int after;" in said["struct a"]
+    assert "struct c *" not in code or "int m;" in said["struct c"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "return p->x + (p)->x;",
+        "return x_of(p) + x_of(q->to) + x_of(&q->in);",
+        "if (p && q->to != p && !(p == NULL))\n		p = q->to;\n	return p ? p->x : 0;",
+        "struct a *v = q ? q->to : p;\n\n	return v->x;",
+        "q->to = p;\n	return GOT->x + get()->x + SAME(p)->x;",
+        "struct a **all = &p;\n\n	return all[0]->x + (*all)->x;",
+        "if (i)\n		x_of(p);\n	return i[1] + *i;",
+    ],
+)
+def test_a_record_is_cut_where_nobody_can_see_it(code: str, tree: Tree, tmp_path: Path) -> None:
+    unit = tree(TWO + f"static inline long f(struct a *p, struct b *q, int *i)\n{{\n	{code}\n}}\n")
+    piece = cut(unit, "f")
+    said = {item.name: item.text for item in piece.items}
+    assert "int x;" in said["struct a"] and "int before;" not in said["struct a"]
+    assert "int last;" not in said.get("struct b", "") and compiles(piece, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "whole"), [("sizeof(a->in) + a->in.x", True), ("a->in.x + a->all[1].m", False)]
+)
+def test_a_record_inside_of_one_counts_as_that(code: str, whole: bool, tree: Tree, tmp_path: Path) -> None:
+    inside = "struct a {\n	struct {\n		int x;\n		int y;\n	} in;\n"
+    inside += "	struct e {\n		int m;\n	} all[2];\n};\n"
+    piece = cut(tree(f"{inside}static inline long f(struct a *a)\n{{\n	return {code};\n}}\n"), "f")
+    assert ("int y;" in texts(piece)) == whole and compiles(piece, tmp_path) == ""
+
+
+def test_what_shares_a_union_with_something_used_stays(tree: Tree, tmp_path: Path) -> None:
+    unit = tree(
+        """\
+struct low {
+	int first;
+	int second;
+};
+struct a {
+	int gone;
+	union {
+		struct {
+			int other;
+			int half;
+		};
+		struct low low;
+		long all;
+	};
+};
+struct flags {
+	int gone;
+	unsigned one:1;
+	unsigned two:1;
+};
+static inline long f(struct a *a, struct flags *flags)
+{
+	return a->half + a->all + a->low.second + flags->two;
+}
+"""
+    )
+    piece = cut(unit, "f")
+    said = {item.name: item.text for item in piece.items}
+    assert "int other;" in said["struct a"] and "int gone;" not in said["struct a"]
+    assert "int first;" in said["struct low"] and "int gone;" in said["struct flags"]
+    assert compiles(piece, tmp_path) == ""
+
+
+def test_a_tag_that_is_a_macro(tree: Tree, tmp_path: Path) -> None:
+    unit = tree(
+        """\
+struct array {
+	int n;
+	int m;
+};
+#define root array
+struct idr {
+	struct root rt;
+	int next;
+};
+static inline long f(struct idr *idr)
+{
+	return sizeof(*idr) + idr->rt.n;
+}
+"""
+    )
+    piece = cut(unit, "f")
+    assert compiles(piece, tmp_path) == "" and "int m;" in texts(piece)
+
+
+MANY = 20_000
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "int a[] " + "__a" * MANY,
+        "int a[] " + "__a " * MANY + "(",
+        "union { " * MANY + "int a;" + "};" * MANY,
+        "struct { " * MANY + "int a;" + "};" * MANY,
+        "(" * MANY + "a",
+        "enum " * MANY + "a;",
+        "sizeof" + " " * MANY * 4 + "a;",
+    ],
+)
+def test_hostile_records_end(member: str) -> None:
+    item = record(f"struct x {{\n	int n;\n	{member};\n}};")
+    assert cut_record(item, {"a", "n"}).lines and names_of(item)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "sizeof" + " " * MANY * 5,
+        "a " + " " * MANY * 5 + "a" + " " * MANY * 5 + ";",
+        "a->" * MANY + "a;",
+        "&a->a " * MANY,
+        "(a" * MANY + ")" * MANY,
+        "struct a *" * MANY,
+        "*a[a](a)" * (MANY // 2),
+        "(void *)" * MANY + "a;",
+    ],
+)
+def test_hostile_functions_end(body: str) -> None:
+    text = "struct a {\n	int n;\n	int m;\n};\n"
+    text += f"#define M(a) {body}\nstatic int f(struct a *a)\n{{\n	{body}\n	return a->n;\n}}\n"
+    items = tuple(scan_file("x.h", text, "tree"))
+    assert cut(Unit(items, order={"x.h": {n: n for n in range(20)}}), "f", "struct a").items
+
+
+def test_names_that_lead_to_names_without_end() -> None:
+    text = "".join(f"extern struct s{n} *v{n}(struct s{n + 1} *, typeof(v{n + 1}));\n" for n in range(5000))
+    items = tuple(scan_file("x.h", text + "static int f(void)\n{\n	return v0(0);\n}\n", "tree"))
+    assert len(cut(Unit(items, order={"x.h": {}}), "f").beyond) == 5000
+
+
 def test_what_a_macro_goes_through_is_there(tree: Tree, tmp_path: Path) -> None:
     unit = tree(
         """\
@@ -501,6 +728,90 @@ static inline long f(struct folio *f)
     assert "assertion failed" in compiles(pasted(tree(
         (tmp_path / "include/linux/a.h").read_text().replace("MATCH(x, z)", "MATCH(flags, z)"),
     ), tmp_path, "f"), tmp_path)  # fmt: skip
+
+
+# Macros that are undone.
+
+UNDONE = """\
+#define ONLY(x) ((x) + 1)
+static inline int f(int x)
+{
+	return ONLY(x);
+}
+#undef ONLY
+static inline int ONLY(int x)
+{
+	return x + 2;
+}
+static inline int g(int x)
+{
+	return ONLY(x) + f(x);
+}
+"""
+
+
+@pytest.mark.parametrize("later", [UNDONE.partition("#undef ONLY\n")[2], "enum { ONLY = 2 };\n"])
+def test_a_macro_that_is_undone_once_is_so_in_the_slice(later: str, tree: Tree, tmp_path: Path) -> None:
+    text = UNDONE.partition("#undef")[0] + "#undef ONLY\n" + later
+    text += "" if "g(" in later else "static inline int g(int x)\n{\n\treturn ONLY + f(x);\n}\n"
+    piece = cut(tree(text), "g")
+    assert "#undef ONLY" in texts(piece) and later.split("\n")[0] in texts(piece)
+    assert compiles(piece, tmp_path) == ""
+
+
+def test_a_macro_that_is_pushed_and_popped(tree: Tree, tmp_path: Path) -> None:
+    unit = tree(
+        """\
+#define WIDTH \\
+	4 /* of
+	of old */
+#pragma push_macro("WIDTH")
+#undef WIDTH
+#define WIDTH 8
+static inline int f(void)
+{
+	_Static_assert(WIDTH == 8, "");
+	return WIDTH;
+}
+#pragma pop_macro("WIDTH")
+#pragma pop_macro("OTHER")
+static inline int g(void)
+{
+	_Static_assert(WIDTH == 4, "");
+	return WIDTH + f();
+}
+#pragma push_macro("NONE")
+#define NONE 1
+#pragma pop_macro("NONE")
+static inline int h(int NONE)
+{
+	return NONE;
+}
+"""
+    )
+    piece = cut(unit, "g", "h")
+    assert piece.functions == ("f", "g", "h")
+    assert compiles(piece, tmp_path) == "" and "pragma" not in texts(piece)
+
+
+def test_several_declarations_on_a_line(tree: Tree, tmp_path: Path) -> None:
+    unit = tree(
+        """\
+extern int a; extern int b; /* two; */ typedef int t;
+struct x { int n; }; struct y { int n; } z; struct w { struct x x[2]; };
+static inline int one(void) { return 1; } static inline int two(void) { return a + b; }
+#define BOTH(p) { (p)->n; } ; (p)->n
+static inline t f(struct x *x, struct y *y)
+{
+	int n = 1; int m = 2;
+	return x->n + y->n + two() + n + m;
+}
+"""
+    )
+    assert {"struct x", "struct y", "struct w", "one", "two", "t", "f", "BOTH"} <= unit.defined.keys()
+    piece = cut(unit, "f")
+    assert set(piece.beyond) == {"a", "b"} and compiles(piece, tmp_path) == ""
+    assert "int n = 1; int m = 2;" in texts(piece)
 
 
 # Closures.

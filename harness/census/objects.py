@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from extractor.cast import strip_comments, tokens
-from extractor.cut_records import matching, members
+from extractor.cut_records import closing_brace, members
 from extractor.items import Item
 
 POINTED = re.compile(r"\b((?:struct|union) \w+)\s*(?:const\s*)?\*\s*(?:const\s+)?\w*$")
@@ -103,7 +103,7 @@ def held(body: str, depth: int = 0) -> Iterator[tuple[str, str, str]]:
     for member in members(body) if depth < NESTED else ():
         opening = member.find("{")
         if opening >= 0:
-            closing = matching(member, opening)
+            closing = closing_brace(member, opening)
             if closing >= 0 and not re.search(r"[A-Za-z]", member[closing:]):
                 inner = [*held(member[opening + 1 : closing], depth + 1)]
                 yield from inner[:1] if re.match(r"\s*union\b", member) else inner

@@ -55,15 +55,9 @@ def comparable(items: Sequence[Item], names: Sequence[str] = (), files: Sequence
 
 def headers_with(tree: PatchedTree, names: Set[str]) -> Iterator[str]:
     """The headers of a tree that have any of `names` in their text."""
-    seen: set[str] = set()
-    for root in tree.roots:
-        for folder in ("include/linux", "mm"):
-            for path in sorted((root / folder).rglob("*.h")):
-                file = str(path.relative_to(root))
-                if file not in seen and path.is_file():
-                    seen.add(file)
-                    if not names.isdisjoint(WORD.findall(tree.text(file))):
-                        yield file
+    for file in tree.roots.headers(("include/linux", "mm")):
+        if not names.isdisjoint(WORD.findall(tree.text(file))):
+            yield file
 
 
 def file_items(tree: PatchedTree, file: str) -> list[Item]:

@@ -55,6 +55,12 @@ class Roots:
                 return real
         return None
 
+    def headers(self, below: Sequence[str]) -> Iterator[str]:
+        """The headers below some folders of the tree, each once, by name."""
+        found = {str(path.relative_to(root)) for root in self.folders for folder in below
+                 for path in (root / folder).rglob("*.h")}  # fmt: skip
+        yield from (file for file in sorted(found) if self.find(file))
+
     def leads_out(self, path: str) -> bool:
         """Whether there is something of that path, and a link takes it out of the tree."""
         real = [os.path.realpath(os.path.join(root, path)) for root in self.real] if is_inside(path) else []

@@ -20,7 +20,7 @@ from extractor.items import Item, SourceLine
 from extractor.patch import Patch
 from extractor.slice import Shown, Slice, Unresolved, shown_parts
 from extractor.slice import live_items as existing
-from extractor.unit import Unit
+from extractor.unit import Unit, changed_names
 from harness.contract import Contract, Loaded
 from harness.errors import HarnessError
 from harness.tree.configuration import bare_metal, refuse_guest, with_options
@@ -52,6 +52,7 @@ class PatchedTree:
     units: dict[tuple[tuple[str, str], ...], tuple[Unit, Shims]] = field(default_factory=dict)
     slices: dict[tuple[object, ...], Slice] = field(default_factory=dict)
     unfound: dict[Include, None] = field(default_factory=dict)  # in any of the units
+    changed: frozenset[tuple[str, str]] = frozenset()  # file and name of what patches change, or cut lines of
 
     def unit(self, options: Mapping[str, bool], extra: Sequence[Item]) -> tuple[Unit, Shims]:
         """The tree's items under `options`, with `extra` ones behind them, and the shims that go before."""
@@ -65,7 +66,7 @@ class PatchedTree:
             self.refuse_unfound(unfound)
             self.unfound |= dict.fromkeys(unfound)
             known = shims({name: True for name, value in config.items() if value == "1"}, folder)
-            own = {item.name for item in unit.items if item.origin == "added"}
+            own = {i.name for i in unit.items if i.origin == "added" or (i.file, i.name) in self.changed}
             known = known.without({header for name, header in known.headers.items() if name in own})
             behind = tuple(existing(extra, {**dict.fromkeys(config, True), **options}))
             self.units[key] = replace(unit, items=(*unit.items, *behind)), known
@@ -138,6 +139,8 @@ def tree_items(
     made.tree = PatchedTree(
         tree.name, Roots([folder / "patched", root]), patched, tuple(there), config, folder / "units",
         (*passed, *applied.notes),
+        changed=frozenset((file, name) for file, lines in patched.items()
+                          for name in changed_names(file, tree.read(file) or "", lines)),
     )  # fmt: skip
     return made
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from extractor.cast import strip_comments
 from extractor.items import Item, SourceLine
-from extractor.unit import Unit, constants, live_items
+from extractor.unit import Unit, constants, live_items, with_saved
 from harness.tree.configuration import bare_metal
 from harness.tree.files import Roots
 from harness.tree.generated import balanced, generated_items, with_constants, with_passing
@@ -47,7 +47,7 @@ def unit_of(live: Live, roots: Roots, folder: Path, patched: Mapping[str, Sequen
                                               live.inside.get(file, {})), numbers)
     ]  # fmt: skip
     items.sort(key=Unit((), order=live.lines).place)
-    items = [*with_records(with_passing(items, folder))]
+    items = [*with_records(with_passing([*with_saved(items)], folder))]
     items = with_constants(items, folder)
     functions, assertions = generated_items(items, folder)
     place = Unit((), order=live.lines).place
