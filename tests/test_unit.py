@@ -1038,7 +1038,7 @@ def test_records_that_hold_each_other_end(tmp_path: Path) -> None:
                                       f"struct s{n + 1} d; }};") for n in range(3000)}  # fmt: skip
     function = record("static inline void f(struct s0 *s)\n{\n}")
     assert call_of(function, records)["fills"] == []
-    assert call_of(function, {"struct s0": record("struct s0 { struct s0 a; struct s0 *b; };")})["fills"]
+    assert call_of(function, {"struct s0": record("struct s0 { struct s0 *b; struct s0 a; };")})["fills"]
 
 
 def test_the_first_error_is_the_one_that_is_shown() -> None:

@@ -73,22 +73,27 @@ def fill(fills: list[str], to: str, record: str, records: Mapping[str, Item], us
 
     `to` is C up to a member's name.
     """
-    todo = [(to, record, 0)]
-    for _ in range(LOOKED):
-        if not todo:
-            return
-        to, record, depth = todo.pop()
-        inner: list[tuple[str, str, int]] = []
-        for kind, star, name in record_members(records[record].text) if record in records else ():
+    open_records = [(to, members_of(record, records), 0)]
+    looked = 1
+    while open_records and len(fills) <= FILLS and looked <= LOOKED:
+        to, left, depth = open_records[-1]
+        kind, star, name = next(left, ("", "", ""))
+        if not kind:
+            open_records.pop()
+        elif not star:
+            open_records.append((f"{to}{name}.", members_of(kind, records), depth))
+            looked += 1
+        elif kind.startswith(("struct ", "union ")):
             member = f"{to}{name}"
-            if not star:
-                inner.append((f"{member}.", kind, depth))
-            elif kind.startswith(("struct ", "union ")):
-                if len(fills) > FILLS:
-                    return
-                fills.append(f"*(void **)(void *)&{member} = kc_object({used + len(fills)})")
-                inner += [(f"{member}->", kind, depth + 1)] if depth < DEPTH else []
-        todo += reversed(inner)
+            fills.append(f"*(void **)(void *)&{member} = kc_object({used + len(fills)})")
+            if depth < DEPTH:
+                open_records.append((f"{member}->", members_of(kind, records), depth + 1))
+                looked += 1
+
+
+def members_of(record: str, records: Mapping[str, Item]) -> Iterator[tuple[str, str, str]]:
+    """What held() says of a record that is known; nothing of another."""
+    return iter(record_members(records[record].text) if record in records else ())
 
 
 @lru_cache(4096)  # each function that takes a pointer to it looks at a record anew
