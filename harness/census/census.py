@@ -27,7 +27,7 @@ from harness.build import (
     engine_library,
 )
 from harness.census.objects import call_of
-from harness.driver import WHY, ffi, loaded_library
+from harness.driver import WHY, enter, ffi, loaded_library
 from harness.errors import HarnessError
 from harness.locate import address_lines
 from harness.render import Rendered, template
@@ -266,9 +266,10 @@ def call_each(
     while any(not called[index].done for index in wanted):
 
         def task() -> int:
-            native, subject = loaded_library(engine), loaded_library(library)
-            if native.kc_sandbox():
-                raise HarnessError("no sandbox on this machine; nothing was run")
+            native = loaded_library(engine)
+            enter(native.kc_sandbox_to_load)
+            subject = loaded_library(library)
+            enter(native.kc_sandbox)
             return int(native.kc_call_each(subject.kc_entry(), count, number, called))
 
         outcome = worker.run(task, worker.Limits(CALL_SECONDS, CALL_SECONDS * 1.5))
