@@ -17,10 +17,12 @@ from extractor.slice import Slice, Unresolved
 from harness.build import Diagnostic, cache_folder, compiler_version
 from harness.contract import GOES_ON, Loaded, StaticContract
 from harness.coverage import PatchCoverage, together
+from harness.derive.loading import load_derived
 from harness.drive import Driven, Poll, Request, drive
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
 from harness.judge import Check, Runs, Verdict, judge
+from harness.judge_derived import derived_verdicts
 from harness.loading import contract_path, is_static, load, load_static, shipped, without_unknown
 from harness.locate import follow_conformance, place
 from harness.mutate import Strength
@@ -65,7 +67,12 @@ class Part:
 
     @property
     def unreached(self) -> tuple[str, ...]:
-        """The operations of which not every call was made and came back, so that states are missing."""
+        """The operations of which not every call was made and came back, so that states are missing.
+
+        Of a derived contract that is what is said of them: nothing says that they should come back.
+        """
+        if self.loaded.contract.derived:
+            return ()
         lost = {check.id for check in self.checks if check.group == "crash" and check.verdict == "fail"}
         lost |= {f"crash/{of}" for (of, name), slot in self.runs.explored.checks.items()
                  if name == "crash" and slot.failed}  # fmt: skip
@@ -82,6 +89,7 @@ class Result:
     parts: tuple[Part, ...]
     checks: tuple[Check, ...]
     outlooks: tuple[Check, ...]  # what the patch calls possible: said, and no findings
+    reached: tuple[Check, ...]  # what calls of derived contracts reach: the same
     unused: tuple[Item, ...]  # items that the patch adds and nothing reaches
     failed: Mapping[str, str]  # contracts of which nothing could be compiled, and why
     replays: tuple[Replayed, ...] = ()  # of saved traces
@@ -156,9 +164,16 @@ class Chosen:
 
 
 def choose(
-    name: str | None, items: Sequence[Item], bounds: Mapping[str, int], config: Mapping[str, bool]
+    name: str | None,
+    items: Sequence[Item],
+    bounds: Mapping[str, int],
+    config: Mapping[str, bool],
+    folder: Path | None = None,
+    derive: bool = False,
 ) -> Chosen:
     """The contract called `name`, or all that ship and fit.
+
+    Where none does, and with `derive` for what they do not reach, contracts are derived, into `folder`.
 
     HarnessError with what is missing where none that is run does, where the patch's Kconfig allows no
     such configuration, or where no contract that fits has such a bound.
@@ -189,6 +204,10 @@ def choose(
         whole = any(i.kind == "function" and i.completeness in shown for i in items)
         if not isinstance(items, TreeItems) and not whole:
             raise HarnessError("nothing to check: the patch shows no whole C function")
+    if folder and (derive or not (name or driven)):
+        covered = {f for loaded in driven for f in slice_of(loaded, items).functions}
+        driven += load_derived(items, covered, bounds, config, folder)
+    if not driven and not (name and static):
         what = "tree" if isinstance(items, TreeItems) else "patch"
         raise HarnessError(f"no contract fits this {what}: " + "; ".join(reason for reason, _ in misfits))
     refuse_strange(driven, bounds)
@@ -241,12 +260,13 @@ def check(request: Request, poll: Poll | None = None) -> Result:
     if parts and all(map(nothing_ran, parts)):
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, parts[0].unresolved)))
     every = list(one_deadlock([c for part in parts for c in part.checks]))
-    checks = [check for check in every if check.group != "outlook"]
+    checks = [check for check in every if check.group not in ("outlook", "reached")]
     outlooks = tuple(check for check in every if check.group == "outlook")
+    reached = tuple(check for check in every if check.group == "reached")
     checks += said
     checks += judge_replays(replays, checks)
     unused = tuple(unused_items(request.items, [part.piece for part in parts], said))
-    return Result(request, tuple(parts), tuple(checks), outlooks, unused, failed, replays)
+    return Result(request, tuple(parts), tuple(checks), outlooks, reached, unused, failed, replays)
 
 
 def judged(driven: Driven, piece: Slice) -> Part:
@@ -254,10 +274,11 @@ def judged(driven: Driven, piece: Slice) -> Part:
     loaded, subject = driven.loaded, driven.subject
 
     def placed(check: Check) -> Check:
-        library = driven.library(sanitized=check.group == "sanitizer", wide=check.wide)
-        return place(check, loaded, piece, library)
+        sanitized = check.group == "sanitizer" or check.id.endswith("/sanitizer")
+        return place(check, loaded, piece, driven.library(sanitized=sanitized, wide=check.wide))
 
-    checks = [placed(check) for check in judge(loaded, driven.runs, subject.rendered)]
+    of_runs = derived_verdicts if loaded.contract.derived else None
+    checks = [placed(check) for check in judge(loaded, driven.runs, subject.rendered, of_runs)]
     checks = list(follow_conformance(checks, loaded))
     files = {item.file for item in piece.code}
     warnings = tuple(said for said in subject.built.warnings if said.file in files)

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("patch", nargs="*", metavar="PATCH")
     add_tree(check)
     check.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
+    check.add_argument("--derive", action="store_true", help="also what no contract that fits reaches")
     check.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
     check.add_argument("--matrix", action="store_true", help="in every configuration of the patch's options")
     check.add_argument("--bound", action="append", default=[], metavar="NAME=N")
@@ -101,6 +102,14 @@ def parser() -> argparse.ArgumentParser:
     contracts.add_argument("--format", choices=("text", "json"), default="text")
     contracts.add_argument("-v", "--verbose", action="store_true", help="each claim with its sentence")
     contracts.set_defaults(run=run_contracts, output=None)
+    contract = commands.add_parser("contract", help="a contract to begin with, derived of functions")
+    contract.add_argument("patch", nargs="*", metavar="PATCH", help="with --tree alone, headers of the tree")
+    contract.add_argument("--derive", action="store_true", required=True, help="of signatures and fields")
+    contract.add_argument("--function", action="append", nargs="+", default=[], metavar="NAME")
+    contract.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+    contract.add_argument("-o", "--output", metavar="FILE", help="write it there; several get numbers")
+    add_tree(contract)
+    contract.set_defaults(run=run_contract, contract=None)
     census = commands.add_parser("census", help="what of a tree's headers can be compiled and called here")
     census.add_argument("patch", nargs="*", metavar="HEADER", help="default: those of mm")
     census.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
@@ -116,7 +125,7 @@ def parser() -> argparse.ArgumentParser:
     slicing.add_argument("-o", "--output", metavar="FILE", help="write it there")
     add_tree(slicing)
     slicing.set_defaults(run=run_slice)
-    for command in (extract, check, mutate, layout, contracts):
+    for command in (extract, check, mutate, layout, contract, contracts):
         command.add_argument(
             "--latest", action="store_true", help="of each patch of a series its last version"
         )
@@ -285,6 +294,18 @@ def run_extract(options: argparse.Namespace) -> int:
     return 0
 
 
+def run_contract(options: argparse.Namespace) -> int:
+    """`kconform contract --derive`."""
+    from harness.cli_derive import derived_files
+
+    for path, text in derived_files(options, config_of(options.config)):
+        if path:
+            path.write_text(text)
+        else:
+            sys.stdout.write(text)
+    return 0
+
+
 def run_census(options: argparse.Namespace) -> int:
     """`kconform census`."""
     from harness.cli_tree import census_of
@@ -336,12 +357,15 @@ def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     if options.matrix:
         return run_matrix(options)
-    with given(options) as revision:
-        return check_revision(options, revision)
+    from harness.build import cache_folder
+    from harness.scratch import scratch_folder
+
+    with given(options) as revision, scratch_folder(cache_folder()) as folder:
+        return check_revision(options, revision, folder)
 
 
-def check_revision(options: argparse.Namespace, revision: Given) -> int:
-    """`kconform check` of one revision in one configuration."""
+def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -> int:
+    """`kconform check` of one revision in one configuration; derived contracts are kept in `folder`."""
     from harness import check as checking
     from harness.drive import Request
     from harness.progress import progress
@@ -351,7 +375,7 @@ def check_revision(options: argparse.Namespace, revision: Given) -> int:
 
     config, bounds = config_of(options.config), bounds_of(options.bound)
     items = revision.items
-    chosen = checking.choose(options.contract, items, bounds, config)
+    chosen = checking.choose(options.contract, items, bounds, config, folder, options.derive)
     if revision.engine:
         revision.engine.finish()
     traces = traces_folder(options.traces)

@@ -104,7 +104,9 @@ class Operation:
 
     `option` is the one without which its warning is compiled away. `part` names the part of the patch
     that it belongs to, where that is not the contract's title. One that is `long` runs for many calls
-    in one, and only where nothing slows it: not in walks, not under sanitizers.
+    in one, and only where nothing slows it: not in walks, not under sanitizers. Of one that is `observed`
+    the return value is seen, though nothing predicts it. One that is `doubtful` is a call of which
+    nobody says that it is legal: what it reaches is said, and is no finding.
     """
 
     name: str
@@ -118,6 +120,8 @@ class Operation:
     option: str = DEBUG
     long: bool = False
     optional: bool = False
+    observed: bool = False
+    doubtful: bool = False
     outcome: str = "the code gives {}"  # of an outlook, with what was returned
     through: str = ""  # the operation that this one calls with fixed arguments
     when: Callable[..., bool] | None = None
@@ -286,6 +290,7 @@ class Contract:
     pinned: tuple[str, ...] = ()  # options of `config` that no run may set otherwise
     standins: str = ""  # C of what the code under test calls and neither patch nor shims define
     wrappers: tuple[Wrapper, ...] = ()
+    derived: bool = False  # of functions, by kconform (harness/derive): nobody said what they should do
 
     def thing(self, observation: str) -> str:
         """What an observation is of: the first of those that go together."""
@@ -372,6 +377,8 @@ class Contract:
         bare = [op.name for op in self.operations
                 if op.kind in ("operation", "probe") and not op.model and not op.returns]  # fmt: skip
         few = ", ".join(bare[:6]) + (f" and {len(bare) - 6} more" if len(bare) > 6 else "")
+        if self.derived:
+            return self.not_checked
         alone = f"what {few} leave: the contract has no model of them, so ghost and claims judge alone"
         return (*([alone] if bare else []), *self.not_checked)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +19,7 @@ Verdict = Literal["pass", "fail", "unknown"]
 Group = Literal[
     "conformance", "misuse", "claim", "crash", "sanitizer", "trace", "outlook",
     "layout", "configuration", "documentation", "promise",
+    "reached",  # by calls of which nobody says that they are legal: no finding
 ]  # fmt: skip
 
 
@@ -70,11 +71,17 @@ class Runs:
     watched: tuple[Explored, tuple[Death, ...]] | None = None
 
 
-def judge(loaded: Loaded, runs: Runs, rendered: Rendered) -> Iterator[Check]:
-    """All verdicts on one contract, in its order; outlooks are among them."""
+Verdicts = Callable[[Loaded, Runs, Rendered], Iterator[Check]]
+
+
+def judge(loaded: Loaded, runs: Runs, rendered: Rendered, of_runs: Verdicts | None = None) -> Iterator[Check]:
+    """All verdicts on one contract, in its order; outlooks, and what is only reached, are among them.
+
+    They are those that `of_runs` gives of its runs, by default `verdicts`.
+    """
     contract = loaded.contract
     by_length = sorted(contract.operations, key=lambda op: -len(op.name))
-    for check in verdicts(loaded, runs, rendered):
+    for check in (of_runs or verdicts)(loaded, runs, rendered):
         group, _, rest = check.id.partition("/")
         op = next((op for op in by_length if rest == op.name or rest.startswith(f"{op.name}/")), None)
         claim = next((c for c in contract.claims if check.id == f"claim/{c.id}"), None)

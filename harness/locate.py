@@ -25,7 +25,7 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
     last = check.trace[-1]
     spot = None
     files = {item.file for item in piece.code}
-    if check.group == "sanitizer":
+    if check.group == "sanitizer" or (check.group == "reached" and last.report):
         spot = report_place(last.report, files, library) if last.report else None
     elif last.pc:
         spot = next(address_lines(library, last.pc, files), None)
@@ -34,7 +34,7 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
         spot = ([None, *address_lines(library, last.changed_pc, files)])[-1]
     elif (
         last.warning
-        and (check.group == "misuse" or check.id.endswith("/warnings"))
+        and (check.group in ("misuse", "reached") or check.id.endswith("/warnings"))
         and last.warning["file"] in files
     ):
         spot = str(last.warning["file"]), int(last.warning["line"])

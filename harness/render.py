@@ -287,7 +287,7 @@ def subject_operation(op: Operation, missing: Mapping[str, str]) -> dict[str, An
         "name": op.name,
         "args": list(op.args),
         "call": op.call,
-        "returns": op.returns is not None,
+        "returns": op.returns is not None or op.observed,
         "by": op.by,
         "reason": reason,
     }

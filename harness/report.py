@@ -14,6 +14,7 @@ from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check, calls_of
 from harness.report_coverage import coverage_listing, coverage_summary
+from harness.report_derived import derived_words, reached_text
 from harness.report_mutate import strength_line, where
 from harness.subjects import describe
 from harness.trace import Step, call_text
@@ -46,6 +47,7 @@ def text_report(result: Result, *, verbose: bool = False, color: bool = False) -
         lines += wrapped(f"warning: {said}", "")
     lines += list(unknowns(result))
     lines += list(outlooks(result))
+    lines += reached_lines(result, verbose)
     lines += list(passes(result, verbose))
     if result.strength:
         lines += wrapped(strength_line(result.strength), "")
@@ -86,6 +88,7 @@ def head(result: Result, color: bool) -> list[str]:
     return [
         f"{word}: {', '.join(counts)}",
         *(textwrap.shorten(line, WIDTH, placeholder=" …") for line in about),
+        *wrapped(derived_words(result), ""),
         *(line for part in result.parts for line in wrapped(explored_text(result, part), "")),
         *wrapped(walked_text(result), ""),
     ]
@@ -262,12 +265,18 @@ def table(contract: Contract, trace: Sequence[Step], was: Sequence[Mapping[str, 
             f"    {call_words(contract, step)}  {f'-> {step.why}' if step.why else ''}".rstrip()
             for step in trace
         ]
-    rows = [["", "call", *shown(contract, trace[0])]]
+    columns = shown(contract, trace[0])
+    if contract.derived:  # nobody chose them: those that no call of the trace changes say nothing
+        steps = [shown(contract, step) for step in trace if step.observed]
+        columns = {name: c for name, c in columns.items()
+                   if name == "warnings" or any(cells[name] != c for cells in steps)}  # fmt: skip
+    rows = [["", "call", *columns]]
     for number, step in enumerate(trace):
         old = was[number] if number < len(was) else {}
         cells = [
             f"{cell} (was {old[name]})" if old.get(name, cell) != cell else cell
             for name, cell in shown(contract, step).items()
+            if name in columns
         ]
         row = cells if step.observed else [f"-> {step.why}"]
         rows.append([str(number), call_words(contract, step), *row])
@@ -314,7 +323,9 @@ def again(result: Result) -> Iterator[str]:
     if not any(check.verdict == "fail" and check.trace for check in result.checks):
         return
     folder = result.request.traces
-    if folder:
+    if any(part.loaded.contract.derived for part in result.parts):
+        yield "run them again: kconform check … --traces DIR, once to save them, then as often as you like"
+    elif folder:
         yield f"run them again: kconform replay {folder}/FILE"
     else:
         yield "run them again: kconform check … --traces DIR; kconform replay DIR/FILE"
@@ -341,6 +352,15 @@ def outlooks(result: Result) -> Iterator[str]:
             yield from wrapped(f"outlook: {check.title}: unknown: {check.reason}", "")
 
 
+def reached_lines(result: Result, verbose: bool) -> list[str]:
+    """What derived calls reach that is no finding; with `verbose` all of it, with the traces."""
+    lines: list[str] = []
+    for indent, text, check in reached_text(result, verbose):
+        lines += wrapped(text, indent)
+        lines += table(contract_of(result, check), check.trace) if verbose and check else []
+    return lines
+
+
 def passes(result: Result, verbose: bool) -> Iterator[str]:
     """What passed, by the parts of the patch: the claims by name, the rest counted (all of it with -v)."""
     good = [c for c in result.checks if c.verdict == "pass"]
@@ -350,7 +370,8 @@ def passes(result: Result, verbose: bool) -> Iterator[str]:
         return
     main = [c for c in good if c.group == "claim" and c.part == result.main_title]
     names = ", ".join(c.id.partition("/")[2] for c in main) or "none"
-    yield from wrapped(f"passed claims on {result.main_title}: {names}", "") if result.parts else ()
+    if result.parts and not result.main.loaded.contract.derived:
+        yield from wrapped(f"passed claims on {result.main_title}: {names}", "")
     yield "passed in all:"
     for part in dict.fromkeys(check.part for check in good if check.group != "trace"):
         here = [check for check in good if check.part == part]

@@ -16,6 +16,7 @@ from harness.judge import Check
 from harness.replay import Replayed
 from harness.report import beyond
 from harness.report_coverage import coverage_json
+from harness.report_derived import derived_words
 from harness.report_mutate import strength_data
 from harness.trace import values_seen
 
@@ -61,6 +62,8 @@ def check_data(result: Result) -> dict[str, Any]:
         "strength": strength_data(result.strength) if result.strength else None,
         "checks": [one(check) for check in result.checks],
         "outlooks": [one(check) for check in result.outlooks],
+        "reached": [one(check) for check in result.reached],
+        "derived": derived_words(result),
         "not_checked": [
             *(said for part in result.parts for said in part.loaded.contract.unjudged),
             *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),

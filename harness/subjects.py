@@ -251,9 +251,10 @@ def blame_link(err: CompileError, piece: Slice) -> Iterator[Unresolved]:
     """The items of the patch that call what the linker does not find."""
     for name in sorted(err.undefined):
         for item in (*piece.items, *(part.item for part in piece.parts)):
-            said = next((ln for ln in item.lines if re.search(rf"\b{re.escape(name)}\s*\(", ln.text)), None)
+            said = next((ln for ln in item.lines if re.search(rf"\b{re.escape(name)}\b", ln.text)), None)
             if said:
-                reason = f"calls {name}(), for which there is no shim"
+                called = re.search(rf"\b{re.escape(name)}\s*\(", said.text)
+                reason = f"{f'calls {name}()' if called else f'uses {name}'}, for which there is no shim"
                 yield Unresolved(name, item.name, item.file, said.number, reason)
 
 

@@ -79,7 +79,7 @@ def one_step(driver: Driver, op: Operation, call: Call, c: Any, given: Mapping[s
     observed = {} if c.why else driver.named(after)
     if not c.why:
         observed |= {"warnings": int(c.warnings), "rmw": int(c.rmw)}
-        if op.returns:
+        if op.returns or op.observed:
             observed["return"] = int(c.ret)
         if op.by:
             observed["itself"] = int(c.ret)
