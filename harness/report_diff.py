@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.check import tool_facts
 from harness.contract import Contract
+from harness.diff.align import few
 from harness.diff.blocks import Block
 from harness.diff.compare import Compared
 from harness.diff.product import Difference, Driven
@@ -57,7 +58,7 @@ def head(result: DiffResult, color: bool) -> list[str]:
 
 def explored(compared: Compared) -> str:
     """How far one contract's comparison went."""
-    name = compared.matched.name
+    name = compared.name
     if renamed := compared.matched.renamed:
         name += f" ({len(renamed)} names of NEW for OLD's)"
     if compared.same_code or compared.driven is None:
@@ -93,7 +94,7 @@ def difference(block: Block, others: Sequence[Block], color: bool) -> list[str]:
         lines += wrapped(f"also {other.op}/{other.check}: {values(compared, other)}", "  ")
     for same in others:
         names = ", ".join(f"{d.op}/{d.check}" for d in same.differences)
-        lines += wrapped(f"also against {same.compared.matched.name}: {names}", "  ")
+        lines += wrapped(f"also against {same.compared.name}: {names}", "  ")
     return lines
 
 
@@ -331,10 +332,10 @@ def unchanged(result: DiffResult) -> list[str]:
         ops = compared.aligned.old.contract.operations
         apart = {d.op for d in compared.differences}
         apart |= set(compared.driven.uncompared) if compared.driven else set()
-        same = [ops[n].name for n, _ in compared.aligned.operations if ops[n].name not in apart]
+        same = [ops[n].name for n, _ in compared.aligned.operations
+                if ops[n].name not in apart and ops[n].kind != "setup" and not ops[n].doubtful]  # fmt: skip
         if same:
-            few = ", ".join(same[:8]) + (f" and {len(same) - 8} more" if len(same) > 8 else "")
-            lines += wrapped(f"the same within these bounds against {compared.matched.name}: {few}", "")
+            lines += wrapped(f"the same within these bounds against {compared.name}: {few(same)}", "")
     return lines
 
 
@@ -344,7 +345,7 @@ def not_compared(result: DiffResult) -> Iterator[str]:
     for compared in result.compared:
         if compared.same_code:
             continue
-        name = compared.matched.name
+        name = compared.name
         said += [f"{name}: {left}" for left in compared.aligned.left_out]
         said += [f"{name}: {which}: {why}" for which, why in compared.lost]
         if compared.driven and compared.driven.uncompared:

@@ -150,4 +150,4 @@ def alike(old: Operation, new: Operation) -> bool:
 
 def returns(op: Operation) -> bool:
     """Whether the value of a call is observed."""
-    return bool(op.returns or op.by or getattr(op, "observed", False))
+    return bool(op.returns or op.by or op.observed)

@@ -52,6 +52,8 @@ def keys_of(compared: Compared, difference: Difference) -> Iterator[object]:
     contract = compared.aligned.old.contract
     op = next((op for op in contract.operations if op.name == difference.op), None)
     through = (op.through if op else "") or difference.op
+    if op and op.doubtful:  # the function's other operation calls it as it is
+        through = op.name.rpartition("/")[0]
     yield difference.rooted, difference.calls
     yield difference.rooted, through, contract.thing(difference.check)
     if difference.check == "crash" and all(difference.places):  # whatever the call was

@@ -14,7 +14,7 @@ from extractor.slice import Slice
 from harness.build import PLAIN, QUICK, Cached, Flavour, contract_library
 from harness.check import fits
 from harness.contract import Binding, Loaded
-from harness.diff.align import Aligned
+from harness.diff.align import Aligned, few
 from harness.diff.product import Difference, Driven, Pairing, Place, Work
 from harness.driver import Libraries, Limits
 from harness.errors import HarnessError
@@ -63,6 +63,14 @@ class Compared:
         known = {(d.op, d.check) for d in found}
         beyond = self.walked.differences if self.walked else ()
         return (*found, *(d for d in beyond if (d.op, d.check) not in known))
+
+    @property
+    def name(self) -> str:
+        """The contract's name; of a derived one, what it is of."""
+        contract = self.aligned.old.contract
+        if not contract.derived:
+            return self.matched.name
+        return f"what was derived of {few([*dict.fromkeys(contract.requires)], 4)}"
 
     @property
     def same_code(self) -> bool:

@@ -11,6 +11,7 @@ from extractor.items import Item
 from harness.build import engine_library
 from harness.diff.compare import Comparisons, Setting, matched
 from harness.diff.cost import costs
+from harness.diff.derived import derived_pairs, in_both
 from harness.diff.interface import Interface, comparable, compare, touched
 from harness.diff.layouts import layouts_of, with_layouts
 from harness.diff.result import DiffResult
@@ -37,19 +38,32 @@ def compare_revisions(
     below = folder / "contracts"
     below.mkdir()
     engine = engine_library(below, pairs=True)
-    interface = interface_of(old, new, setting, wanted.files)
+    sides = comparable_sides(old, new, wanted.files)
+    interface = interface_of(sides, setting) if sides else None
     pairs, lone = matched(setting, old.items, new.items, interface.renames if interface else {})
-    under_way = Comparisons(pairs, setting, below, engine)
+    under_way = [Comparisons(pairs, setting, below, engine)]
     try:
-        under_way.start()
+        under_way[0].start()
+        # While that is explored, the rest is made.
+        if sides and interface and not setting.contract:
+            covered = {name for pair in pairs for name in pair.old.piece.functions}
+            functions = [name for name in in_both(*sides, interface) if name not in covered]
+            derived, why = derived_pairs(
+                old.items, new.items, functions, interface.renames, setting, made(folder / "derived")
+            )
+            lone += why
+            under_way.append(Comparisons(derived, setting, below, engine))
+            under_way[1].start()
         if interface:
             layouts = [layouts_of(side.items, setting.config, made(folder / name))
                        for name, side in (("old", old), ("new", new))]  # fmt: skip
             interface = with_layouts(interface, layouts[0], layouts[1])
-        done = under_way.finish()
+        done = [one for group in under_way for one in group.finish()]
     except BaseException:
-        under_way.end()
+        for group in under_way:
+            group.end()
         raise
+    failed = {name: why for group in under_way for name, why in group.failed.items()}
     said = None
     if wanted.cost and pairs:
         main = pairs[0]
@@ -57,7 +71,7 @@ def compare_revisions(
     return DiffResult(
         (old.title, new.title),
         tuple(done),
-        under_way.failed,
+        failed,
         tuple(lone),
         interface_lines=tuple(interface_text(interface).rstrip().split("\n")) if interface else (),
         interface_data=interface_json(interface) if interface else None,
@@ -72,24 +86,25 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def interface_of(old: Given, new: Given, setting: Setting, files: Sequence[str]) -> Interface | None:
-    """The interfaces compared; None of two trees of which no file is named."""
+def comparable_sides(old: Given, new: Given, files: Sequence[str]) -> tuple[list[Item], list[Item]] | None:
+    """The items of each that can be compared; None of two trees of which no file is named."""
     trees = [isinstance(side.items, TreeItems) for side in (old, new)]
     bare = [tree and not side.patches for tree, side in zip(trees, (old, new), strict=True)]
     if all(bare) and not files:
         return None
     if all(bare):
-        left, right = comparable(old.items, (), files), comparable(new.items, (), files)
-    elif bare[0] or (trees[0] and not trees[1]):
+        return comparable(old.items, (), files), comparable(new.items, (), files)
+    if bare[0] or (trees[0] and not trees[1]):
         right = comparable(new.items)
-        left = comparable(old.items, names(right), touched(right))
-    elif trees[1]:
-        left = comparable(old.items)
-        right = comparable(new.items, names(left), touched(left))
-    else:
-        left, right = comparable(old.items), comparable(new.items)
-    config = [default_config(side, dict(setting.config)) for side in (left, right)]
-    return compare(left, right, config[0], config[1])
+        return comparable(old.items, names(right), touched(right)), right
+    left = comparable(old.items)
+    return left, comparable(new.items, names(left), touched(left)) if trees[1] else comparable(new.items)
+
+
+def interface_of(sides: tuple[list[Item], list[Item]], setting: Setting) -> Interface:
+    """The interfaces compared."""
+    config = [default_config(side, dict(setting.config)) for side in sides]
+    return compare(*sides, config[0], config[1])
 
 
 def names(items: Sequence[Item]) -> list[str]:
