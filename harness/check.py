@@ -212,7 +212,8 @@ def choose(
         raise HarnessError(f"no contract fits this {what}: " + "; ".join(reason for reason, _ in misfits))
     refuse_strange(driven, bounds)
     reach = {loaded.contract.name: len(slice_of(loaded, items).functions) for loaded in driven}
-    driven.sort(key=lambda loaded: (-reach[loaded.contract.name], loaded.contract.name))
+    driven.sort(key=lambda loaded: (loaded.contract.derived, -reach[loaded.contract.name],
+                                    loaded.contract.name))  # fmt: skip
     return Chosen(tuple(driven), tuple(static), tuple(reason for reason, near in misfits if near))
 
 

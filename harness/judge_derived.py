@@ -97,7 +97,7 @@ def crashed(name: str, group: Group, title: str, slot: Slot) -> Check:
     if last.why == "endless loop":
         detail += ", unless it waits for another CPU, which there is none of here"
     if last.why == "deadlock":
-        before = [step.op for step in slot.trace[1:-1]]
+        before = [step.op.removesuffix("/made-up") for step in slot.trace[1:-1]]
         left = f", which {before[-1]} or a call before it left held" if before else ", which it took itself"
         detail = f"it waits for a lock that nobody will release{left}"
     elif last.why == "BUG" and last.warning:
