@@ -58,7 +58,7 @@ def head(result: DiffResult, color: bool) -> list[str]:
 
 def explored(compared: Compared) -> str:
     """How far one contract's comparison went."""
-    name = compared.name
+    name = compared.title
     if renamed := compared.matched.renamed:
         name += f" ({len(renamed)} names of NEW for OLD's)"
     if compared.same_code or compared.driven is None:
@@ -331,12 +331,18 @@ def unchanged(result: DiffResult) -> list[str]:
             continue
         ops = compared.aligned.old.contract.operations
         apart = {d.op for d in compared.differences}
-        apart |= set(compared.driven.uncompared) if compared.driven else set()
+        apart |= {*compared.driven.uncompared, *compared.driven.stopped} if compared.driven else set()
         same = [ops[n].name for n, _ in compared.aligned.operations
                 if ops[n].name not in apart and ops[n].kind != "setup" and not ops[n].doubtful]  # fmt: skip
         if same:
             lines += wrapped(f"the same within these bounds against {compared.name}: {few(same)}", "")
     return lines
+
+
+def plainly(compared: Compared, names: Sequence[str]) -> list[str]:
+    """The functions among operations' names: of a derived contract each has two."""
+    doubtful = {op.name for op in compared.aligned.old.contract.operations if op.doubtful}
+    return [name for name in names if name not in doubtful]
 
 
 def not_compared(result: DiffResult) -> Iterator[str]:
@@ -348,8 +354,11 @@ def not_compared(result: DiffResult) -> Iterator[str]:
         name = compared.name
         said += [f"{name}: {left}" for left in compared.aligned.left_out]
         said += [f"{name}: {which}: {why}" for which, why in compared.lost]
-        if compared.driven and compared.driven.uncompared:
-            said.append(f"{name}: never called in both: {', '.join(compared.driven.uncompared)}")
+        if compared.driven and plainly(compared, compared.driven.uncompared):
+            said.append(f"{name}: never called in both: {few(plainly(compared, compared.driven.uncompared))}")
+        if compared.driven and plainly(compared, compared.driven.stopped):
+            said.append(f"{name}: no call gets past a shim's limit, or code of another file: "
+                        f"{few(plainly(compared, compared.driven.stopped))}")  # fmt: skip
         if compared.driven and compared.driven.one_sided:
             said.append(f"{name}: calls that only one of the two contracts allows, of "
                         f"{', '.join(compared.driven.one_sided)}")  # fmt: skip

@@ -52,8 +52,11 @@ def derive(
     calls: int = 3,
     settings: int = 2,
     source: str = "the patch",
+    whole_names: bool = False,
 ) -> tuple[Derived, ...]:
     """Contracts of `functions`, several where one would be too large; of bounds, at most those given.
+
+    With `whole_names` fields are called the same in whatever contract they are.
 
     Functions of which nothing can be derived are left out, with the reason, by the first contract.
     HarnessError where that is all of them.
@@ -78,7 +81,17 @@ def derive(
     names = cluster_names(clusters, words)
     files = {item.name: item.file for item in made.piece.items if item.kind == "function"}
     return tuple(
-        contract_of(cluster, name, made, words, (settings, calls), source, files, left_out if n == 0 else {})
+        contract_of(
+            cluster,
+            name,
+            made,
+            words,
+            (settings, calls),
+            source,
+            files,
+            left_out if n == 0 else {},
+            whole_names,
+        )
         for n, (cluster, name) in enumerate(zip(clusters, names, strict=True))
     )
 
@@ -131,11 +144,12 @@ def contract_of(
     source: str,
     files: Mapping[str, str],
     left_out: Mapping[str, str],
+    whole_names: bool,
 ) -> Derived:
     """The contract of one cluster."""
     functions = tuple(cluster.functions)
     world = world_of(functions, made.types, words)
-    all_names = names_of(world.leaves)
+    all_names = names_of(world.leaves, whole_names)
     seen = dict(zip(all_names[:MOST_VALUES], world.leaves, strict=False))
     reached = list({id(i): i for f in functions for i in words.reach(f.name)}.values())
     settings = {n: values for n, leaf in seen.items() if (values := settings_of(leaf, reached, words))}

@@ -289,14 +289,19 @@ class Scalar(CType):
 NUMBER, POINTER = Scalar("int"), Scalar("pointer")
 
 
-def names_of(leaves: Sequence[Leaf]) -> list[str]:
-    """A State field's name for each leaf: the field's own, behind its object's where several have it."""
+def names_of(leaves: Sequence[Leaf], whole_names: bool = False) -> list[str]:
+    """A State field's name for each leaf: the field's own, behind its object's where several have it.
+
+    With `whole_names` always behind its object's, so that it hangs on no other field.
+    """
     whole = [re.sub(r"\W+", "_", leaf.path).strip("_") for leaf in leaves]
     below = [leaf.path.replace(".kc_", ".").partition(".")[2] for leaf in leaves]
     own = [re.sub(r"\W+", "_", path).strip("_") for path in below]
     made: list[str] = []
     for number, name in enumerate(own):
-        unique = name and own.count(name) == 1 and name not in TAKEN and not name[0].isdigit()
+        unique = (
+            not whole_names and name and own.count(name) == 1 and name not in TAKEN and not name[0].isdigit()
+        )
         said = name if unique else re.sub(r"__+", "_", whole[number])
         said = said if not said[:1].isdigit() else f"field_{said}"
         while said in made or said in TAKEN or keyword.iskeyword(said):

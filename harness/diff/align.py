@@ -120,7 +120,7 @@ class Aligned:
         for which, one, other in (("OLD", old, new), ("NEW", new, old)):
             theirs = layout(other.state).offsets
             lone = [name for name in layout(one.state).offsets if name not in theirs]
-            said += [f"observed only in {which}: {', '.join(lone)}"] if lone else []
+            said += [f"observed only in {which}: {few(lone)}"] if lone else []
         if any(op.kind == "outlook" for op in old.operations):
             said.append("what the patches call possible, and do not do")
         return tuple(said)
@@ -129,8 +129,9 @@ class Aligned:
 def only_in(which: str, one: Contract, other: Contract, compared: Set[str]) -> list[str]:
     """The operations of one contract that the other has not, or has otherwise."""
     theirs = {op.name for op in other.operations}
-    lone = [op.name for op in one.operations if op.name not in theirs]
-    changed = [op.name for op in one.operations
+    told = [op for op in one.operations if not (one.derived and (op.kind == "setup" or op.doubtful))]
+    lone = [op.name for op in told if op.name not in theirs]
+    changed = [op.name for op in told
                if op.name in theirs and op.name not in compared and op.kind != "outlook"]  # fmt: skip
     said = [f"operations of {which} alone: {few(lone)}"] if lone else []
     if changed and which == "OLD":

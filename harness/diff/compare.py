@@ -66,11 +66,14 @@ class Compared:
 
     @property
     def name(self) -> str:
-        """The contract's name; of a derived one, what it is of."""
+        """The contract's name; of a derived one, a number."""
+        return self.matched.name
+
+    @property
+    def title(self) -> str:
+        """The name, and of a derived contract the functions that it is of."""
         contract = self.aligned.old.contract
-        if not contract.derived:
-            return self.matched.name
-        return f"what was derived of {few([*dict.fromkeys(contract.requires)], 4)}"
+        return f"{self.name} ({few(contract.requires, 5)})" if contract.derived else self.name
 
     @property
     def same_code(self) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,31 +45,45 @@ def derived_pairs(
     left, why = made(old, functions[:MOST], setting)
     lost += [f"{name}: {reason} (OLD)" for name, reason in why.items()]
     pairs: list[Matched] = []
-    for number, ours in enumerate(left):
+    for ours in left:
         there = [renames.get(name, name) for name in ours.functions]
         right, why = made(new, there, setting)
         lost += [f"{name}: {reason} (NEW)" for name, reason in why.items()]
-        for other, theirs in enumerate(right):
-            name = f"{ours.name}-{number}-{other}"
-            loaded = [
-                loaded_from(each, items, setting, folder / f"{name}-{which}.py")
-                for which, each, items in (("old", ours, old), ("new", theirs, new))
-            ]
-            if None in loaded:
+        for theirs in right:
+            name = f"derived {len(pairs) + 1}"
+            first = loaded_from(ours.text, old, setting, folder / f"{name}-old.py")
+            text = aligned_names(theirs.text, fields(ours.text), fields(theirs.text))
+            second = loaded_from(text, new, setting, folder / f"{name}-new.py")
+            if not first or not second:
                 lost.append(f"{', '.join(ours.functions)}: what was derived does not fit")
                 continue
-            pairs.append(pair_of(name, loaded, old, new, renames))
+            pairs.append(Matched(name, side_of(first, old), side_of(second, new), {}))
     return pairs, lost
 
 
-def pair_of(
-    name: str, loaded: Sequence[Loaded | None], old: Sequence[Item], new: Sequence[Item],
-    renames: Mapping[str, str],
-) -> Matched:  # fmt: skip
-    """The two contracts, by one name."""
-    first, second = loaded
-    assert first and second
-    return Matched(name, side_of(first, old), side_of(second, new), {})
+def fields(text: str) -> list[str]:
+    """The fields of the State of a derived contract."""
+    state = text[text.index("class State:") : text.index("class Ghost:")]
+    return re.findall(r"^    (\w+): int\b", state, re.M)
+
+
+def aligned_names(text: str, ours: Sequence[str], theirs: Sequence[str]) -> str:
+    """NEW's contract, its fields called as OLD's where the object alone has another name, after a parameter,
+    or where one has a record of one number for a number, as `flags` of Linux 6.12 is `flags.f` now.
+    """
+    lone = [[n for n in one if n not in other] for one, other in ((ours, theirs), (theirs, ours))]
+    for name in lone[0]:
+        near = [n for n in lone[1] if n.startswith(f"{name}_") or name.startswith(f"{n}_")
+                or tails(name) & tails(n)]  # fmt: skip
+        if len(near) == 1:
+            text = re.sub(rf"\b{near[0]}\b", name, text)
+    return text
+
+
+def tails(name: str) -> set[str]:
+    """A field's name without what may be the object's: up to three words of it."""
+    parts = name.split("_")
+    return {"_".join(parts[n:]) for n in range(1, 4) if len(parts) > n}
 
 
 def made(
@@ -76,14 +91,14 @@ def made(
 ) -> tuple[tuple[Derived, ...], dict[str, str]]:
     """What can be derived of one revision's functions, and why not of the others."""
     try:
-        found = derive(items, functions, setting.config)
+        found = derive(items, functions, setting.config, whole_names=True)
     except HarnessError as err:
         return (), dict.fromkeys(functions, str(err))
     return found, {name: why for each in found for name, why in each.left_out.items()}
 
 
-def loaded_from(each: Derived, items: Sequence[Item], setting: Setting, path: Path) -> Loaded | None:
+def loaded_from(text: str, items: Sequence[Item], setting: Setting, path: Path) -> Loaded | None:
     """A derived contract, loaded for the revision that it is of."""
-    path.write_text(each.text)
+    path.write_text(text)
     loaded, reason = fitted(load(path, without_unknown(path, setting.bounds)), items, setting.config)
     return None if reason else loaded

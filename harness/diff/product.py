@@ -83,7 +83,8 @@ class Driven:
     walked: int
     differences: tuple[Difference, ...]
     claims: tuple[ClaimResult, ...]
-    uncompared: tuple[str, ...] = ()  # operations that were never legal in both, or stopped at a shim
+    uncompared: tuple[str, ...] = ()  # operations that were never legal in both
+    stopped: tuple[str, ...] = ()  # those of which every call stopped where a shim or another file is
     one_sided: tuple[str, ...] = ()  # calls that only one of the contracts allows
     unlike: tuple[str, ...] = ()  # setups that did not always leave the same in both; not followed then
 
@@ -217,8 +218,9 @@ class Pair:
         called = {n: int(engine.kc_pair_called(pair, n)) for n, _ in self.aligned.operations}
         one_sided = [operations[n].name for n in called if engine.kc_pair_one_sided(pair, n)]
         slots = engine.kc_pair_slots(pair)
-        stopped = [n for n in called if slots[n * len(self.checks)].shim]
-        lost = [operations[n].name for n in called if not called[n] or n in stopped]
+        stopped = [operations[n].name for n in called
+                   if called[n] and int(slots[n * len(self.checks)].shim) == called[n]]  # fmt: skip
+        lost = [operations[n].name for n in called if not called[n]]
         unlike = [operations[n].name for n in called if slots[n * len(self.checks)].unlike]
         found = list(self.differences(called))
         claims = [] if self.work.walk else list(self.claims())
@@ -226,6 +228,7 @@ class Pair:
             "walked": numbers["calls"] if self.work.walk else 0,
             "differences": found, "claims": claims, "uncompared": lost, "one_sided": one_sided,
             "unlike": unlike,
+            "stopped": stopped,
         }  # fmt: skip
 
     def walk(self) -> int:
@@ -360,4 +363,5 @@ def decode(data: Any) -> Driven:
         uncompared=tuple(data["uncompared"]),
         one_sided=tuple(data["one_sided"]),
         unlike=tuple(data["unlike"]),
+        stopped=tuple(data["stopped"]),
     )

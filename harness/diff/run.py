@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from extractor.items import Item
 from harness.build import engine_library
-from harness.diff.compare import Comparisons, Setting, matched
+from harness.diff.compare import Comparisons, Matched, Setting, matched
 from harness.diff.cost import costs
 from harness.diff.derived import derived_pairs, in_both
 from harness.diff.interface import Interface, comparable, compare, touched
@@ -41,6 +41,9 @@ def compare_revisions(
     sides = comparable_sides(old, new, wanted.files)
     interface = interface_of(sides, setting) if sides else None
     pairs, lone = matched(setting, old.items, new.items, interface.renames if interface else {})
+    if wanted.files and sides:
+        there = {item.name for item in sides[0]}
+        pairs, lone = [pair for pair in pairs if calls_any(pair, there)], []
     under_way = [Comparisons(pairs, setting, below, engine)]
     try:
         under_way[0].start()
@@ -78,6 +81,11 @@ def compare_revisions(
         cost_lines=(*cost_text(said).rstrip().split("\n"), "") if said else (),
         cost_data=asdict(said) if said else None,
     )
+
+
+def calls_any(pair: Matched, names: Set[str]) -> bool:
+    """Whether a contract is about any of these functions."""
+    return any(name in names for op in pair.old.loaded.contract.operations for name in op.called)
 
 
 def made(folder: Path) -> Path:
