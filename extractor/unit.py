@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from extractor.cast import C_KEYWORDS, strip_comments
 from extractor.items import Item, SourceLine
@@ -48,12 +48,18 @@ def live_items(file: str, text: Sequence[SourceLine], live: Mapping[int, int]) -
         elif there and directive and "/*" in line.text:
             comment = bool(commented_lines(f"{line.text}\n"))  # it is still open at the line's end
         lines.append(line if there else SourceLine("", line.number, line.origin))
+    return [*scanned(file, tuple(lines))]
+
+
+@lru_cache(maxsize=1 << 14)
+def scanned(file: str, lines: tuple[SourceLine, ...]) -> tuple[Item, ...]:
+    """The items of lines; those of a tree are mostly the same in each configuration."""
     saves = [
         Item("undef", found[2], file, (line,), line.origin, (), "complete", f"{found[1]}_macro")
         for line in lines
         if (found := SAVES.match(line.text))
     ]
-    return [*scan_region(Region(file, tuple(one_each(lines))), Conditions()), *saves]
+    return (*scan_region(Region(file, tuple(one_each(lines))), Conditions()), *saves)
 
 
 def one_each(lines: Sequence[SourceLine]) -> Iterator[SourceLine]:

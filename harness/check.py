@@ -204,6 +204,11 @@ def choose(
         whole = any(i.kind == "function" and i.completeness in shown for i in items)
         if not isinstance(items, TreeItems) and not whole:
             raise HarnessError("nothing to check: the patch shows no whole C function")
+    if not name:
+        idle = [loaded for loaded in driven if not reaches(loaded, items)]
+        driven = [loaded for loaded in driven if loaded not in idle]
+        misfits += [(f"{loaded.contract.name}: the patch changes nothing of what it drives", True)
+                    for loaded in idle]  # fmt: skip
     if folder and (derive or not (name or driven)):
         covered = {f for loaded in driven for f in slice_of(loaded, items).functions}
         driven += load_derived(items, covered, bounds, config, folder)
@@ -215,6 +220,15 @@ def choose(
     driven.sort(key=lambda loaded: (loaded.contract.derived, -reach[loaded.contract.name],
                                     loaded.contract.name))  # fmt: skip
     return Chosen(tuple(driven), tuple(static), tuple(reason for reason, near in misfits if near))
+
+
+def reaches(loaded: Loaded, items: Sequence[Item]) -> bool:
+    """Whether a contract drives anything that the patches on a tree change; without any, the tree itself."""
+    if not isinstance(items, TreeItems) or not items:
+        return True
+    changed = items.tree.changed
+    return any(item.origin == "added" or (item.file, item.name) in changed
+               for item in slice_of(loaded, items).code)  # fmt: skip
 
 
 def refuse_strange(driven: Iterable[Loaded], bounds: Mapping[str, int]) -> None:

@@ -426,7 +426,16 @@ def with_promise(options: argparse.Namespace, revision: Given, result: Result) -
     from harness.diff.held import promise_checks
 
     bounds, config = bounds_of(options.bound), config_of(options.config)
-    setting = Setting(options.contract, bounds, config, limits_of(options), options.walk, options.seed)
+    known = tuple(p.name for p in result.parts if not p.loaded.contract.derived and not options.contract)
+    setting = Setting(
+        options.contract,
+        bounds,
+        config,
+        limits_of(options),
+        options.walk,
+        options.seed,
+        None if options.contract else known,
+    )
     checks = promise_checks(options, revision, setting)
     return replace(result, checks=(*result.checks, *checks))
 

@@ -96,6 +96,7 @@ class Setting:
     limits: Limits
     walk: int = 300_000
     seed: int = 1
+    only: tuple[str, ...] | None = None  # contracts that are looked at, where not all that ship are
 
 
 def matched(
@@ -104,7 +105,8 @@ def matched(
     """The contracts that fit both revisions, and of those that fit one of them why not the other."""
     found: list[Matched] = []
     lone: list[str] = []
-    for name in [setting.contract] if setting.contract else shipped():
+    names = [setting.contract] if setting.contract else shipped()
+    for name in names if setting.only is None else setting.only:
         path = contract_path(name)
         if is_static(path):
             continue

@@ -81,9 +81,9 @@ def aligned_names(text: str, ours: Sequence[str], theirs: Sequence[str]) -> str:
 
 
 def tails(name: str) -> set[str]:
-    """A field's name without what may be the object's: up to three words of it."""
+    """A field's name without what may be the object's: up to two words of it."""
     parts = name.split("_")
-    return {"_".join(parts[n:]) for n in range(1, 4) if len(parts) > n}
+    return {"_".join(parts[n:]) for n in range(1, 3) if len(parts) > n}
 
 
 def made(

@@ -40,18 +40,27 @@ class Roots:
     def __init__(self, folders: Iterable[Path | str]) -> None:
         self.folders = tuple(Path(folder) for folder in folders)
         self.real = tuple(os.path.realpath(folder) for folder in self.folders)
+        self.known: dict[str, str | None] = {}  # what was looked for, most of it in several folders
 
     def find(self, path: str) -> str | None:
         """The regular file of a path from the tree's top, links followed inside of the tree only."""
+        if path not in self.known:
+            self.known[path] = self.looked_for(path)
+        return self.known[path]
+
+    def looked_for(self, path: str) -> str | None:
+        """As find(), on the disk."""
         if not is_inside(path):
             return None
         for root in self.real:
+            there = os.path.join(root, path)
             try:
-                real = os.path.realpath(os.path.join(root, path))
-                regular = stat.S_ISREG(os.stat(real).st_mode)
+                if not stat.S_ISREG(os.stat(there).st_mode):
+                    continue
+                real = os.path.realpath(there)
             except OSError:
                 continue
-            if regular and self.holds(real):
+            if self.holds(real):
                 return real
         return None
 
