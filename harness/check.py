@@ -94,6 +94,7 @@ class Result:
     failed: Mapping[str, str]  # contracts of which nothing could be compiled, and why
     replays: tuple[Replayed, ...] = ()  # of saved traces
     strength: Strength | None = None
+    base: tuple[str, ...] = ()  # what a patch does otherwise than its base, where no model is there
 
     @property
     def whole(self) -> bool:

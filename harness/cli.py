@@ -403,7 +403,7 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
     )
     with progress() as poll:
         result = checking.check(request, poll)
-    result = with_promise(options, revision, result)
+    result = with_base(options, revision, result)
     if options.strength:
         result = replace(result, strength=strength_of(items, chosen.driven, processors(), options.seed))
     for lost in result.unresolved:
@@ -416,28 +416,31 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
     return 1 if bad else 0 if result.whole else 2
 
 
-def with_promise(options: argparse.Namespace, revision: Given, result: Result) -> Result:
-    """`result`, and where the patch on a tree promises that nothing changes, whether it keeps that."""
+def with_base(options: argparse.Namespace, revision: Given, result: Result) -> Result:
+    """`result`, and what a patch on a tree does otherwise than its base.
+
+    Where the patch promises that nothing changes, differences are findings; where no model says what it
+    should do, they are said.
+    """
     from extractor.promise import promise
 
-    if not revision.tree or not promise(revision.patches):
+    sentence = promise(revision.patches) if revision.tree else ""
+    derived = any(part.loaded.contract.derived for part in result.parts)
+    if not (revision.tree and revision.patches and (sentence or derived)):
         return result
     from harness.diff.compare import Setting
-    from harness.diff.held import promise_checks
+    from harness.diff.held import against_base, base_lines, checks
 
     bounds, config = bounds_of(options.bound), config_of(options.config)
-    known = tuple(p.name for p in result.parts if not p.loaded.contract.derived and not options.contract)
+    known = tuple(part.name for part in result.parts if not part.loaded.contract.derived)
     setting = Setting(
-        options.contract,
-        bounds,
-        config,
-        limits_of(options),
-        options.walk,
-        options.seed,
+        options.contract, bounds, config, limits_of(options), options.walk, options.seed,
         None if options.contract else known,
-    )
-    checks = promise_checks(options, revision, setting)
-    return replace(result, checks=(*result.checks, *checks))
+    )  # fmt: skip
+    base = against_base(options, revision, setting)
+    if sentence:
+        return replace(result, checks=(*result.checks, *checks(base, sentence)))
+    return replace(result, base=tuple(base_lines(base)))
 
 
 def run_matrix(options: argparse.Namespace) -> int:

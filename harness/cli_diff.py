@@ -14,7 +14,7 @@ from extractor.promise import promise
 from harness.build import cache_folder
 from harness.diff.compare import Setting
 from harness.diff.result import DiffResult
-from harness.diff.revisions import both, opened
+from harness.diff.revisions import both, opened_both
 from harness.diff.run import Wanted, compare_revisions
 from harness.inputs import Given
 from harness.replay import Replayed, Revision, Stage, read_folder, replay_all
@@ -34,8 +34,7 @@ def diff_of(options: argparse.Namespace, setting: Setting) -> DiffResult:
     """The comparison that a command line asks for."""
     first, second = both(options.revision, options.tree or "", options.rev or "")
     with contextlib.ExitStack() as stack:
-        old = stack.enter_context(opened(first, options))
-        new = stack.enter_context(opened(second, options))
+        old, new = stack.enter_context(opened_both(first, second, options, options.file))
         folder = stack.enter_context(scratch_folder(cache_folder()))
         wanted = Wanted(tuple(options.file), options.cost)
         result = compare_revisions(old, new, setting, folder, wanted)

@@ -80,7 +80,8 @@ def given(options: argparse.Namespace) -> Iterator[Given]:
     with scratch_folder(cache_folder()) as folder:
         (folder / "engine").mkdir()
         engine = engine_library(folder / "engine")
-        items = tree_items(tree, patches, contract_headers(options.contract), config, folder)
+        headers = [*contract_headers(options.contract), *getattr(options, "headers", ())]
+        items = tree_items(tree, patches, headers, config, folder)
         if options.kconfig:
             items.tree.configured = options.kconfig
         for note in items.tree.notes:

@@ -48,6 +48,7 @@ def text_report(result: Result, *, verbose: bool = False, color: bool = False) -
     lines += list(unknowns(result))
     lines += list(outlooks(result))
     lines += reached_lines(result, verbose)
+    lines += result.base
     lines += list(passes(result, verbose))
     if result.strength:
         lines += wrapped(strength_line(result.strength), "")

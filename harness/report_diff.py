@@ -102,6 +102,8 @@ def meaning(block: Block) -> str:
     """What the difference comes to: both values, and whose model expects which."""
     first = block.first
     said = values(block.compared, first)
+    if any(op.doubtful and op.name == first.op for op in block.compared.aligned.old.contract.operations):
+        return f"{said}; with fields or arguments made up, which a kernel may never have"
     if block.compared.aligned.same_contract:
         whose = "the contract's model"
         if block.mends:
@@ -330,7 +332,7 @@ def unchanged(result: DiffResult) -> list[str]:
         if compared.same_code:
             continue
         ops = compared.aligned.old.contract.operations
-        apart = {d.op for d in compared.differences}
+        apart = {name for d in compared.differences for name in (d.op, d.op.removesuffix("/made-up"))}
         apart |= {*compared.driven.uncompared, *compared.driven.stopped} if compared.driven else set()
         same = [ops[n].name for n, _ in compared.aligned.operations
                 if ops[n].name not in apart and ops[n].kind != "setup" and not ops[n].doubtful]  # fmt: skip

@@ -63,6 +63,7 @@ def check_data(result: Result) -> dict[str, Any]:
         "checks": [one(check) for check in result.checks],
         "outlooks": [one(check) for check in result.outlooks],
         "reached": [one(check) for check in result.reached],
+        "base": list(result.base),
         "derived": derived_words(result),
         "not_checked": [
             *(said for part in result.parts for said in part.loaded.contract.unjudged),

@@ -221,6 +221,10 @@ def operations(parts: Parts) -> Iterator[str]:
     """The operations, a line each where they fit."""
     for name, values in parts.settings.items():
         yield from call_lines("field", [quoted(name), quoted(parts.observed[name].write), repr(values)], ",")
+    for name, leaf in parts.observed.items():
+        place = f"*(const void **)(void *)&w->{leaf.path}"
+        if leaf.type.kind == "pointer" and any(said.startswith(f"{place} =") for said in parts.world.init):
+            yield from call_lines("field", [quoted(name), quoted(f"{place} = (void *)v"), "(0,)"], ",")
     for call in parts.calls:
         said = [quoted(call.function.name), quoted(call.text)]
         usual = {a.name: a.usual for a in call.arguments}

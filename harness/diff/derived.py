@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from extractor.cast import strip_comments
 from extractor.items import Item
 from harness.contract import Loaded
 from harness.derive.derive import Derived, derive
@@ -20,13 +21,48 @@ MOST = 400  # functions of one comparison
 
 
 def in_both(old: Sequence[Item], new: Sequence[Item], interface: Interface) -> list[str]:
-    """The functions that both revisions define whole and that may do otherwise, in OLD's order and names."""
-    theirs = {item.name for item in new if item.kind == "function" and item.completeness == "complete"}
+    """The functions that both revisions define whole and that may do otherwise, in OLD's order and names.
+
+    Those whose text is another one, but for comments and for names that are renamed, and those that use
+    what is, as far as the items go.
+    """
+    renames = interface.renames
+    left, right = texts(old, renames), texts(new, {})
+    apart = {name for name, text in left.items() if right.get(renames.get(name, name)) != text}
+    apart |= {change.name.rpartition(".")[2] for change in interface.changes if change.how != "renamed"}
     settled = {*interface.settled}
-    names = dict.fromkeys(
-        item.name for item in old if item.kind == "function" and item.completeness == "complete"
-    )
-    return [n for n in names if n not in settled and interface.renames.get(n, n) in theirs]
+    users: dict[str, list[str]] = {}
+    for name, text in left.items():
+        for word in {*text}:
+            users.setdefault(word, []).append(name)
+    todo = list(apart)
+    while todo:
+        name = todo.pop()
+        more = [user for user in users.get(renames.get(name, name), ()) if user not in apart]
+        apart |= {*more}
+        todo += more
+    whole = [{item.name for item in side if item.kind == "function" and item.completeness == "complete"}
+             for side in (old, new)]  # fmt: skip
+    return [name for name in left if name in apart and name not in settled and name in whole[0]
+            and renames.get(name, name) in whole[1]]  # fmt: skip
+
+
+CODE = ("function", "macro", "record", "typedef", "variable", "declaration")
+
+
+def texts(items: Sequence[Item], renames: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The tokens of each name's definitions, whatever the configuration."""
+    found: dict[str, tuple[str, ...]] = {}
+    for item in items:
+        if item.kind in CODE:
+            found[item.name] = (*found.get(item.name, ()), *words_of(item, renames))
+    return found
+
+
+def words_of(item: Item, renames: Mapping[str, str]) -> tuple[str, ...]:
+    """The tokens of an item, in NEW's names."""
+    said = re.findall(r"\w+|[^\w\s]", strip_comments(item.text))
+    return tuple(renames.get(word, word) for word in said)
 
 
 def derived_pairs(

@@ -7,29 +7,46 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from extractor.promise import promise
 from harness.build import cache_folder
 from harness.diff.blocks import Block
 from harness.diff.compare import Setting
 from harness.diff.result import DiffResult
-from harness.diff.revisions import Named, opened
+from harness.diff.revisions import Named, opened, touched_by
 from harness.diff.run import compare_revisions
 from harness.inputs import Given
 from harness.judge import Check
-from harness.report_diff import explored, values
+from harness.report import wrapped
+from harness.report_diff import difference, explored, following, values
 from harness.scratch import scratch_folder
 
 PROMISED = "promise/no-functional-change"
 TITLE = "what the patch changes does what it did in its base"
 
 
-def promise_checks(options: argparse.Namespace, revision: Given, setting: Setting) -> list[Check]:
-    """The checks of a patch on a tree whose message promises that nothing changes; else none."""
-    sentence = promise(revision.patches) if revision.tree else ""
-    if not sentence:
+def against_base(options: argparse.Namespace, revision: Given, setting: Setting) -> DiffResult:
+    """What a patch does otherwise than the tree that it is on."""
+    with (
+        scratch_folder(cache_folder()) as folder,
+        opened(base_of(options), options, touched_by(revision)) as base,
+    ):
+        return compare_revisions(base, revision, setting, Path(folder))
+
+
+def base_lines(result: DiffResult) -> list[str]:
+    """The differences from the base, for the report of a check that has no model: they are no findings."""
+    if not result.compared:
         return []
-    with scratch_folder(cache_folder()) as folder, opened(base_of(options), options) as base:
-        return list(checks(compare_revisions(base, revision, setting, Path(folder)), sentence))
+    if result.status != 1:
+        said = "; ".join(explored(one) for one in result.compared)
+        same = "no difference from the base" if result.status == 0 else "no difference from the base found"
+        return wrapped(f"{same}: {said}", "")
+    lines = wrapped("what the patch does otherwise than its base (OLD is the base, NEW the patch); whether "
+                    "it should, no model says:", "")  # fmt: skip
+    for block, others in result.differences:
+        lines += [*difference(block, others, False), ""]
+    for one in result.compared:
+        lines += following(result.blocks_of(one), False)
+    return lines
 
 
 def base_of(options: argparse.Namespace) -> Named:

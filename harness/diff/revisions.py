@@ -66,10 +66,32 @@ def both(words: Sequence[str], tree: str, rev: str) -> tuple[Named, Named]:
 
 
 @contextlib.contextmanager
-def opened(side: Named, options: argparse.Namespace) -> Iterator[Given]:
-    """One revision, read; what is made of a tree lasts as long as the context."""
+def opened_both(
+    first: Named, second: Named, options: argparse.Namespace, files: Sequence[str]
+) -> Iterator[tuple[Given, Given]]:
+    """OLD and NEW; of a tree by itself, what the patches of the other touch is read as well."""
+    with contextlib.ExitStack() as stack:
+        if first.patch and not second.patch:
+            old = stack.enter_context(opened(first, options, files))
+            new = stack.enter_context(opened(second, options, [*files, *touched_by(old)]))
+        else:
+            new = stack.enter_context(opened(second, options, files))
+            old = stack.enter_context(opened(first, options, [*files, *touched_by(new)]))
+        yield old, new
+
+
+def touched_by(revision: Given) -> list[str]:
+    """The files that its patches change."""
+    return [file.path for patch in revision.patches for file in patch.files]
+
+
+@contextlib.contextmanager
+def opened(side: Named, options: argparse.Namespace, files: Sequence[str] = ()) -> Iterator[Given]:
+    """One revision, read; of a tree, `files` as well. What is made of it lasts as long as the context."""
+    headers = [file.removeprefix("include/") for file in files if file.endswith(".h")]
     said = {**vars(options), "tree": side.tree or None, "rev": side.rev or None, "range": None,
-            "patch": [side.patch] if side.patch else [], "contract": options.contract}  # fmt: skip
+            "patch": [side.patch] if side.patch else [], "contract": options.contract,
+            "headers": headers}  # fmt: skip
     if not side.tree:
         said["kconfig"] = None
     with given(argparse.Namespace(**said)) as revision:

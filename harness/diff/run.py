@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from extractor.items import Item
 from harness.build import engine_library
+from harness.derive.functions import options_of
 from harness.diff.compare import Comparisons, Matched, Setting, matched
 from harness.diff.cost import costs
 from harness.diff.derived import derived_pairs, in_both
@@ -19,7 +20,7 @@ from harness.inputs import Given
 from harness.report_cost import cost_text
 from harness.report_interface import interface_json, interface_text
 from harness.static.layout_build import default_config
-from harness.tree.items import TreeItems
+from harness.tree.items import TreeItems, behind
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,11 @@ def compare_revisions(
     below = folder / "contracts"
     below.mkdir()
     engine = engine_library(below, pairs=True)
-    sides = comparable_sides(old, new, wanted.files)
+    sides = comparable_sides(old, new, wanted.files, setting.config)
     interface = interface_of(sides, setting) if sides else None
     pairs, lone = matched(setting, old.items, new.items, interface.renames if interface else {})
+    if sides is None:
+        lone.append("functions that no contract covers: --file FILE names headers of which they are")
     if wanted.files and sides:
         there = {item.name for item in sides[0]}
         pairs, lone = [pair for pair in pairs if calls_any(pair, there)], []
@@ -94,9 +97,14 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def comparable_sides(old: Given, new: Given, files: Sequence[str]) -> tuple[list[Item], list[Item]] | None:
+def comparable_sides(
+    old: Given, new: Given, files: Sequence[str], config: Mapping[str, bool]
+) -> tuple[list[Item], list[Item]] | None:
     """The items of each that can be compared; None of two trees of which no file is named."""
     trees = [isinstance(side.items, TreeItems) for side in (old, new)]
+    for side in (old, new):  # read now, as what is derived reads them, generated functions are known
+        if isinstance(side.items, TreeItems):
+            side.items.tree.unit(options_of(side.items, config), behind(side.items))
     bare = [tree and not side.patches for tree, side in zip(trees, (old, new), strict=True)]
     if all(bare) and not files:
         return None

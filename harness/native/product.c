@@ -23,11 +23,11 @@ struct side {			/* what one call did to one subject */
 struct kc_pair {
 	struct kc_run *run[2];
 	const struct kc_call *calls;	/* of the first; the second's differ in the operation's number */
-	unsigned int ncalls;
+	unsigned int ncalls, *order, nstate;	/* see order_calls() */
 	const struct kc_pair_op *ops;	/* by the first's number */
 	struct kc_pair_options o;
 	/* pairs of states: live words of both, then both ghosts, two words a value */
-	uint32_t **chunks, *table;
+	uint32_t **chunks, *table, *worlds;	/* tables of whole rows, and of their worlds alone */
 	uint64_t n, chunk_room, table_size, bytes;
 	int width, ghost_at;
 	int checks;			/* of an operation: compared observations, then KC_EXTRA */
@@ -38,6 +38,7 @@ struct kc_pair {
 	unsigned char *endless;
 	uint64_t transitions;
 	int depth;
+	uint64_t careful;		/* see kc_options */
 	double seconds;
 	/* where it stands */
 	kc_i64 ghost[2][MAX_SLOTS], obs[2][MAX_SLOTS];
@@ -99,42 +100,66 @@ static void translated(const struct kc_pair *pair, int side, const kc_i64 *obs, 
 }
 
 /* The store. */
-static int grow_table(struct kc_pair *pair)
+
+/* Where in a table the row of these words is, or would be. */
+static uint32_t *entry_of(const struct kc_pair *pair, uint32_t *table, const uint32_t *row, int width)
 {
-	uint64_t size = pair->table_size ? pair->table_size * 2 : 1 << 14;
-	uint32_t *table = malloc(size * sizeof(*table));
+	uint64_t at = store_hash(row, width) & (pair->table_size - 1);
 
-	if (!table)
+	while (table[at] != NONE && memcmp(pair_row(pair, table[at]), row, width * 4))
+		at = (at + 1) & (pair->table_size - 1);
+	return &table[at];
+}
+
+static int grow_tables(struct kc_pair *pair)
+{
+	uint64_t was = pair->table_size, size = was ? was * 2 : 1 << 14;
+	uint32_t *old = pair->worlds, *table = malloc(size * 4), *worlds = malloc(size * 4);
+
+	if (!table || !worlds) {
+		free(table);
+		free(worlds);
 		return -1;
-	memset(table, 0xff, size * sizeof(*table));
-	for (uint64_t i = 0; i < pair->n; i++) {
-		uint64_t at = store_hash(pair_row(pair, i), pair->width) & (size - 1);
-
-		while (table[at] != NONE)
-			at = (at + 1) & (size - 1);
-		table[at] = i;
 	}
-	free(pair->table);
-	pair->bytes += (size - pair->table_size) * sizeof(*table);
-	pair->table = table;
+	memset(table, 0xff, size * 4);
+	memset(worlds, 0xff, size * 4);
 	pair->table_size = size;
+	for (uint64_t i = 0; i < pair->n; i++)
+		*entry_of(pair, table, pair_row(pair, i), pair->width) = i;
+	for (uint64_t i = 0; i < was; i++)
+		if (old[i] != NONE)
+			*entry_of(pair, worlds, pair_row(pair, old[i]), pair->ghost_at) = old[i];
+	free(pair->table);
+	free(old);
+	pair->bytes += (size - was) * 8;
+	pair->table = table;
+	pair->worlds = worlds;
 	return 0;
+}
+
+/* Whether no pair that was expanded before has the same worlds as pair i. */
+static int worlds_are_new(struct kc_pair *pair, uint64_t i)
+{
+	uint32_t *entry = entry_of(pair, pair->worlds, pair_row(pair, i), pair->ghost_at);
+
+	if (*entry != NONE)
+		return 0;
+	*entry = i;
+	return 1;
 }
 
 /* A row; NONE where memory ran out. */
 static uint32_t pair_put(struct kc_pair *pair, const uint32_t *row, uint32_t parent, unsigned int call,
 			 int *fresh)
 {
-	uint64_t at;
+	uint32_t *entry;
 
-	if (pair->n * 2 >= pair->table_size && grow_table(pair))
+	if (pair->n * 2 >= pair->table_size && grow_tables(pair))
 		return NONE;
-	at = store_hash(row, pair->width) & (pair->table_size - 1);
-	for (; pair->table[at] != NONE; at = (at + 1) & (pair->table_size - 1))
-		if (!memcmp(pair_row(pair, pair->table[at]), row, pair->width * 4)) {
-			*fresh = 0;
-			return pair->table[at];
-		}
+	entry = entry_of(pair, pair->table, row, pair->width);
+	*fresh = *entry == NONE;
+	if (!*fresh)
+		return *entry;
 	if (pair->n >= pair->o.max_states || pair->bytes > pair->o.max_bytes)
 		return NONE;
 	if (pair->n % BLOCK == 0) {
@@ -154,8 +179,7 @@ static uint32_t pair_put(struct kc_pair *pair, const uint32_t *row, uint32_t par
 			return NONE;
 		pair->bytes += size;
 	}
-	*fresh = 1;
-	pair->table[at] = pair->n;
+	*entry = pair->n;
 	memcpy(pair_row(pair, pair->n), row, pair->width * 4);
 	pair_row(pair, pair->n)[pair->width + PARENT] = parent;
 	pair_row(pair, pair->n)[pair->width + CALL] = call;
@@ -344,7 +368,7 @@ static void judge_pair(struct kc_pair *pair, uint32_t from, unsigned int index,
 		const struct kc_contract *own = pair->run[i]->c, *other = pair->run[!i]->c;
 		kc_i64 before[MAX_SLOTS], after[MAX_SLOTS], ghost[MAX_SLOTS];
 
-		memcpy(side->ghost, pair->ghost[i], sizeof(side->ghost));
+		memcpy(side->ghost, pair->ghost[i], own->ghost_size * sizeof(*ghost));
 		if (side->why)
 			continue;
 		side->said = own->judge(call[i].op, pair->ghost[i], pair->obs[i], call[i].args,
@@ -355,7 +379,7 @@ static void judge_pair(struct kc_pair *pair, uint32_t from, unsigned int index,
 			continue;
 		translated(pair, i, pair->obs[i], before);
 		translated(pair, i, side->out.obs, after);
-		memcpy(ghost, pair->ghost[!i], sizeof(ghost));
+		memcpy(ghost, pair->ghost[!i], other->ghost_size * sizeof(*ghost));
 		note_claims(pair, !i, i,
 			    other->judge(call[!i].op, pair->ghost[!i], before, call[!i].args, after,
 					 side->out.ret, side->out.warnings, side->out.rmw,
@@ -465,6 +489,7 @@ static void record_pair_path(struct kc_pair *pair, uint32_t at)
 static int expand_pair(struct kc_pair *pair, uint32_t from)
 {
 	uint32_t row[2 * MAX_LIVE + 4 * MAX_SLOTS];
+	unsigned int last;
 
 	if (enter_pair(pair, from))
 		return KC_COMPLETE;
@@ -472,7 +497,9 @@ static int expand_pair(struct kc_pair *pair, uint32_t from)
 		if (!pair->run[i]->c->within(pair->obs[i]))
 			return KC_COMPLETE;
 	record_pair_path(pair, from);
-	for (unsigned int index = 0; index < pair->ncalls; index++) {
+	last = worlds_are_new(pair, from) ? pair->ncalls : pair->nstate;
+	for (unsigned int number = 0; number < last; number++) {
+		unsigned int index = pair->order[number];
 		kc_i64 *ghosts[2] = { pair->ghost[0], pair->ghost[1] }, *obs[2];
 		struct kc_call both[2];
 		uint32_t *at = row;
@@ -507,8 +534,11 @@ static void forget(struct kc_pair *pair)
 		free(pair->chunks[i / BLOCK]);
 	pair->n = pair->bytes = pair->transitions = 0;
 	pair->depth = 0;
-	if (pair->table)
-		memset(pair->table, 0xff, pair->table_size * sizeof(*pair->table));
+	if (pair->table) {
+		memset(pair->table, 0xff, pair->table_size * 4);
+		memset(pair->worlds, 0xff, pair->table_size * 4);
+		pair->bytes = pair->table_size * 8;
+	}
 	memset(pair->slots, 0, ops * pair->checks * sizeof(*pair->slots));
 	memset(pair->claims, 0, claims * sizeof(*pair->claims));
 	memset(pair->called, 0, ops * sizeof(*pair->called));
@@ -559,14 +589,39 @@ static int explore_pairs(struct kc_pair *pair)
 		}
 		if (!(i & 63) && now() > deadline)
 			return KC_TIME_LIMIT;
-		end = expand_pair(pair, i);
 		for (int k = 0; k < 2; k++)
+			pair->run[k]->careful = i < pair->careful;
+		end = expand_pair(pair, i);
+		for (int k = 0; k < 2; k++) {
+			if (i >= pair->careful && frozen_changed(pair->run[k])) {
+				pair->careful = UINT64_MAX;	/* what strays is looked for each call */
+				end = KC_STRAYED;
+			}
 			restore_all(pair->run[k]);
+		}
 		if (end != KC_COMPLETE)
 			return end;
 	}
 	pair->depth++;
 	return KC_COMPLETE;
+}
+
+/* Calls that do the same in every pair of states with the same worlds come last. */
+static void order_calls(struct kc_pair *pair)
+{
+	unsigned int n = 0;
+
+	for (int of_worlds = 0; of_worlds <= 1; of_worlds++) {
+		for (unsigned int i = 0; i < pair->ncalls; i++) {
+			const struct kc_op *first = op_of(pair->run[0], &pair->calls[i]);
+			const struct kc_op *second =
+				&pair->run[1]->c->op[pair->ops[pair->calls[i].op].second];
+
+			if ((!goes_on(first) && !first->uses_ghost && !second->uses_ghost) == of_worlds)
+				pair->order[n++] = i;
+		}
+		pair->nstate = of_worlds ? pair->nstate : n;
+	}
 }
 
 struct kc_pair *kc_pair_open(struct kc_run *first, struct kc_run *second, const struct kc_call *calls,
@@ -585,6 +640,7 @@ struct kc_pair *kc_pair_open(struct kc_run *first, struct kc_run *second, const 
 	pair->ops = ops;
 	pair->o = *options;
 	pair->checks = options->nobs + KC_EXTRA;
+	pair->careful = first->options.careful_states;
 	pair->slots = calloc(nops * pair->checks, sizeof(*pair->slots));
 	pair->claims = calloc(2 * 2 * 64, sizeof(*pair->claims));
 	pair->called = calloc(nops, sizeof(*pair->called));
@@ -592,9 +648,11 @@ struct kc_pair *kc_pair_open(struct kc_run *first, struct kc_run *second, const 
 	pair->one_sided = calloc(nops, sizeof(*pair->one_sided));
 	pair->in_common = calloc(nops, sizeof(*pair->in_common));
 	pair->endless = calloc(nops, 1);
-	if (!pair->slots || !pair->claims || !pair->called || !pair->looked || !pair->one_sided ||
+	pair->order = calloc(ncalls + 1, sizeof(*pair->order));
+	if (!pair->order || !pair->slots || !pair->claims || !pair->called || !pair->looked || !pair->one_sided ||
 	    !pair->in_common || !pair->endless)
 		return NULL;
+	order_calls(pair);
 	return pair;
 }
 
@@ -609,6 +667,8 @@ int kc_pair_explore(struct kc_pair *pair)
 			return KC_STRAYED;	/* not even the initial worlds can be observed */
 		end = explore_pairs(pair);
 	} while (end == KC_STRAYED);
+	for (int k = 0; k < 2; k++)
+		pair->run[k]->careful = 1;
 	for (int op = 0; op < pair->run[0]->s->ops; op++)
 		for (int k = 0; k < pair->checks; k++)
 			pair->slots[op * pair->checks + k].pass_all &= pair->in_common[op];
