@@ -181,6 +181,8 @@ def also(result: Result, other: Check, first: Check) -> tuple[str, str]:
     """What a further check of the same finding adds: its mismatch, and how far that goes."""
     if other.group == "claim":
         return other.title, ""
+    if other.group == "promise":
+        return f'{explanation(result, other)}; {who_says(result, other.quote)} says: "{other.quote}"', ""
     return explanation(result, other), spread(other) if other.failed and first.group == "claim" else ""
 
 

@@ -43,6 +43,7 @@ class DiffResult:
     cost_data: Any = None
     replay_lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    same_text: bool = False  # nothing that is compared has another text
     promise: str = ""  # the sentence by which the patch says that nothing changes
     found: dict[int, list[Block]] = field(default_factory=dict, compare=False)
 
@@ -68,8 +69,9 @@ class DiffResult:
         fates = [fate.how for compared in self.compared for fate in self.fates_of(compared)]
         if any(self.blocks_of(compared) for compared in self.compared) or CHANGED.intersection(fates):
             return 1
-        whole = self.compared and all(compared.complete for compared in self.compared)
-        return 0 if whole and not self.failed else 2
+        if not self.compared:
+            return 0 if self.same_text and not self.failed else 2
+        return 0 if all(compared.complete for compared in self.compared) and not self.failed else 2
 
     @property
     def summary(self) -> str:

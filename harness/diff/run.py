@@ -70,6 +70,12 @@ def compare_revisions(
             group.end()
         raise
     failed = {name: why for group in under_way for name, why in group.failed.items()}
+    code = (
+        [change for change in interface.changes if change.kind not in ("option", "fragment")]
+        if interface
+        else []
+    )
+    same_text = bool(interface and (interface.same or interface.alike) and not code)
     said = None
     if wanted.cost and pairs:
         main = pairs[0]
@@ -79,6 +85,7 @@ def compare_revisions(
         tuple(done),
         failed,
         tuple(lone),
+        same_text=same_text,
         interface_lines=tuple(interface_text(interface).rstrip().split("\n")) if interface else (),
         interface_data=interface_json(interface) if interface else None,
         cost_lines=(*cost_text(said).rstrip().split("\n"), "") if said else (),
