@@ -40,8 +40,10 @@ def diff_of(options: argparse.Namespace, setting: Setting) -> DiffResult:
         result = compare_revisions(old, new, setting, folder, wanted)
         if options.traces:
             result = replace(result, replay_lines=carried_over(new, options.traces, setting, folder))
-    said = promise(new.patches) if options.expect_same else ""
-    return replace(result, promise=said or (EXPECTED if options.expect_same else ""))
+    if not options.expect_same:
+        return result
+    said = promise(new.patches)
+    return replace(result, promise=f'the patch says: "{said}"' if said else EXPECTED)
 
 
 def carried_over(new: Given, traces: str, setting: Setting, folder: Path) -> tuple[str, ...]:

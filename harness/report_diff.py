@@ -46,7 +46,7 @@ def head(result: DiffResult, color: bool) -> list[str]:
             2: paint("UNKNOWN", "1;33", color)}[result.status]  # fmt: skip
     said = result.summary
     if result.promise:
-        whose = f'the patch says: "{result.promise}"'
+        whose = result.promise
         said += f"; {whose}" if result.status != 1 else f", though {whose}"
     return [
         *wrapped(f"{word}: {said}", ""),
@@ -333,7 +333,7 @@ def unchanged(result: DiffResult) -> list[str]:
             continue
         ops = compared.aligned.old.contract.operations
         apart = {name for d in compared.differences for name in (d.op, d.op.removesuffix("/made-up"))}
-        apart |= {*compared.driven.uncompared, *compared.driven.stopped} if compared.driven else set()
+        apart |= {one.op for one in compared.driven.counts if not one.back} if compared.driven else set()
         same = [ops[n].name for n, _ in compared.aligned.operations
                 if ops[n].name not in apart and ops[n].kind != "setup" and not ops[n].doubtful]  # fmt: skip
         if same:
@@ -341,10 +341,22 @@ def unchanged(result: DiffResult) -> list[str]:
     return lines
 
 
-def plainly(compared: Compared, names: Sequence[str]) -> list[str]:
-    """The functions among operations' names: of a derived contract each has two."""
+def incomplete(compared: Compared) -> Iterator[str]:
+    """How far the calls of one contract did not come."""
     doubtful = {op.name for op in compared.aligned.old.contract.operations if op.doubtful}
-    return [name for name in names if name not in doubtful]
+    counts = [one for one in compared.driven.counts if one.op not in doubtful] if compared.driven else []
+    if never := [one.op for one in counts if not one.called]:
+        yield f"never legal in both: {few(never)}"
+    apart = {found.op for found in compared.differences}
+    if lost := [one.op for one in counts if one.called and not one.back and one.op not in apart]:
+        yield f"no call comes back in both: {few(lost)}"
+    for one in compared.driven.counts if compared.driven else ():
+        if one.partial and one.back:
+            yield f"{one.op}: {one.partial}"
+    if some := [one.op for one in counts if one.one_sided]:
+        yield f"calls that only one of the two contracts allows, of {few(some)}"
+    if some := [one.op for one in counts if one.unlike]:
+        yield f"what comes after {few(some)} where that does not leave the same in both"
 
 
 def not_compared(result: DiffResult) -> Iterator[str]:
@@ -356,19 +368,9 @@ def not_compared(result: DiffResult) -> Iterator[str]:
         name = compared.name
         said += [f"{name}: {left}" for left in compared.aligned.left_out]
         said += [f"{name}: {which}: {why}" for which, why in compared.lost]
-        if compared.driven and plainly(compared, compared.driven.uncompared):
-            said.append(f"{name}: never called in both: {few(plainly(compared, compared.driven.uncompared))}")
-        if compared.driven and plainly(compared, compared.driven.stopped):
-            said.append(f"{name}: no call gets past a shim's limit, or code of another file: "
-                        f"{few(plainly(compared, compared.driven.stopped))}")  # fmt: skip
-        if compared.driven and compared.driven.one_sided:
-            said.append(f"{name}: calls that only one of the two contracts allows, of "
-                        f"{', '.join(compared.driven.one_sided)}")  # fmt: skip
-        if compared.driven and compared.driven.unlike:
-            said.append(f"{name}: what comes after {', '.join(compared.driven.unlike)} where that does not "
-                        "leave the same in both")  # fmt: skip
+        said += [f"{name}: {line}" for line in incomplete(compared)]
     said += [f"{name}: {why}" for name, why in result.failed.items()]
-    said += result.uncompared
+    said = [*result.uncompared, *said, *result.notes]
     if said:
         yield "not compared:"
     for line in dict.fromkeys(said):

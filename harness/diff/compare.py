@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from extractor.cast import strip_comments
 from extractor.items import Item
@@ -24,6 +25,7 @@ from harness.render import Rendered, render, render_contract
 from harness.subjects import Attempt, Subject, missing_names, slice_of
 from harness.trace import Step
 
+T = TypeVar("T")
 RENAMED = -2  # no binding of the contract file's: one that the two revisions gave
 
 
@@ -83,7 +85,10 @@ class Compared:
     @property
     def complete(self) -> bool:
         """Whether all that is compared was compared, to its bounds."""
-        return self.same_code or bool(self.driven and self.driven.complete and not self.lost)
+        if self.driven is None:
+            return True
+        partial = any(counts.partial for counts in self.driven.counts)
+        return self.driven.complete and not self.lost and not partial
 
 
 @dataclass(frozen=True)
@@ -303,30 +308,32 @@ class Comparisons:
     def __init__(self, pairs: Sequence[Matched], setting: Setting, folder: Path, engine: Cached) -> None:
         self.failed: dict[str, str] = {}
         self.begun: list[Comparison] = []
-        self.started: list[Comparison] = []
         for pair in pairs:
             self.begun.append(Comparison(pair, setting, folder, engine))
-        for one in self.begun:
-            one.compile()
+        self.each(Comparison.compile)
 
     def start(self) -> None:
         """Drives those that compile."""
-        for one in self.begun:
-            try:
-                one.start()
-                self.started.append(one)
-            except HarnessError as err:
-                self.failed[one.pair.name] = str(err)
+        self.each(Comparison.start)
 
     def finish(self) -> list[Compared]:
         """What came of each."""
-        for one in self.started:
-            one.explored()
-        for one in self.started:
-            one.compile()
-        for one in self.started:
-            one.walk()
-        return [one.finish() for one in self.started]
+        self.each(Comparison.explored)
+        self.each(Comparison.compile)
+        self.each(Comparison.walk)
+        return self.each(Comparison.finish)
+
+    def each(self, step: Callable[[Comparison], T]) -> list[T]:
+        """One step of all that have not failed; what fails is known as such, and the others go on."""
+        done: list[T] = []
+        for one in list(self.begun):
+            try:
+                done.append(step(one))
+            except HarnessError as err:
+                self.failed[one.pair.name] = str(err).removeprefix("HarnessError: ")
+                one.end()
+                self.begun.remove(one)
+        return done
 
     def end(self) -> None:
         """Ends the workers, whatever they are at."""

@@ -72,26 +72,26 @@ def derived_pairs(
     renames: Mapping[str, str],
     setting: Setting,
     folder: Path,
-) -> tuple[list[Matched], list[str]]:
+) -> tuple[list[Matched], dict[str, str]]:
     """Contracts of `functions` for both revisions, and why there is none of some."""
     if not functions:
-        return [], []
-    lost = [f"{len(functions) - MOST} more functions: at most {MOST} are compared at once"]
-    lost = lost if len(functions) > MOST else []
+        return [], {}
+    lost = dict.fromkeys(functions[MOST:], f"at most {MOST} functions are compared at once")
     left, why = made(old, functions[:MOST], setting)
-    lost += [f"{name}: {reason} (OLD)" for name, reason in why.items()]
+    lost |= {name: f"{reason} (OLD)" for name, reason in why.items()}
     pairs: list[Matched] = []
     for ours in left:
         there = [renames.get(name, name) for name in ours.functions]
         right, why = made(new, there, setting)
-        lost += [f"{name}: {reason} (NEW)" for name, reason in why.items()]
+        names = dict(zip(there, ours.functions, strict=True))
+        lost |= {names.get(name, name): f"{reason} (NEW)" for name, reason in why.items()}
         for theirs in right:
             name = f"derived {len(pairs) + 1}"
             first = loaded_from(ours.text, old, setting, folder / f"{name}-old.py")
             text = aligned_names(theirs.text, fields(ours.text), fields(theirs.text))
             second = loaded_from(text, new, setting, folder / f"{name}-new.py")
             if not first or not second:
-                lost.append(f"{', '.join(ours.functions)}: what was derived does not fit")
+                lost |= dict.fromkeys(ours.functions, "what was derived of it does not fit")
                 continue
             pairs.append(Matched(name, side_of(first, old), side_of(second, new), {}))
     return pairs, lost

@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.build import cache_folder
 from harness.diff.blocks import Block
 from harness.diff.compare import Setting
-from harness.diff.result import DiffResult
+from harness.diff.result import CHANGED, DiffResult
 from harness.diff.revisions import Named, opened, touched_by
 from harness.diff.run import compare_revisions
 from harness.inputs import Given
@@ -20,6 +20,8 @@ from harness.report_diff import difference, explored, following, values
 from harness.scratch import scratch_folder
 
 PROMISED = "promise/no-functional-change"
+FATES = {"mended": "the base breaks this claim, and the patch does not",
+         "broken anew": "the base keeps this claim, and the patch does not"}  # fmt: skip
 TITLE = "what the patch changes does what it did in its base"
 
 
@@ -60,26 +62,23 @@ def base_of(options: argparse.Namespace) -> Named:
 
 def checks(result: DiffResult, sentence: str) -> Iterator[Check]:
     """Each difference as a finding; without one, a pass with its bounds, or unknown."""
-    compared = {one.matched.name: one for one in result.compared}
-    for one in compared.values():
+    for one in result.compared:
         for block in result.blocks_of(one):
             yield finding(block, sentence)
-    if result.status == 1:
-        for one in compared.values():
-            for fate in result.fates_of(one):
-                if fate.how == "broken anew":
-                    yield Check(f"promise/{fate.claim.id}", "promise", "fail", fate.claim.title, sentence,
-                                failed=1, judged=1, contract=one.matched.name, part=TITLE,
-                                detail="the base keeps this claim, and the patch does not")  # fmt: skip
-        return
-    said = "; ".join(explored(one) for one in compared.values())
-    whole = Check(PROMISED, "promise", "pass", TITLE, sentence, detail=said, part=TITLE,
-                  judged=sum(one.driven.calls for one in compared.values() if one.driven))  # fmt: skip
+        for fate in result.fates_of(one):
+            if fate.how in CHANGED:
+                yield Check(f"promise/{fate.claim.id}", "promise", "fail", fate.claim.title, sentence,
+                            failed=1, judged=1, contract=one.matched.name, part=TITLE,
+                            detail=FATES.get(fate.how, "only one of the two keeps this"))  # fmt: skip
     if result.status == 0:
-        yield whole
-        return
-    why = "not all could be compared" if compared else "no contract fits both the base and the patch"
-    yield Check(PROMISED, "promise", "unknown", TITLE, sentence, reason=why, part=TITLE)
+        said = "; ".join(explored(one) for one in result.compared)
+        judged = sum(one.driven.calls for one in result.compared if one.driven)
+        yield Check(PROMISED, "promise", "pass", TITLE, sentence, detail=said, part=TITLE, judged=judged)
+    elif result.status == 2:
+        lost = [*result.uncompared, *(f"{name}: {reason}" for name, reason in result.failed.items())]
+        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+        why = lost[0] + more if lost else "not all was explored"
+        yield Check(PROMISED, "promise", "unknown", TITLE, sentence, reason=why, part=TITLE)
 
 
 def finding(block: Block, sentence: str) -> Check:

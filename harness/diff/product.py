@@ -11,7 +11,7 @@ from typing import Any
 from harness import shrink, worker
 from harness.contract import GOES_ON
 from harness.diff.align import Aligned, returns
-from harness.driver import COMPLETE, MOST_CALLS, Call, Driver, Flight, Libraries, Limits, call_from
+from harness.driver import COMPLETE, MOST_CALLS, STRAYED, Call, Driver, Flight, Libraries, Limits, call_from
 from harness.errors import HarnessError
 from harness.explore import decode_steps
 from harness.judge import signal_name
@@ -73,6 +73,31 @@ class ClaimResult:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How far the calls of one operation came: made, back in both, stopped at a shim in OLD, in NEW.
+
+    `unlike`: of a setup, those that did not leave the same in both, which were not followed; `one_sided`:
+    those that only one contract allows; `skipped`: those left out after endless loops.
+    """
+
+    op: str
+    called: int
+    back: int
+    stopped: tuple[int, int] = (0, 0)
+    unlike: int = 0
+    one_sided: int = 0
+    skipped: int = 0
+
+    @property
+    def partial(self) -> str:
+        """What was not compared of it, though some was; "" for nothing."""
+        said = [f"{n:,} of {self.called:,} calls stop in {which} where a shim ends, or another file's code is"
+                for which, n in zip(("OLD", "NEW"), self.stopped, strict=True) if n]  # fmt: skip
+        said += [f"{self.skipped:,} calls left out after endless loops"] if self.skipped else []
+        return ", ".join(said)
+
+
+@dataclass(frozen=True)
 class Driven:
     """What driving two subjects together came to."""
 
@@ -83,10 +108,7 @@ class Driven:
     walked: int
     differences: tuple[Difference, ...]
     claims: tuple[ClaimResult, ...]
-    uncompared: tuple[str, ...] = ()  # operations that were never legal in both
-    stopped: tuple[str, ...] = ()  # those of which every call stopped where a shim or another file is
-    one_sided: tuple[str, ...] = ()  # calls that only one of the contracts allows
-    unlike: tuple[str, ...] = ()  # setups that did not always leave the same in both; not followed then
+    counts: tuple[Counts, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -111,6 +133,7 @@ class Pairing:
     def __init__(self, work: Work) -> None:
         self.work, self.aligned = work, work.aligned
         self.died: list[Difference] = []
+        self.lost: list[Counts] = []  # operations that kill the worker in both
         self.start()
 
     def start(self) -> None:
@@ -125,6 +148,23 @@ class Pairing:
         limits = worker.Limits(int(wall), wall * 1.5, MEMORY + 2 * (work.limits.megabytes << 20))
         self.running = worker.Running(task, limits)
 
+    def dies_too(self, lost: Difference) -> bool:
+        """Whether the call that killed a worker in one revision kills one in the other as well."""
+        side = 0 if lost.new[-1].why else 1  # the other one
+        loaded, libraries = self.aligned.both[side], self.work.libraries[side]
+        numbers = {op.name: n for n, op in enumerate(loaded.contract.operations)}
+        calls = [Call(numbers[step.op], tuple(step.args.values())) for step in lost.old]
+
+        def task() -> object:
+            driver = Driver(libraries, loaded, Flight())
+            driver.cage()
+            driver.open(self.work.limits)
+            return len(list(replayed(driver, calls)))
+
+        wall = self.work.limits.seconds + SLACK
+        outcome = worker.run(task, worker.Limits(int(wall), wall * 1.5, MEMORY))
+        return outcome.result is None and not outcome.error
+
     def end(self) -> None:
         """Ends the worker, whatever it is at."""
         self.running.end()
@@ -137,25 +177,29 @@ class Pairing:
                 raise HarnessError(outcome.error)
             if outcome.result is not None:
                 found = decode(outcome.result)
-                return replace(found, differences=(*self.died, *found.differences))
+                return replace(found, differences=(*self.died, *found.differences),
+                               counts=(*self.lost, *found.counts))  # fmt: skip
             if outcome.timed_out or outcome.killed_by == signal.SIGXCPU:
                 raise HarnessError("a worker took far more time than its limit and was ended; try --time")
             lost = death(self.aligned, self.flights, outcome.killed_by)
             if lost is None:
                 raise HarnessError("the worker died before the subjects ran")
-            self.died.append(lost)
+            if not self.dies_too(lost):
+                self.died.append(lost)
+            else:
+                self.lost.append(Counts(lost.op, 1, 0))
             self.aligned = replace(self.aligned, skip=self.aligned.skip | {lost.op})
             self.start()
 
 
 def death(aligned: Aligned, flights: tuple[Flight, Flight], killed_by: int) -> Difference | None:
-    """The call that killed the worker, as a difference: in one of the two it did not even come back."""
+    """The call that killed the worker, as a difference, if the other revision does not die of it."""
     for side, (flight, loaded) in enumerate(zip(flights, aligned.both, strict=True)):
         calls = flight.calls(loaded)
         if not calls:
             continue
         steps = tuple(bare_steps(loaded, calls))
-        how = f"killed its worker ({signal_name(killed_by)}) in {('OLD', 'NEW')[side]}"
+        how = f"it kills its worker, {signal_name(killed_by)}"
         last = Step(steps[-1].op, steps[-1].args, {}, {}, how)
         traces = [(*steps[:-1], last) if each == side else steps for each in (0, 1)]
         return Difference(last.op, "crash", 1, 1, 1, 0, (0, 0), (), True, traces[0], traces[1])
@@ -215,21 +259,28 @@ class Pair:
             "depth": int(engine.kc_pair_depth(pair)),
         }
         operations = self.aligned.old.contract.operations
-        called = {n: int(engine.kc_pair_called(pair, n)) for n, _ in self.aligned.operations}
-        one_sided = [operations[n].name for n in called if engine.kc_pair_one_sided(pair, n)]
+        if end == STRAYED:
+            raise HarnessError("reading the initial world does not come back in both revisions")
         slots = engine.kc_pair_slots(pair)
-        stopped = [operations[n].name for n in called
-                   if called[n] and int(slots[n * len(self.checks)].shim) == called[n]]  # fmt: skip
-        lost = [operations[n].name for n in called if not called[n]]
-        unlike = [operations[n].name for n in called if slots[n * len(self.checks)].unlike]
+        counts = [
+            self.counted(operations[n].name, slots[n * len(self.checks)]) for n, _ in self.aligned.operations
+        ]
+        called = {n: int(slots[n * len(self.checks)].called) for n, _ in self.aligned.operations}
         found = list(self.differences(called))
         claims = [] if self.work.walk else list(self.claims())
         return numbers | {
             "walked": numbers["calls"] if self.work.walk else 0,
-            "differences": found, "claims": claims, "uncompared": lost, "one_sided": one_sided,
-            "unlike": unlike,
-            "stopped": stopped,
-        }  # fmt: skip
+            "differences": found,
+            "claims": claims,
+            "counts": [asdict(one) for one in counts],
+        }
+
+    def counted(self, op: str, slot: Any) -> Counts:
+        """The counts of one operation."""
+        return Counts(
+            op, int(slot.called), int(slot.back), (int(slot.shim[0]), int(slot.shim[1])), int(slot.unlike),
+            int(slot.one_sided), int(slot.skipped),
+        )  # fmt: skip
 
     def walk(self) -> int:
         """A random walk of both in the domains of walks."""
@@ -285,11 +336,9 @@ class Pair:
 
     def initial(self, start: Sequence[Sequence[Step]]) -> Iterator[dict[str, Any]]:
         """The observations of the initial world that differ."""
-        ids = dict(self.aligned.members)
-        first, second = (steps[0].observed for steps in start)
-        for name in self.aligned.names:
-            same = ids.get(first[name], first[name]) if name in self.aligned.ids else first[name]
-            if same != second[name]:
+        apart = int(self.engine.kc_pair_apart(self.pair))
+        for bit, name in enumerate(self.aligned.names):
+            if apart >> bit & 1:
                 yield {"op": "", "check": name, "parted": 1, "compared": 1, "states": 1, "stayed": 0,
                        "against": [0, 0], "common": [], "rooted": True, "wide": False,
                        "old": [asdict(start[0][0])], "new": [asdict(start[1][0])]}  # fmt: skip
@@ -360,8 +409,5 @@ def decode(data: Any) -> Driven:
             for d in data["differences"]
         ),
         claims=tuple(ClaimResult(**steps(claim)) for claim in data["claims"]),
-        uncompared=tuple(data["uncompared"]),
-        one_sided=tuple(data["one_sided"]),
-        unlike=tuple(data["unlike"]),
-        stopped=tuple(data["stopped"]),
+        counts=tuple(Counts(**{**one, "stopped": tuple(one["stopped"])}) for one in data["counts"]),
     )

@@ -36,13 +36,13 @@ class DiffResult:
     titles: tuple[str, str]
     compared: tuple[Compared, ...]
     failed: Mapping[str, str]  # contracts that could not be driven, and why
-    uncompared: tuple[str, ...] = ()
+    uncompared: tuple[str, ...] = ()  # what may do otherwise, and is in no comparison
     interface_lines: tuple[str, ...] = ()
     interface_data: Mapping[str, Any] | None = None
     cost_lines: tuple[str, ...] = ()
     cost_data: Any = None
     replay_lines: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what else was not compared: nobody expects it
     same_text: bool = False  # nothing that is compared has another text
     promise: str = ""  # the sentence by which the patch says that nothing changes
     found: dict[int, list[Block]] = field(default_factory=dict, compare=False)
@@ -69,9 +69,10 @@ class DiffResult:
         fates = [fate.how for compared in self.compared for fate in self.fates_of(compared)]
         if any(self.blocks_of(compared) for compared in self.compared) or CHANGED.intersection(fates):
             return 1
-        if not self.compared:
-            return 0 if self.same_text and not self.failed else 2
-        return 0 if all(compared.complete for compared in self.compared) and not self.failed else 2
+        whole = all(compared.complete for compared in self.compared)
+        return (
+            0 if whole and (self.compared or self.same_text) and not (self.failed or self.uncompared) else 2
+        )
 
     @property
     def summary(self) -> str:
@@ -85,6 +86,8 @@ class DiffResult:
             if fates.count(how):
                 words = {"broken": "broken by both"}.get(how, how)
                 counts.append(f"{fates.count(how)} claim{'s' * (fates.count(how) != 1)} {words}")
+        if self.status == 1 and not counts:
+            counts.append("claims that only one of them keeps")
         if self.status == 0:
             same = all(compared.same_code for compared in self.compared)
             counts.insert(0, "the code is the same" if same else "no difference within these bounds")
@@ -106,12 +109,16 @@ def fates(compared: Compared) -> Iterator[ClaimFate]:
             yield fate(compared, claim, first, newer[claim.id], seen.get((1, 1, claim.id)))
             continue
         second = seen.get((0, 1, claim.id))
+        if claim.kind == "possible" and not compared.complete:
+            continue
         if first and second and not broken(compared, claim, first) and broken(compared, claim, second):
             yield ClaimFate("dropped", claim, compared, second)
     for claim in new.claims:
         if any(claim.id == other.id for other in old.claims):
             continue
         first, second = seen.get((1, 1, claim.id)), seen.get((1, 0, claim.id))
+        if claim.kind == "possible" and not compared.complete:
+            continue
         if first and second and not broken(compared, claim, first) and broken(compared, claim, second):
             yield ClaimFate("new", claim, compared, second)
 

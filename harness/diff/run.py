@@ -15,6 +15,7 @@ from harness.diff.cost import costs
 from harness.diff.derived import derived_pairs, in_both
 from harness.diff.interface import Interface, comparable, compare, touched
 from harness.diff.layouts import layouts_of, with_layouts
+from harness.diff.reach import unsaid
 from harness.diff.result import DiffResult
 from harness.inputs import Given
 from harness.report_cost import cost_text
@@ -43,7 +44,7 @@ def compare_revisions(
     interface = interface_of(sides, setting) if sides else None
     pairs, lone = matched(setting, old.items, new.items, interface.renames if interface else {})
     if sides is None:
-        lone.append("functions that no contract covers: --file FILE names headers of which they are")
+        lone.append("functions that no contract covers: --file FILE names the headers that have them")
     if wanted.files and sides:
         there = {item.name for item in sides[0]}
         pairs, lone = [pair for pair in pairs if calls_any(pair, there)], []
@@ -51,13 +52,14 @@ def compare_revisions(
     try:
         under_way[0].start()
         # While that is explored, the rest is made.
-        if sides and interface and not setting.contract:
+        need = in_both(*sides, interface) if sides and interface else []
+        why: dict[str, str] = {}
+        if interface and not setting.contract:
             covered = {name for pair in pairs for name in pair.old.piece.functions}
-            functions = [name for name in in_both(*sides, interface) if name not in covered]
             derived, why = derived_pairs(
-                old.items, new.items, functions, interface.renames, setting, made(folder / "derived")
-            )
-            lone += why
+                old.items, new.items, [name for name in need if name not in covered], interface.renames,
+                setting, made(folder / "derived"),
+            )  # fmt: skip
             under_way.append(Comparisons(derived, setting, below, engine))
             under_way[1].start()
         if interface:
@@ -70,12 +72,7 @@ def compare_revisions(
             group.end()
         raise
     failed = {name: why for group in under_way for name, why in group.failed.items()}
-    code = (
-        [change for change in interface.changes if change.kind not in ("option", "fragment")]
-        if interface
-        else []
-    )
-    same_text = bool(interface and (interface.same or interface.alike) and not code)
+    missing = unsaid(need, interface, done) if interface and not setting.contract else []
     said = None
     if wanted.cost and pairs:
         main = pairs[0]
@@ -84,8 +81,11 @@ def compare_revisions(
         (old.title, new.title),
         tuple(done),
         failed,
-        tuple(lone),
-        same_text=same_text,
+        tuple(
+            f"{line}: {why[name]}" if (name := line.partition(":")[0]) in why else line for line in missing
+        ),
+        same_text=bool(interface and not need),
+        notes=tuple(lone),
         interface_lines=tuple(interface_text(interface).rstrip().split("\n")) if interface else (),
         interface_data=interface_json(interface) if interface else None,
         cost_lines=(*cost_text(said).rstrip().split("\n"), "") if said else (),

@@ -131,11 +131,13 @@ struct kc_pair_options {
  * One check of an operation. `parted`: calls that did not do the same on both where that check was
  * the same before; `stayed`: where it was not; `first`: a shortest trace to the first, `root` one to
  * those where nothing was observed to differ before; `against`: of them, those that a model of its own
- * does not expect of the first, of the second. Of an operation's first: calls that stopped at a shim,
- * and those of a setup that did not leave the same in both.
+ * does not expect of the first, of the second. Of an operation's first slot: calls that were made, that
+ * came back in both, that stopped at a shim in the first, in the second; those of a setup that did not
+ * leave the same in both; that only one contract allows; that were left out after endless loops.
  */
 struct kc_pair_slot {
-	unsigned long long parted, stayed, states, last_state, shim, unlike;
+	unsigned long long parted, stayed, states, last_state;
+	unsigned long long called, back, shim[2], unlike, one_sided, skipped;	/* of an operation's first */
 	unsigned long long against[2], fail_all, pass_all;
 	struct kc_witness first, root;
 };
@@ -152,8 +154,7 @@ int kc_pair_trace(struct kc_pair *pair, const struct kc_witness *witness, struct
 unsigned long long kc_pair_states(struct kc_pair *pair);
 unsigned long long kc_pair_transitions(struct kc_pair *pair);
 int kc_pair_depth(struct kc_pair *pair);
-unsigned long long kc_pair_called(struct kc_pair *pair, int op);
-unsigned long long kc_pair_one_sided(struct kc_pair *pair, int op);
+unsigned long long kc_pair_apart(struct kc_pair *pair);	/* observations of the initial worlds */
 struct kc_pair_slot *kc_pair_slots(struct kc_pair *pair);	/* [op of the first][nobs + KC_EXTRA] */
 struct kc_pair_claim *kc_pair_claims(struct kc_pair *pair);	/* [contract][side][64] */
 /* cffi: to here */

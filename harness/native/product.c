@@ -9,7 +9,7 @@
 #include "run.h"
 
 #define BLOCK 1024u		/* rows of a chunk of the store */
-#define STRAYS 8
+#define ENDLESS 8	/* calls of an operation that never end, after which it is called no more */
 
 struct side {			/* what one call did to one subject */
 	struct outcome out;
@@ -17,7 +17,7 @@ struct side {			/* what one call did to one subject */
 	uint32_t post[MAX_LIVE];
 	kc_i64 ghost[MAX_SLOTS];	/* after it */
 	struct kc_verdict said;
-	int nstrays, strays[STRAYS];	/* words that it changed and that were no state yet */
+	int nstrays, strays[MAX_LIVE];	/* words that it changed and that were no state yet */
 };
 
 struct kc_pair {
@@ -33,9 +33,9 @@ struct kc_pair {
 	int checks;			/* of an operation: compared observations, then KC_EXTRA */
 	struct kc_pair_slot *slots;
 	struct kc_pair_claim *claims;	/* [contract][side][64] */
-	uint64_t *called, *one_sided, *looked;
+	uint64_t *looked;
 	unsigned long long *in_common;
-	unsigned char *endless;
+	unsigned char *endless, *endless_call;	/* by operation how many calls, by call whether */
 	uint64_t transitions;
 	int depth;
 	uint64_t careful;		/* see kc_options */
@@ -232,7 +232,7 @@ static int enter_pair(struct kc_pair *pair, uint64_t at)
 
 static void note_strays(struct kc_run *run, struct side *side)
 {
-	for (int w = 0; w < run->words && side->nstrays < STRAYS; w++)
+	for (int w = 0; w < run->words && side->nstrays < MAX_LIVE; w++)
 		if (run->world[w] != run->before[w] && !run->is_live[w])
 			side->strays[side->nstrays++] = w;
 }
@@ -274,7 +274,7 @@ static unsigned long long differences(const struct kc_pair *pair, const struct k
 		bits |= (unsigned long long)((first->out.stray >= 0) != (second->out.stray >= 0))
 			<< (n + KC_ELSEWHERE);
 	}
-	if (op->returns && !same_value(pair, pair->o.members > 0, first->out.ret, second->out.ret))
+	if (op->returns && first->out.ret != second->out.ret)
 		bits |= 1ull << (n + KC_RETURN);
 	bits |= (unsigned long long)(!first->out.warnings != !second->out.warnings)
 		<< (n + KC_WARNINGS);
@@ -410,44 +410,55 @@ static int legal_in(const struct kc_pair *pair, int i, const struct kc_call *cal
 	return pair->run[i]->c->when(call->op, pair->ghost[i], pair->obs[i], call->args);
 }
 
-/* The same call for both; false where it is not to be made. */
-static int both_legal(struct kc_pair *pair, const struct kc_call *call, struct kc_call both[2])
+/* The counts of an operation. */
+static struct kc_pair_slot *counts_of(struct kc_pair *pair, int op)
 {
-	int first, second;
+	return &pair->slots[op * pair->checks];
+}
+
+/* The same call for both, of walks without an index; false where it is not to be made. */
+static int both_legal(struct kc_pair *pair, unsigned int index, const struct kc_call *call,
+		      struct kc_call both[2])
+{
+	int first, second, endless = pair->endless[call->op] >= ENDLESS ||
+				     (index != NONE && pair->endless_call[index]);
 
 	both[0] = both[1] = *call;
 	both[1].op = pair->ops[call->op].second;
-	if (pair->endless[call->op])
-		return 0;
 	first = legal_in(pair, 0, &both[0]);
 	second = legal_in(pair, 1, &both[1]);
-	pair->one_sided[call->op] += first != second;
-	return first && second;
+	counts_of(pair, call->op)->one_sided += first != second;
+	counts_of(pair, call->op)->skipped += first && second && endless;
+	return first && second && !endless;
 }
 
 /* Runs and compares one call where the pair stands; what is new of it is noted. */
 static int pair_call(struct kc_pair *pair, uint32_t from, unsigned int index, const struct kc_call both[2])
 {
 	int kind = op_of(pair->run[0], &both[0])->kind;
-	int failed = 0;
+	struct kc_pair_slot *counts = counts_of(pair, both[0].op);
+	int failed = 0, endless = 0;
 
 	pair->transitions++;
-	pair->called[both[0].op]++;
+	counts->called++;
 	for (int i = 0; i < 2; i++) {
 		run_side(pair->run[i], &both[i], &pair->side[i]);
 		failed |= pair->side[i].why;
-		if (pair->side[i].why == KC_ENDLESS)
-			pair->endless[both[0].op] = 1;
+		endless |= pair->side[i].why == KC_ENDLESS;
+		counts->shim[i] += pair->side[i].why == KC_SHIM_STOP;
 	}
-	if (pair->side[0].why == KC_SHIM_STOP || pair->side[1].why == KC_SHIM_STOP) {
-		pair->slots[both[0].op * pair->checks].shim++;
+	if (endless && pair->endless[both[0].op] < ENDLESS)
+		pair->endless[both[0].op]++;
+	if (endless && !pair->history)
+		pair->endless_call[index] = 1;
+	if (pair->side[0].why == KC_SHIM_STOP || pair->side[1].why == KC_SHIM_STOP)
 		return 0;
-	}
+	counts->back += !failed;
 	/* What the contract itself prepares is no behaviour; where it does not make the same of both,
 	 * as where a bit of a word is another one, what follows could not be compared. */
 	if (kind == KC_SETUP && !failed &&
 	    compare_states(pair, pair->side[0].out.obs, pair->side[1].out.obs) & ~pair->apart) {
-		pair->slots[both[0].op * pair->checks].unlike++;
+		counts->unlike++;
 		return 0;
 	}
 	judge_pair(pair, from, index, both);
@@ -456,13 +467,17 @@ static int pair_call(struct kc_pair *pair, uint32_t from, unsigned int index, co
 	       goes_on(op_of(pair->run[1], &both[1]));
 }
 
+/* Words that changed and are no state yet become state; more of them than there is room for end it all. */
 static int adopt(struct kc_pair *pair)
 {
-	int found = 0;
+	int found = KC_COMPLETE;
 
 	for (int i = 0; i < 2; i++)
-		for (int k = 0; k < pair->side[i].nstrays; k++)
-			found |= !store_add_live(pair->run[i], pair->side[i].strays[k]);
+		for (int k = 0; k < pair->side[i].nstrays; k++) {
+			if (store_add_live(pair->run[i], pair->side[i].strays[k]))
+				return KC_NO_MEMORY;
+			found = KC_STRAYED;
+		}
 	return found;
 }
 
@@ -503,13 +518,14 @@ static int expand_pair(struct kc_pair *pair, uint32_t from)
 		kc_i64 *ghosts[2] = { pair->ghost[0], pair->ghost[1] }, *obs[2];
 		struct kc_call both[2];
 		uint32_t *at = row;
-		int fresh;
+		int fresh, adopted;
 
-		if (!both_legal(pair, &pair->calls[index], both) ||
+		if (!both_legal(pair, index, &pair->calls[index], both) ||
 		    !pair_call(pair, from, index, both))
 			continue;
-		if (adopt(pair))
-			return KC_STRAYED;
+		adopted = adopt(pair);
+		if (adopted != KC_COMPLETE)
+			return adopted;
 		for (int i = 0; i < 2; i++) {
 			memcpy(at, pair->side[i].post, pair->run[i]->nlive * 4);
 			at += pair->run[i]->nlive;
@@ -541,11 +557,10 @@ static void forget(struct kc_pair *pair)
 	}
 	memset(pair->slots, 0, ops * pair->checks * sizeof(*pair->slots));
 	memset(pair->claims, 0, claims * sizeof(*pair->claims));
-	memset(pair->called, 0, ops * sizeof(*pair->called));
 	memset(pair->looked, 0, ops * sizeof(*pair->looked));
-	memset(pair->one_sided, 0, ops * sizeof(*pair->one_sided));
 	memset(pair->in_common, 0xff, ops * sizeof(*pair->in_common));
 	memset(pair->endless, 0, ops);
+	memset(pair->endless_call, 0, pair->ncalls);
 	for (int i = 0; i < ops * pair->checks; i++)
 		pair->slots[i].fail_all = pair->slots[i].pass_all = ~0ull;
 	pair->ghost_at = pair->run[0]->nlive + pair->run[1]->nlive;
@@ -575,10 +590,9 @@ static int first_pair(struct kc_pair *pair)
 	return 0;
 }
 
-static int explore_pairs(struct kc_pair *pair)
+static int explore_pairs(struct kc_pair *pair, double deadline)
 {
 	uint64_t level_end = pair->n;
-	double deadline = now() + pair->o.seconds;
 
 	for (uint64_t i = 0; i < pair->n; i++) {
 		int end;
@@ -643,14 +657,13 @@ struct kc_pair *kc_pair_open(struct kc_run *first, struct kc_run *second, const 
 	pair->careful = first->options.careful_states;
 	pair->slots = calloc(nops * pair->checks, sizeof(*pair->slots));
 	pair->claims = calloc(2 * 2 * 64, sizeof(*pair->claims));
-	pair->called = calloc(nops, sizeof(*pair->called));
 	pair->looked = calloc(nops, sizeof(*pair->looked));
-	pair->one_sided = calloc(nops, sizeof(*pair->one_sided));
 	pair->in_common = calloc(nops, sizeof(*pair->in_common));
 	pair->endless = calloc(nops, 1);
 	pair->order = calloc(ncalls + 1, sizeof(*pair->order));
-	if (!pair->order || !pair->slots || !pair->claims || !pair->called || !pair->looked || !pair->one_sided ||
-	    !pair->in_common || !pair->endless)
+	pair->endless_call = calloc(ncalls + 1, 1);
+	if (!pair->order || !pair->slots || !pair->claims || !pair->looked || !pair->in_common ||
+	    !pair->endless || !pair->endless_call)
 		return NULL;
 	order_calls(pair);
 	return pair;
@@ -658,14 +671,14 @@ struct kc_pair *kc_pair_open(struct kc_run *first, struct kc_run *second, const 
 
 int kc_pair_explore(struct kc_pair *pair)
 {
-	double start = now();
+	double start = now(), deadline = start + pair->o.seconds;
 	int end;
 
 	do {	/* again, where words turn out to be state that were not known as such */
 		forget(pair);
 		if (first_pair(pair))
 			return KC_STRAYED;	/* not even the initial worlds can be observed */
-		end = explore_pairs(pair);
+		end = explore_pairs(pair, deadline);
 	} while (end == KC_STRAYED);
 	for (int k = 0; k < 2; k++)
 		pair->run[k]->careful = 1;
@@ -727,7 +740,7 @@ int kc_pair_walk(struct kc_pair *pair, const struct kc_draw *draws, int ndraws,
 			struct kc_call both[2];
 
 			draw(&walker, &pair->history[n]);
-			if (!both_legal(pair, &pair->history[n], both)) {
+			if (!both_legal(pair, NONE, &pair->history[n], both)) {
 				tries++;
 				continue;
 			}
@@ -768,7 +781,7 @@ int kc_pair_try(struct kc_pair *pair, const struct kc_call *calls, int n, int sl
 		struct kc_call both[2];
 		int goes;
 
-		if (!both_legal(pair, &calls[k], both) ||
+		if (!both_legal(pair, NONE, &calls[k], both) ||
 		    (k && (!pair->run[0]->c->within(pair->obs[0]) ||
 			   !pair->run[1]->c->within(pair->obs[1]))))
 			return 0;
@@ -824,14 +837,9 @@ int kc_pair_depth(struct kc_pair *pair)
 	return pair->depth;
 }
 
-unsigned long long kc_pair_called(struct kc_pair *pair, int op)
+unsigned long long kc_pair_apart(struct kc_pair *pair)
 {
-	return pair->called[op];
-}
-
-unsigned long long kc_pair_one_sided(struct kc_pair *pair, int op)
-{
-	return pair->one_sided[op];
+	return begin_pair(pair) ? pair->apart : 0;
 }
 
 struct kc_pair_slot *kc_pair_slots(struct kc_pair *pair)
