@@ -3,11 +3,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
+import os
+import select
+import signal
 import subprocess
 import sys
+import tempfile
+import traceback
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, NoReturn
+
+from harness.cli import main
+from harness.driver import ffi
 
 
 @dataclass(frozen=True)
@@ -28,10 +39,74 @@ class Done:
 
 
 def kconform(*arguments: object, stdin: str | bytes = b"", env: dict[str, str] | None = None) -> Done:
+    """The command in a process of its own; forked from this one, which has all of it imported already."""
     data = stdin.encode() if isinstance(stdin, str) else stdin
-    command = [sys.executable, "-m", "harness.cli", *map(str, arguments)]
-    done = subprocess.run(command, input=data, capture_output=True, timeout=120, env=env, check=False)
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    words = [str(each) for each in arguments]
+    if env is not None:
+        command = [sys.executable, "-m", "harness.cli", *words]
+        done = subprocess.run(command, input=data, capture_output=True, timeout=120, env=env, check=False)
+        return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    prepare()
+    with contextlib.ExitStack() as opened:
+        given, out, err = (opened.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write(data)
+        given.seek(0)
+        child = os.fork()
+        if child == 0:
+            run(words, [stream.fileno() for stream in (given, out, err)])
+        status = wait(child)
+        out.seek(0)
+        err.seek(0)
+        return Done(status, out.read().decode(), err.read().decode())
+
+
+@cache
+def prepare() -> None:
+    """Imports what the commands import when they are first needed."""
+    for name in ("check", "cli_diff", "cli_tree", "cli_derive", "mutate", "report", "report_json",
+                 "report_diff", "report_diff_json", "report_mutate", "report_matrix", "report_replay",
+                 "report_census", "report_layout", "report_contracts", "matrix.cells",
+                 "diff.held"):  # fmt: skip
+        importlib.import_module(f"harness.{name}")
+    ffi()
+
+
+def run(words: list[str], streams: list[int]) -> NoReturn:
+    """The command, in the child: as a new interpreter would."""
+    status = 1
+    try:
+        for number, stream in enumerate(streams):
+            os.dup2(stream, number)
+        sys.stdin, sys.stdout, sys.stderr = (
+            os.fdopen(os.dup(n), mode, encoding="utf-8") for n, mode in enumerate("rww")
+        )
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        try:
+            status = main(words)
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(status)
+
+
+def wait(child: int, seconds: float = 120) -> int:
+    """The exit status of a process; one that takes too long is ended, with all of its group."""
+    handle = os.pidfd_open(child)
+    try:
+        ready, _, _ = select.select([handle], [], [], seconds)
+    finally:
+        os.close(handle)
+    if not ready:
+        os.killpg(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    assert ready, f"it took more than {seconds} s"
+    return os.waitstatus_to_exitcode(status)
 
 
 def check(text: str | bytes, *arguments: object) -> Done:
