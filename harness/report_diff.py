@@ -24,12 +24,11 @@ GAP = 2
 
 def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patches themselves say."""
-    lines = [*head(result, color), ""]
+    lines = [*head(result, color), "", *result.replay_lines]
     for block, others in result.differences:
         lines += [*difference(block, others, color), ""]
     for compared in result.compared:
         lines += following(result.blocks_of(compared), verbose)
-    lines += result.replay_lines
     lines += claims(result, verbose)
     lines += [*result.interface_lines, ""] if result.interface_lines else []
     lines += result.cost_lines
@@ -222,6 +221,8 @@ def plain(contract: Contract, found: Difference) -> list[str]:
 def fitting(contract: Contract, found: Difference, cells: Sequence[Sequence[dict[str, str]]]) -> list[str]:
     """The table with as many columns as there is room for: all, those that change, those that differ."""
     names = list(dict.fromkeys(name for side in cells for row in side for name in row))
+    told = [{name for row in side for name in row} for side in cells]
+    names = [name for name in names if name in told[0] & told[1]] or names
     moving = [name for name in names
               if any(len({row.get(name, "") for row in side if row}) > 1 for side in cells)]  # fmt: skip
     apart = [name for name in names if any(a.get(name) != b.get(name) for a, b in zip(*cells, strict=False))]

@@ -12,7 +12,7 @@ from harness.diff.compare import Compared
 from harness.diff.product import Difference, Place
 from harness.diff.result import DiffResult
 from harness.driver import COMPLETE
-from harness.report_diff import claim_witness, values
+from harness.report_diff import claim_witness, incomplete, values
 from harness.trace import Step, values_seen
 
 STATUS = {0: "same", 1: "different", 2: "unknown"}
@@ -57,6 +57,7 @@ def contract_data(result: DiffResult, compared: Compared) -> dict[str, Any]:
             for fate in result.fates_of(compared)
         ],
         "left_out": [*compared.aligned.left_out, *(f"{which}: {why}" for which, why in compared.lost)],
+        "incomplete": list(incomplete(compared)),
     }  # fmt: skip
 
 

@@ -74,6 +74,8 @@ def compare_revisions(
     failed = {name: why for group in under_way for name, why in group.failed.items()}
     missing = unsaid(need, interface, done) if interface and not setting.contract else []
     said = None
+    if wanted.cost and not pairs:
+        lone.append("what functions cost: no contract fits both revisions")
     if wanted.cost and pairs:
         main = pairs[0]
         said = costs((main.old.loaded, old.items), (main.new.loaded, new.items), folder / "cost")
