@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from extractor.cast import strip_comments
 from extractor.items import Item
 from extractor.slice import Slice
 from harness.build import PLAIN, QUICK, Cached, Flavour, contract_library
@@ -17,6 +16,7 @@ from harness.check import fits
 from harness.contract import Binding, Loaded
 from harness.diff.align import Aligned, few
 from harness.diff.product import Difference, Driven, Pairing, Place, Work
+from harness.diff.words import code_words
 from harness.driver import Libraries, Limits
 from harness.errors import HarnessError
 from harness.loading import contract_path, in_walk, is_static, load, shipped, without_unknown
@@ -158,8 +158,7 @@ def words(rendered: Rendered) -> tuple[str, ...]:
     """The tokens of all that a subject is made of, without where they stand in the patch."""
     text = "\n".join([*(rendered.overlays[name] for name in sorted(rendered.overlays)), rendered.subject,
                       rendered.beyond])  # fmt: skip
-    plain = strip_comments(re.sub(r'^#(?:line)? *\d+ ".*$', "", text, flags=re.M))
-    return tuple(re.findall(r'\w+|"(?:[^"\\\n]|\\.)*"|[^\w\s]', plain))
+    return code_words(re.sub(r'^#(?:line)? *\d+ ".*$', "", text, flags=re.M))
 
 
 def place_of(check: str, trace: Sequence[Step], side: Side, library: Path) -> Place:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from extractor.cast import strip_comments
+from extractor.cast import TOKEN, strip_comments
 from extractor.items import Item
 from extractor.kconfig_options import TYPES, attribute_lines
 from harness.diff.constants import Values, shown
@@ -401,8 +401,8 @@ def joined(found: Sequence[Thing]) -> str:
 
 
 def squeezed(text: str) -> Iterator[str]:
-    """The lines of a text without white space, those of a brace alone left out."""
-    return (said for line in text.split("\n") if len(said := "".join(line.split())) > 1)
+    """The lines of a text as their tokens, those of a brace alone left out."""
+    return (said for line in text.split("\n") if len(said := " ".join(TOKEN.findall(line))) > 1)
 
 
 def left_ours(left: Sequence[Thing], right: Sequence[Thing]) -> bool:

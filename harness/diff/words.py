@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from extractor.cast import ANNOTATIONS, C_KEYWORDS, matching, strip_comments, tokens
+from extractor.cast import ANNOTATIONS, C_KEYWORDS, TOKEN, matching, strip_comments, tokens
 
 Space = Literal["", "name", "tag", "field", "local"]
 NAME = re.compile(r"[A-Za-z_]\w*")
@@ -18,6 +18,7 @@ TYPES = frozenset("""void char short int long float double signed unsigned bool 
 NO_TYPE = C_KEYWORDS - TYPES
 LINKAGE = frozenset(["static", "extern", "inline", "__inline", "__inline__"])
 TAGGED = ("struct", "union", "enum")
+OBJECT = re.compile(r"\s*#\s*define\s+\w+\s+\(")  # one that is defined as something in parentheses
 FURTHEST = 100  # tokens of a declaration in a function; hostile ones nest
 
 
@@ -201,6 +202,23 @@ def _further(words: Sequence[str], at: int) -> Iterator[str]:
             if _names(words, at + 1):
                 yield words[at + 1]
         at += 1
+
+
+def code_words(text: str) -> tuple[str, ...]:
+    """The tokens of C, so that two texts of the same ones are the same to the compiler.
+
+    Comments and white space are none, but for the end of a directive and, in a `#define`, the blank that
+    parts a name from a parenthesis: `#define F (x)` takes no argument.
+    """
+    found: list[str] = []
+    for line in strip_comments(text.replace("\\\n", "")).split("\n"):
+        words: list[str] = TOKEN.findall(line)
+        if words[:1] == ["#"]:
+            if OBJECT.match(line):
+                words.insert(3, " ")
+            words.append("\n")
+        found += words
+    return tuple(found)
 
 
 Pairs = dict[Symbol, Symbol]
