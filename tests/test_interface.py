@@ -8,6 +8,8 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -15,13 +17,15 @@ from extractor.items import Item
 from extractor.mail import read_mails
 from extractor.patch import parse_patch
 from extractor.scan import scan_file
+from extractor.unit import Unit
 from harness.diff.constants import Values
 from harness.diff.interface import Interface, comparable, compare, touched
 from harness.diff.layouts import layouts_of, with_layouts
+from harness.diff.things import Compared
 from harness.diff.words import align, function_form
 from harness.report_interface import interface_json, interface_text
 from harness.tree.configuration import BASE_CONFIG, read_config
-from harness.tree.items import tree_items
+from harness.tree.items import PatchedTree, tree_items
 from harness.tree.source import open_tree
 from kernel_snippets import BUNDLED_PATCH
 from tests.mails import V1, items_of, next_revision
@@ -278,6 +282,57 @@ def test_parameters_change_places() -> None:
     assert not of_text(old, "static int f(int b, int a)\n{\n\treturn b - a;\n}\n").changes
     (change,) = of_text(old, old.replace("int a, int b", "int b, int a")).changes
     assert change.what == ("body: its parameters are used in another order",)
+
+
+ONE = "struct one {\n\tint count;\n};\n"
+SIZE = "static inline unsigned long size(void)\n{\n\treturn sizeof(struct one);\n}\n"
+LIMIT = "#define ONE 1\nstatic inline unsigned long f(int x)\n{\n\treturn ONE << x;\n}\n"
+
+
+def test_a_field_more_is_another_size() -> None:
+    found = of_text(ONE + SIZE, ONE.replace("count;", "count;\n\tint extra;") + SIZE)
+    assert found.same == ("size",) and not found.settled
+    inner = "typedef struct {\n\tint a;\n} t;\n" + SIZE.replace("struct one", "t")
+    assert not of_text(inner, inner.replace("int a", "long a")).settled
+
+
+def test_a_value_of_another_type() -> None:
+    found = of_text(LIMIT, LIMIT.replace("ONE 1", "ONE 1UL"))
+    assert said(found) == {"ONE": ("changed", ("value: 1 -> 1UL",))} and not found.settled
+    found = of_text(LIMIT, LIMIT.replace("ONE 1", "ONE (1)"))
+    assert not found.changes and found.same == ("f",) and not found.settled
+
+
+def test_a_variant_under_another_condition() -> None:
+    one = "static inline int f(int a)\n{\n\treturn a + 1;\n}\n"
+    text = f"#ifdef CONFIG_A\n{one}#else\n{one.replace('+ 1', '+ 2')}#endif\n"
+    found = of_text(text, text.replace("+ 2", "+ 5"))
+    assert said(found) == {"f": ("changed", ("body: +1 -1 lines",))} and not found.settled
+
+
+def tree_with(header: str, behind: str, name: str) -> Compared:
+    """A header of a tree, and what else the tree has."""
+    items = Compared(scan_file("include/linux/x.h", header, "tree"))
+    unit = Unit((*items, *scan_file("include/linux/y.h", behind, "tree")))
+    items.tree = cast(PatchedTree, SimpleNamespace(name=name, units={(): (unit, None)}))
+    return items
+
+
+@pytest.mark.parametrize(("old", "new", "settled"), [
+    ("static inline int g(void)\n{\n\treturn 1;\n}\n", "static inline int g(void) { return 1; }\n", True),
+    ("static inline int g(void)\n{\n\treturn 1;\n}\n", "static inline int g(void) { return 2; }\n", False),
+    ("int g(void);\n", "int g(void);\n", False),
+    ("#define g() h()\n#define h() 1\n", "#define g() h()\n#define h() 1\n", True),
+    ("#define g() h()\n#define h() 1\n", "#define g() h()\n#define h() 2\n", False),
+    ("#define g() f()\n", "#define g() f()\n", True),
+])  # fmt: skip
+def test_what_another_tree_has_behind_the_same_text(old: str, new: str, settled: bool) -> None:
+    text = "static inline int f(void)\n{\n\treturn g();\n}\n"
+    found = compare(tree_with(text, old, "one"), tree_with(text, new, "two"), CONFIG, CONFIG)
+    assert found.same == ("f",) and found.settled == (("f",) if settled else ())
+    # What patches leave alone is the same in one tree.
+    found = compare(tree_with(text, old, "one"), tree_with(text, new, "one"), CONFIG, CONFIG)
+    assert found.settled == ("f",)
 
 
 def test_records_and_enums() -> None:

@@ -7,15 +7,19 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from extractor.cast import TOKEN, strip_comments
 from extractor.items import Item
 from extractor.kconfig_options import TYPES, attribute_lines
 from harness.diff.constants import Values, shown
+from harness.diff.outside import beyond
 from harness.diff.renames import find_renames, used, zip_variants
 from harness.diff.things import Thing, by_key, comparable, living, macro_body, things, touched
 from harness.diff.words import Symbol, align, renamed
+
+if TYPE_CHECKING:
+    from harness.tree.items import PatchedTree
 
 __all__ = ["Change", "Interface", "comparable", "compare", "touched"]
 
@@ -53,9 +57,11 @@ class Interface:
     """The changes from OLD to NEW, in the order of files, and the functions that are none of them.
 
     `same` are functions that are so token by token, comments and white space aside; `alike` those that
-    are so but for names of their own, annotations and renamed items. `settled` are those of both that use
-    nothing that changed, whichever way: they do the same. `renames` gives NEW's name for OLD's; of a
-    field without its record, of a record with `struct `, of an option with `CONFIG_`.
+    are so but for names of their own, annotations and renamed items: what they call may do otherwise.
+    `settled` are those of both that use nothing that changed, whichever way, as far as the items show; of
+    two different trees, nothing either of which it is not known that both have the same. `renames` gives
+    NEW's name for OLD's; of a field without its record, of a record with `struct `, of an option with
+    `CONFIG_`.
     """
 
     changes: tuple[Change, ...]
@@ -77,7 +83,8 @@ def compare(
     trees = [bool(items) and all(item.origin != "added" for item in items) for items in (old, new)]
     whole = all(trees)
     sides = counted(things(old, whole), things(new, whole))
-    return Comparison(*sides, config, new_config).interface()
+    behind = [getattr(items, "tree", None) for items in (old, new)]
+    return Comparison(*sides, config, new_config, (behind[0], behind[1])).interface()
 
 
 def counted(old: Sequence[Thing], new: Sequence[Thing]) -> tuple[list[Thing], list[Thing]]:
@@ -103,6 +110,7 @@ class Comparison:
     new: list[Thing]
     config: Mapping[str, bool]
     new_config: Mapping[str, bool]
+    trees: tuple[PatchedTree | None, PatchedTree | None] = (None, None)
     same: dict[str, bool] = field(default_factory=dict)  # of a name's definitions, whether all are so
     changes: list[Change] = field(default_factory=list)
     dirty: set[Symbol] = field(default_factory=set)  # names of OLD behind which something else is now
@@ -133,8 +141,16 @@ class Comparison:
             tuple(name for name, is_same in self.same.items() if is_same),
             tuple(name for name, is_same in self.same.items() if not is_same),
             {tagged(a, self.old): tagged(Symbol(a.space, b), self.new) for a, b in self.names.items()},
-            tuple(settled(self.old, self.same, self.dirty)),
+            tuple(self.settled()),
         )
+
+    def settled(self) -> Iterator[str]:
+        """The functions of `same` that use nothing which is not, nor what may be other in another tree."""
+        old, new = self.trees
+        if not old or not new or old.name == new.name:  # what patches leave alone is the same in one tree
+            return settled(self.old, self.same, self.dirty)
+        more, unlike = beyond(self.old, old, new)
+        return settled([*self.old, *more], self.same, self.dirty | unlike)
 
     def renamed_key(self, thing: Thing) -> tuple[str, str, str]:
         """What a thing of OLD is known by in NEW."""
@@ -176,16 +192,23 @@ class Comparison:
         if how == "changed" and all(line.startswith("moved: ") for line in what):
             how = "moved"
         if any(not line.startswith(("moved: ", "written ")) for line in what):
-            self.dirty.add(a.symbol)
+            self.soil(a)
         self.changes.append(
             Change(how, kind_of(a), full_name(a), full_name(b) if how == "renamed" else "", a.item, b.item,
                    tuple(dict.fromkeys(what)))
         )  # fmt: skip
 
+    def soil(self, thing: Thing) -> None:
+        """Notes that something else is behind a name; a field is in the size of its record, too."""
+        self.dirty.add(thing.symbol)
+        if thing.kind == "field":
+            record = thing.parent.rpartition(" ")[2]
+            self.dirty |= {Symbol("tag", record), Symbol("name", record)}  # the name is a typedef's
+
     def lone(self, thing: Thing, how: Literal["added", "removed"], beside: bool) -> None:
         """A thing that only one of the two has; `beside` others of its name that both have."""
         item = thing.item
-        self.dirty.add(thing.symbol)
+        self.soil(thing)
         what: list[str] = []
         if thing.kind in ("macro", "constant") and (said := self.said(thing, how == "added")):
             what.append(said)
@@ -298,6 +321,10 @@ class Comparison:
         if left is not None and right is not None and None not in texts:
             if left != right:
                 yield f"value: {shown(left)} -> {shown(right)}"
+            elif a.kind == "macro" and not self.alike(a.form.body, b.form.body):
+                self.soil(a)  # a shift or a comparison may do otherwise by the type alone
+                if typed(texts[0]) != typed(texts[1]):
+                    yield f"value: {cut(str(texts[0]))} -> {cut(str(texts[1]))}"
         elif None not in texts and not self.alike(a.form.body, b.form.body):
             sides = [f"{cut(str(text)) or 'nothing'}{'' if value is None else f' = {shown(value)}'}"
                      for text, value in zip(texts, (left, right), strict=True)]  # fmt: skip
@@ -393,6 +420,14 @@ class Comparison:
         lost = [text for text in said if text not in there]
         if lost:
             yield f"{len(lost)} of {len(said)} added lines are not in it"
+
+
+def typed(text: str | None) -> set[str]:
+    """What of a constant's text says its type: suffixes of numbers, casts, calls."""
+    suffixes = re.findall(r"\b(?:0[xX][\da-fA-F]+|\d+)([uUlL]+)\b", text or "")
+    named = re.findall(r"\b(?:unsigned|signed|char|short|int|long|bool|[us]\d+|\w+_t|sizeof|\w+(?= ?\())\b",
+                       text or "")  # fmt: skip
+    return {"".join(sorted(suffix.upper())) for suffix in suffixes} | {*named}
 
 
 def joined(found: Sequence[Thing]) -> str:

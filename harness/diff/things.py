@@ -24,7 +24,13 @@ COMPARED = ("function", "macro", "record", "typedef", "variable", "declaration",
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
-def comparable(items: Sequence[Item], names: Sequence[str] = (), files: Sequence[str] = ()) -> list[Item]:
+class Compared(list[Item]):
+    """Items that are compared, and the kernel tree of which they are, if it is one."""
+
+    tree: PatchedTree | None = None
+
+
+def comparable(items: Sequence[Item], names: Sequence[str] = (), files: Sequence[str] = ()) -> Compared:
     """The items of a revision that can be compared.
 
     Of patches by themselves, all that their mails show. Of a kernel tree, with patches on it or not, those
@@ -33,9 +39,10 @@ def comparable(items: Sequence[Item], names: Sequence[str] = (), files: Sequence
     """
     tree: PatchedTree | None = getattr(items, "tree", None)
     if tree is None:
-        return list(items)
+        return Compared(items)
     wanted = dict.fromkeys(files or tree.patched)
-    found = [item for file in wanted for item in file_items(tree, file)]
+    found = Compared(item for file in wanted for item in file_items(tree, file))
+    found.tree = tree
     known = {item.name for item in found}
     missing = frozenset(names) - known
     if tree.units or (files and not names):
