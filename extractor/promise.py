@@ -43,6 +43,7 @@ LEAD = re.compile(
 # What it is of: all of the patch, and no part of it.
 TAIL = re.compile(
     r"(?: (?:is|are|was|be|should|intended|intentional|expected|here|whatsoever|at all|introduced|made|caused"
+    r"|ha(?:ve|s) been made"
     r"|(?:in|with|by|from|through) this (?:patch|commit|change|series|refactoring|conversion|cleanup)"
     r"|(?:to|as|with) (?:before|the (?:old|previous|original|existing|current) (?:code|version|one))))*"
     r"(?: ?(?:$|[,;:.!()\[\]*—–])| --? | (?:since|as|because|so|and|just|due to)\b)",

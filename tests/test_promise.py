@@ -32,6 +32,7 @@ def said(message: str, subject: str = "[PATCH] mm: tidy up foo()") -> list[str]:
     "No functional change intended.",
     "No functional changes are intended.",
     "No functional change was intended.",
+    "No functional changes have been made.",
     "No functional change expected.",
     "No intended functional change.",
     "No intentional functional changes.",
