@@ -56,4 +56,14 @@ def unsaid(need: Sequence[str], interface: Interface, compared: Sequence[Compare
             known = change.name in driven or change.name in shown
             said = f"{change.name}: what the patches change inside of it, of which they show only a part"
             found += [] if known else [said]
+    same = {name for one in compared if one.driven is None for name in one.matched.old.piece.functions}
+    for change in interface.changes:
+        if (
+            change.kind == "function"
+            and change.name in same
+            and any(w.startswith("body") for w in change.what)
+        ):
+            found.append(
+                f"{change.name}: it differs under another configuration than the one that was compared"
+            )
     return found
