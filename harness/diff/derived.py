@@ -10,10 +10,9 @@ from pathlib import Path
 from extractor.cast import strip_comments
 from extractor.items import Item
 from harness.contract import Loaded
-from harness.derive.derive import Derived, derive
+from harness.derive.both import Renames, derive_both
 from harness.diff.compare import Matched, Setting, side_of
 from harness.diff.interface import Interface
-from harness.errors import HarnessError
 from harness.loading import load, without_unknown
 from harness.subjects import fitted
 
@@ -69,7 +68,7 @@ def derived_pairs(
     old: Sequence[Item],
     new: Sequence[Item],
     functions: Sequence[str],
-    renames: Mapping[str, str],
+    interface: Interface,
     setting: Setting,
     folder: Path,
 ) -> tuple[list[Matched], list[str]]:
@@ -78,59 +77,27 @@ def derived_pairs(
         return [], []
     lost = [f"{len(functions) - MOST} more functions: at most {MOST} are compared at once"]
     lost = lost if len(functions) > MOST else []
-    left, why = made(old, functions[:MOST], setting)
-    lost += [f"{name}: {reason} (OLD)" for name, reason in why.items()]
+    both = derive_both(old, new, functions[:MOST], renames_of(interface), setting.config)
     pairs: list[Matched] = []
-    for ours in left:
-        there = [renames.get(name, name) for name in ours.functions]
-        right, why = made(new, there, setting)
-        lost += [f"{name}: {reason} (NEW)" for name, reason in why.items()]
-        for theirs in right:
-            name = f"derived {len(pairs) + 1}"
-            first = loaded_from(ours.text, old, setting, folder / f"{name}-old.py")
-            text = aligned_names(theirs.text, fields(ours.text), fields(theirs.text))
-            second = loaded_from(text, new, setting, folder / f"{name}-new.py")
-            if not first or not second:
-                lost.append(f"{', '.join(ours.functions)}: what was derived does not fit")
-                continue
-            pairs.append(Matched(name, side_of(first, old), side_of(second, new), {}))
-    return pairs, lost
+    for number, (ours, theirs) in enumerate(both.pairs, start=1):
+        name = f"derived {number}"
+        first = loaded_from(ours.text, old, setting, folder / f"{name}-old.py")
+        second = loaded_from(theirs.text, new, setting, folder / f"{name}-new.py")
+        if not first or not second:
+            lost.append(f"{', '.join(ours.functions)}: what was derived does not fit")
+            continue
+        pairs.append(Matched(name, side_of(first, old), side_of(second, new), {}))
+    return pairs, [*lost, *both.left_out]
 
 
-def fields(text: str) -> list[str]:
-    """The fields of the State of a derived contract."""
-    state = text[text.index("class State:") : text.index("class Ghost:")]
-    return re.findall(r"^    (\w+): int\b", state, re.M)
-
-
-def aligned_names(text: str, ours: Sequence[str], theirs: Sequence[str]) -> str:
-    """NEW's contract, its fields called as OLD's where the object alone has another name, after a parameter,
-    or where one has a record of one number for a number, as `flags` of Linux 6.12 is `flags.f` now.
-    """
-    lone = [[n for n in one if n not in other] for one, other in ((ours, theirs), (theirs, ours))]
-    for name in lone[0]:
-        near = [n for n in lone[1] if n.startswith(f"{name}_") or name.startswith(f"{n}_")
-                or tails(name) & tails(n)]  # fmt: skip
-        if len(near) == 1:
-            text = re.sub(rf"\b{near[0]}\b", name, text)
-    return text
-
-
-def tails(name: str) -> set[str]:
-    """A field's name without what may be the object's: up to two words of it."""
-    parts = name.split("_")
-    return {"_".join(parts[n:]) for n in range(1, 3) if len(parts) > n}
-
-
-def made(
-    items: Sequence[Item], functions: Sequence[str], setting: Setting
-) -> tuple[tuple[Derived, ...], dict[str, str]]:
-    """What can be derived of one revision's functions, and why not of the others."""
-    try:
-        found = derive(items, functions, setting.config, whole_names=True)
-    except HarnessError as err:
-        return (), dict.fromkeys(functions, str(err))
-    return found, {name: why for each in found for name, why in each.left_out.items()}
+def renames_of(interface: Interface) -> Renames:
+    """What is renamed, fields only within their records."""
+    fields: dict[tuple[str, str], str] = {}
+    for change in interface.changes:
+        if change.kind == "field" and change.how == "renamed":
+            record, _, name = change.name.rpartition(".")
+            fields[record, name] = change.new_name.rpartition(".")[2]
+    return Renames(interface.renames, fields)
 
 
 def loaded_from(text: str, items: Sequence[Item], setting: Setting, path: Path) -> Loaded | None:

@@ -55,7 +55,7 @@ def compare_revisions(
             covered = {name for pair in pairs for name in pair.old.piece.functions}
             functions = [name for name in in_both(*sides, interface) if name not in covered]
             derived, why = derived_pairs(
-                old.items, new.items, functions, interface.renames, setting, made(folder / "derived")
+                old.items, new.items, functions, interface, setting, made(folder / "derived")
             )
             lone += why
             under_way.append(Comparisons(derived, setting, below, engine))
