@@ -17,6 +17,7 @@ from harness.derive.derive import (
     bounds_of,
     clustered,
     config_of,
+    fits,
     settings_of_all,
     title_of,
     usable,
@@ -30,6 +31,7 @@ from harness.derive.world import Key, Leaf, Said, World, free_name, overlaid, sa
 from harness.errors import HarnessError
 from harness.validate import MOST_VALUES
 
+READERS = 4  # of one contract
 Name = tuple[str, ...]  # a key in OLD's names: a record, then members
 
 
@@ -140,19 +142,24 @@ def derive_both(
     functions: Sequence[str],
     renames: Renames,
     config: Mapping[str, bool],
+    readers: Sequence[str] = (),
 ) -> Both:
-    """Contracts of `functions`, by OLD's names, for both revisions, in which the same has the same name."""
+    """Contracts of `functions`, by OLD's names, for both revisions, in which the same has the same name.
+
+    Where there is room, `readers` are called as well: what `functions` wrote may be read by them alone.
+    """
     try:
         options = options_of_all((old, new), config)
     except HarnessError as err:
         return Both((), (f"functions that no contract covers: {err}",))
     found: list[Usable] = []
     lost: list[str] = []
-    theirs = [renames.names.get(name, name) for name in functions]
-    for which, items, there in (("OLD", old, functions), ("NEW", new, theirs)):
+    for which, items in (("OLD", old), ("NEW", new)):
+        there, more = ([renames.names.get(name, name) if items is new else name for name in names]
+                       for names in (functions, readers))  # fmt: skip
         try:
-            found.append(usable(items, there, options))
-            lost += [f"{name}: {why} ({which})" for name, why in found[-1].left_out.items()]
+            found.append(usable_with(items, there, more, options))
+            lost += [f"{n}: {why} ({which})" for n, why in found[-1].left_out.items() if n in there]
         except HarnessError as err:
             lost += [f"{name}: {err} ({which})" for name in there]
         lost += [f"{line} ({which})" for line in in_others(items, there, options)]
@@ -161,10 +168,31 @@ def derive_both(
     revisions = Revisions(found[0], found[1], renames)
     usable_there = {function.name for function in found[1].functions}
     shared = [f for f in found[0].functions if renames.names.get(f.name, f.name) in usable_there]
-    clusters = clustered(shared, revisions.needs)
-    pairs = tuple(contracts_of(revisions, [f.name for f in cluster.functions]) for cluster in clusters)
+    clusters = clustered([f for f in shared if f.name not in readers], revisions.needs)
+    pairs: list[tuple[Derived, Derived]] = []
+    for cluster in clusters:
+        names = [f.name for f in cluster.functions]
+        further: list[str] = []
+        for function in [f for f in shared if f.name in readers and f.returns.kind != "void"]:
+            needs = revisions.needs(function)
+            if len(further) < READERS and needs[0] & cluster.records and fits(cluster, needs):
+                cluster.add(function, needs)
+                further.append(function.name)
+        pairs.append(contracts_of(revisions, names, further))
     lost += [f"{name}: {why}" for ours, _ in pairs for name, why in ours.left_out.items()]
-    return Both(pairs, tuple(lost))
+    return Both(tuple(pairs), tuple(lost))
+
+
+def usable_with(
+    items: Sequence[Item], functions: Sequence[str], readers: Sequence[str], options: dict[str, bool]
+) -> Usable:
+    """As usable(), without the readers where these are what does not compile."""
+    try:
+        return usable(items, [*functions, *readers], options)
+    except HarnessError:
+        if not readers:
+            raise
+        return usable(items, functions, options)
 
 
 def in_others(items: Sequence[Item], functions: Sequence[str], options: Mapping[str, bool]) -> Iterator[str]:
@@ -180,8 +208,26 @@ def in_others(items: Sequence[Item], functions: Sequence[str], options: Mapping[
         yield f"{', '.join(dict.fromkeys(users))}: as it is if {condition}"
 
 
-def contracts_of(revisions: Revisions, names: Sequence[str]) -> tuple[Derived, Derived]:
-    """The two contracts of one cluster."""
+@dataclass(frozen=True)
+class Plan:
+    """What the contracts of both revisions are made of; values of `unlike` functions are not compared."""
+
+    sides: tuple[list[Function], list[Function]]
+    worlds: tuple[World, World]
+    seen: list[dict[str, Leaf]]
+    unseen: list[tuple[str, ...]]
+    settings: dict[str, tuple[int, ...]]
+    calls: tuple[tuple[Call, ...], tuple[Call, ...]]
+    unlike: dict[str, str]
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Settings and calls."""
+        return bounds_of(self.settings, self.calls[0], (2, 3))
+
+
+def plan_of(revisions: Revisions, names: Sequence[str]) -> Plan:
+    """Contracts of some functions, by OLD's names, before they are written."""
     sides, worlds = revisions.functions(names), revisions.worlds(names)
     leaves = [{revisions.key(n, leaf.key): leaf for leaf in world.leaves} for n, world in enumerate(worlds)]
     for key in [key for key in leaves[0] if key in leaves[1]]:
@@ -191,6 +237,7 @@ def contracts_of(revisions: Revisions, names: Sequence[str]) -> tuple[Derived, D
     called = names_by_key([*leaves[0], *(key for key in leaves[1] if key not in leaves[0])])
     in_both = [key for key in leaves[0] if key in leaves[1]]
     seen = [observed(side, in_both, called) for side in leaves]
+    unseen = [tuple(called[key] for key in leaves[n] if called[key] not in seen[n]) for n in (0, 1)]
     domains = [settings_of_all(mine, functions, side.words)
                for mine, functions, side in zip(seen, sides, revisions.both, strict=True)]  # fmt: skip
     settings = {name: tuple(dict.fromkeys((*values, *domains[1][name])))
@@ -199,14 +246,23 @@ def contracts_of(revisions: Revisions, names: Sequence[str]) -> tuple[Derived, D
     unlike = {ours.name: "what it returns, which is a pointer in one of both alone"
               for ours, theirs in zip(*calls, strict=True) if ours.leads != theirs.leads}  # fmt: skip
     calls = (blind(calls[0], unlike), blind(calls[1], unlike))
-    numbers = numbered(revisions, worlds)
-    bounds = bounds_of(settings, calls[0], (2, 3))
+    return Plan(sides, worlds, seen, unseen, settings, calls, unlike)
+
+
+def contracts_of(
+    revisions: Revisions, names: Sequence[str], readers: Sequence[str]
+) -> tuple[Derived, Derived]:
+    """The two contracts of one cluster, and of the readers where these do not make it any shallower."""
+    plan = plan_of(revisions, names)
+    if readers and (wider := plan_of(revisions, [*names, *readers])).bounds == plan.bounds:
+        plan = wider
+    numbers = numbered(revisions, plan.worlds)
     old, new = (
         Derived("derived", contract_text(Parts(
-            "derived", title_of(sides[n], side), "two revisions", side.made.headers, config_of(side),
-            worlds[n], seen[n], settings, calls[n], bounds, {},
-            tuple(called[key] for key in leaves[n] if called[key] not in seen[n]), numbers[n],
-        )), tuple(f.name for f in sides[n]), unlike)
+            "derived", title_of(plan.sides[n], side), "two revisions", side.made.headers, config_of(side),
+            plan.worlds[n], plan.seen[n], plan.settings, plan.calls[n], plan.bounds, {}, plan.unseen[n],
+            numbers[n],
+        )), tuple(f.name for f in plan.sides[n]), plan.unlike)
         for n, side in enumerate(revisions.both)
     )  # fmt: skip
     return old, new

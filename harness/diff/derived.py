@@ -11,12 +11,14 @@ from extractor.cast import strip_comments
 from extractor.items import Item
 from harness.contract import Loaded
 from harness.derive.both import Renames, derive_both
+from harness.derive.words import touched
 from harness.diff.compare import Matched, Setting, side_of
 from harness.diff.interface import Interface
 from harness.loading import load, without_unknown
 from harness.subjects import fitted
 
 MOST = 400  # functions of one comparison
+MOST_READERS = 16
 
 
 def in_both(old: Sequence[Item], new: Sequence[Item], interface: Interface) -> list[str]:
@@ -40,8 +42,7 @@ def in_both(old: Sequence[Item], new: Sequence[Item], interface: Interface) -> l
         more = [user for user in users.get(renames.get(name, name), ()) if user not in apart]
         apart |= {*more}
         todo += more
-    whole = [{item.name for item in side if item.kind == "function" and item.completeness == "complete"}
-             for side in (old, new)]  # fmt: skip
+    whole = [{item.name for item in side if whole_function(item)} for side in (old, new)]
     return [name for name in left if name in apart and name not in settled and name in whole[0]
             and renames.get(name, name) in whole[1]]  # fmt: skip
 
@@ -64,6 +65,28 @@ def words_of(item: Item, renames: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(renames.get(word, word) for word in said)
 
 
+def readers(
+    old: Sequence[Item], new: Sequence[Item], functions: Sequence[str], renames: Mapping[str, str]
+) -> list[str]:
+    """Functions of both that are none of these, and read what these have to do with, in OLD's names.
+
+    What is written where nobody looks, far into an array, shows in what they return.
+    """
+    mine, there = {*functions}, {item.name for item in new if whole_function(item)}
+    fields = {name for item in old if item.name in mine for name in touched(item)}
+    return [
+        item.name
+        for item in old
+        if whole_function(item) and item.name not in mine and renames.get(item.name, item.name) in there
+        and f"void {item.name}(" not in item.signature and touched(item) & fields
+    ][:MOST_READERS]  # fmt: skip
+
+
+def whole_function(item: Item) -> bool:
+    """Whether it is a function that is there whole."""
+    return item.kind == "function" and item.completeness == "complete"
+
+
 def derived_pairs(
     old: Sequence[Item],
     new: Sequence[Item],
@@ -71,13 +94,14 @@ def derived_pairs(
     interface: Interface,
     setting: Setting,
     folder: Path,
+    further: Sequence[str] = (),
 ) -> tuple[list[Matched], list[str]]:
-    """Contracts of `functions` for both revisions, and why there is none of some."""
+    """Contracts of `functions`, and `further` ones, for both revisions, and why there is none of some."""
     if not functions:
         return [], []
     lost = [f"{len(functions) - MOST} more functions: at most {MOST} are compared at once"]
     lost = lost if len(functions) > MOST else []
-    both = derive_both(old, new, functions[:MOST], renames_of(interface), setting.config)
+    both = derive_both(old, new, functions[:MOST], renames_of(interface), setting.config, further)
     pairs: list[Matched] = []
     for number, (ours, theirs) in enumerate(both.pairs, start=1):
         name = f"derived {number}"
