@@ -138,4 +138,4 @@ static inline int foo(int x)
     new = (code % more).replace("x + ", "1 + x - 1 + ")
     status, found, left_out = compared(tmp_path, old, new)
     assert (status, found) == (0, set())
-    assert "foo: as it is if defined(CONFIG_MY_A) (OLD)" in left_out
+    assert "what is there only if defined(CONFIG_MY_A): foo" in left_out

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from extractor.items import Item
-from extractor.slice import live_items
 from harness.derive.derive import (
     Derived,
     Needs,
@@ -70,10 +69,11 @@ def either(names: frozenset[str], renames: Mapping[str, str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Both:
-    """Contracts of two revisions in pairs, and what of the functions they are not about, with the reason."""
+    """Contracts of two revisions in pairs, why there is none of some functions, and the configuration."""
 
     pairs: tuple[tuple[Derived, Derived], ...]
     left_out: tuple[str, ...]
+    options: Mapping[str, bool]
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def derive_both(
     try:
         options = options_of_all((old, new), config)
     except HarnessError as err:
-        return Both((), (f"functions that no contract covers: {err}",))
+        return Both((), (f"functions that no contract covers: {err}",), {})
     found: list[Usable] = []
     lost: list[str] = []
     for which, items in (("OLD", old), ("NEW", new)):
@@ -162,9 +162,8 @@ def derive_both(
             lost += [f"{n}: {why} ({which})" for n, why in found[-1].left_out.items() if n in there]
         except HarnessError as err:
             lost += [f"{name}: {err} ({which})" for name in there]
-        lost += [f"{line} ({which})" for line in in_others(items, there, options)]
     if len(found) < 2:
-        return Both((), tuple(lost))
+        return Both((), tuple(lost), options)
     revisions = Revisions(found[0], found[1], renames)
     usable_there = {function.name for function in found[1].functions}
     shared = [f for f in found[0].functions if renames.names.get(f.name, f.name) in usable_there]
@@ -180,7 +179,7 @@ def derive_both(
                 further.append(function.name)
         pairs.append(contracts_of(revisions, names, further))
     lost += [f"{name}: {why}" for ours, _ in pairs for name, why in ours.left_out.items()]
-    return Both(tuple(pairs), tuple(lost))
+    return Both(tuple(pairs), tuple(lost), options)
 
 
 def usable_with(
@@ -193,19 +192,6 @@ def usable_with(
         if not readers:
             raise
         return usable(items, functions, options)
-
-
-def in_others(items: Sequence[Item], functions: Sequence[str], options: Mapping[str, bool]) -> Iterator[str]:
-    """What is said of functions that are there, or are others, in another configuration."""
-    names = {*functions}
-    found = [item for item in items if item.kind == "function" and item.name in names and item.condition]
-    there = {id(item) for item in live_items(found, options)}
-    lines: dict[str, list[str]] = {}
-    for item in found:
-        if id(item) not in there:
-            lines.setdefault(" && ".join(item.condition), []).append(item.name)
-    for condition, users in lines.items():
-        yield f"{', '.join(dict.fromkeys(users))}: as it is if {condition}"
 
 
 @dataclass(frozen=True)

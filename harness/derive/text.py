@@ -21,15 +21,11 @@ static kc_i64 kc_which(const volatile void *pointer)
 
 	if (!value || (value < 0 && value >= -4095))
 		return value;
-	for (unsigned int n = 0; n < sizeof(kc_objects) / sizeof(*kc_objects); n++)
+	for (unsigned int n = 0; n < sizeof(%s) / sizeof(*%s); n++)
 		if (at - kc_objects[n].at < kc_objects[n].size)
 			return %s;
 	return -1;
 }
-"""
-# Where two revisions have other objects, or in another order: a variable's number is above all of them.
-NUMBERS = """	static const int numbers[] = { %s };
-	const unsigned int most = sizeof(numbers) / sizeof(*numbers);
 """
 
 HEAD = '''# SPDX-License-Identifier: GPL-2.0-only
@@ -185,9 +181,9 @@ def contract_text(parts: Parts) -> str:
 def which(numbers: Sequence[int]) -> str:
     """C that gives a pointer as the number of an object."""
     if not numbers:
-        return WHICH % ("", "n + 1")
-    table = NUMBERS % ", ".join(map(str, numbers))
-    return WHICH % (f"{table}\n", "n < most ? numbers[n] : 1000 + (int)(n - most)")
+        return WHICH % ("", "kc_objects", "kc_objects", "n + 1")
+    table = f"	static const int numbers[] = {{ {', '.join(map(str, numbers))} }};\n"
+    return WHICH % (table, "numbers", "numbers", "numbers[n]")
 
 
 def docstring(parts: Parts) -> Iterator[str]:

@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from extractor.cast import strip_comments
+from extractor.conditions import holds
 from extractor.items import Item
 from harness.contract import Loaded
 from harness.derive.both import Renames, derive_both
 from harness.derive.words import touched
+from harness.diff.align import few
 from harness.diff.compare import Matched, Setting, side_of
 from harness.diff.interface import Interface
 from harness.loading import load, without_unknown
@@ -87,21 +89,41 @@ def whole_function(item: Item) -> bool:
     return item.kind == "function" and item.completeness == "complete"
 
 
+def in_others(
+    sides: tuple[Sequence[Item], Sequence[Item]], functions: Sequence[str], options: Mapping[str, bool]
+) -> Iterator[str]:
+    """What is said of functions that are there, or are others, in another configuration."""
+    names = {*functions}
+    users: dict[str, dict[str, None]] = {}
+    for item in (item for side in sides for item in side):
+        if item.kind == "function" and item.name in names and holds(item.condition, options) is False:
+            users.setdefault(" && ".join(item.condition), {})[item.name] = None
+    for condition, found in users.items():
+        yield f"what is there only if {condition}: {few([*found])}"
+
+
 def derived_pairs(
     old: Sequence[Item],
     new: Sequence[Item],
-    functions: Sequence[str],
+    sides: tuple[Sequence[Item], Sequence[Item]],
     interface: Interface,
+    covered: Set[str],
     setting: Setting,
     folder: Path,
-    further: Sequence[str] = (),
 ) -> tuple[list[Matched], list[str]]:
-    """Contracts of `functions`, and `further` ones, for both revisions, and why there is none of some."""
+    """Contracts for both revisions of functions that are not `covered`, and why there is none of some.
+
+    `sides` are those of their items that can be compared.
+    """
+    functions = [name for name in in_both(*sides, interface) if name not in covered]
     if not functions:
         return [], []
     lost = [f"{len(functions) - MOST} more functions: at most {MOST} are compared at once"]
     lost = lost if len(functions) > MOST else []
-    both = derive_both(old, new, functions[:MOST], renames_of(interface), setting.config, further)
+    functions = functions[:MOST]
+    further = readers(*sides, functions, interface.renames)
+    both = derive_both(old, new, functions, renames_of(interface), setting.config, further)
+    lost += in_others(sides, functions, both.options) if both.pairs else []
     pairs: list[Matched] = []
     for number, (ours, theirs) in enumerate(both.pairs, start=1):
         name = f"derived {number}"

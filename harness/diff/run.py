@@ -12,7 +12,7 @@ from harness.build import engine_library
 from harness.derive.functions import options_of
 from harness.diff.compare import Comparisons, Matched, Setting, matched
 from harness.diff.cost import costs
-from harness.diff.derived import derived_pairs, in_both, readers
+from harness.diff.derived import derived_pairs
 from harness.diff.interface import Interface, comparable, compare, touched
 from harness.diff.layouts import layouts_of, with_layouts
 from harness.diff.result import DiffResult
@@ -53,15 +53,8 @@ def compare_revisions(
         # While that is explored, the rest is made.
         if sides and interface and not setting.contract:
             covered = {name for pair in pairs for name in pair.old.piece.functions}
-            functions = [name for name in in_both(*sides, interface) if name not in covered]
             derived, why = derived_pairs(
-                old.items,
-                new.items,
-                functions,
-                interface,
-                setting,
-                made(folder / "derived"),
-                readers(*sides, functions, interface.renames),
+                old.items, new.items, sides, interface, covered, setting, made(folder / "derived")
             )
             lone += why
             under_way.append(Comparisons(derived, setting, below, engine))
