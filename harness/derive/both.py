@@ -69,11 +69,11 @@ def either(names: frozenset[str], renames: Mapping[str, str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Both:
-    """Contracts of two revisions in pairs, why there is none of some functions, and the configuration."""
+    """Contracts of two revisions in pairs, why there is none of some functions, and what was compiled."""
 
     pairs: tuple[tuple[Derived, Derived], ...]
     left_out: tuple[str, ...]
-    options: Mapping[str, bool]
+    compiled: tuple[Sequence[Item], Sequence[Item]] = ((), ())
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def derive_both(
     try:
         options = options_of_all((old, new), config)
     except HarnessError as err:
-        return Both((), (f"functions that no contract covers: {err}",), {})
+        return Both((), (f"functions that no contract covers: {err}",))
     found: list[Usable] = []
     lost: list[str] = []
     for which, items in (("OLD", old), ("NEW", new)):
@@ -163,7 +163,7 @@ def derive_both(
         except HarnessError as err:
             lost += [f"{name}: {err} ({which})" for name in there]
     if len(found) < 2:
-        return Both((), tuple(lost), options)
+        return Both((), tuple(lost))
     revisions = Revisions(found[0], found[1], renames)
     usable_there = {function.name for function in found[1].functions}
     shared = [f for f in found[0].functions if renames.names.get(f.name, f.name) in usable_there]
@@ -179,7 +179,7 @@ def derive_both(
                 further.append(function.name)
         pairs.append(contracts_of(revisions, names, further))
     lost += [f"{name}: {why}" for ours, _ in pairs for name, why in ours.left_out.items()]
-    return Both(tuple(pairs), tuple(lost), options)
+    return Both(tuple(pairs), tuple(lost), (found[0].made.piece.items, found[1].made.piece.items))
 
 
 def usable_with(

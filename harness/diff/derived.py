@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from extractor.cast import strip_comments
-from extractor.conditions import holds
 from extractor.items import Item
 from harness.contract import Loaded
 from harness.derive.both import Renames, derive_both
@@ -90,14 +89,21 @@ def whole_function(item: Item) -> bool:
 
 
 def in_others(
-    sides: tuple[Sequence[Item], Sequence[Item]], functions: Sequence[str], options: Mapping[str, bool]
+    sides: tuple[Sequence[Item], Sequence[Item]],
+    compiled: tuple[Sequence[Item], Sequence[Item]],
+    functions: Sequence[str],
+    renames: Mapping[str, str],
 ) -> Iterator[str]:
     """What is said of functions that are there, or are others, in another configuration."""
-    names = {*functions}
     users: dict[str, dict[str, None]] = {}
-    for item in (item for side in sides for item in side):
-        if item.kind == "function" and item.name in names and holds(item.condition, options) is False:
-            users.setdefault(" && ".join(item.condition), {})[item.name] = None
+    for number, (side, used) in enumerate(zip(sides, compiled, strict=True)):
+        names = {renames.get(name, name) if number else name for name in functions}
+        places = {(item.name, item.file, item.line) for item in used if item.name in names}
+        there = {name for name, _, _ in places}
+        for item in side:
+            place = item.name, item.file, item.line
+            if item.kind == "function" and item.name in there and place not in places and item.condition:
+                users.setdefault(" && ".join(item.condition), {})[item.name] = None
     for condition, found in users.items():
         yield f"what is there only if {condition}: {few([*found])}"
 
@@ -123,7 +129,7 @@ def derived_pairs(
     functions = functions[:MOST]
     further = readers(*sides, functions, interface.renames)
     both = derive_both(old, new, functions, renames_of(interface), setting.config, further)
-    lost += in_others(sides, functions, both.options) if both.pairs else []
+    lost += in_others(sides, both.compiled, functions, interface.renames)
     pairs: list[Matched] = []
     for number, (ours, theirs) in enumerate(both.pairs, start=1):
         name = f"derived {number}"
