@@ -428,8 +428,8 @@ def with_base(options: argparse.Namespace, revision: Given, result: Result) -> R
     derived = any(part.loaded.contract.derived for part in result.parts)
     if not (revision.tree and revision.patches and (sentence or derived)):
         return result
+    from harness.cli_promise import against_base, base_lines, checks
     from harness.diff.compare import Setting
-    from harness.diff.held import against_base, base_lines, checks
 
     bounds, config = bounds_of(options.bound), config_of(options.config)
     known = tuple(part.name for part in result.parts if not part.loaded.contract.derived)

@@ -16,6 +16,8 @@ from harness.diff.result import ClaimFate, DiffResult
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.report import WIDTH, bounds_text, call_words, paint, shown, wrapped
+from harness.report_cost import cost_text
+from harness.report_interface import interface_text
 from harness.trace import Step
 from harness.translate import layout, unpack
 
@@ -30,8 +32,10 @@ def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False)
     for compared in result.compared:
         lines += following(result.blocks_of(compared), verbose)
     lines += claims(result, verbose)
-    lines += [*result.interface_lines, ""] if result.interface_lines else []
-    lines += result.cost_lines
+    if result.interface:
+        lines += [*interface_text(result.interface).rstrip().split("\n"), ""]
+    if result.costs:
+        lines += [*cost_text(result.costs).rstrip().split("\n"), ""]
     lines += unchanged(result)
     lines += not_compared(result)
     facts = tool_facts()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from harness.check import tool_facts
@@ -13,6 +14,7 @@ from harness.diff.product import Difference, Place
 from harness.diff.result import DiffResult
 from harness.driver import COMPLETE
 from harness.report_diff import claim_witness, incomplete, values
+from harness.report_interface import interface_json
 from harness.trace import Step, values_seen
 
 STATUS = {0: "same", 1: "different", 2: "unknown"}
@@ -27,8 +29,8 @@ def diff_json(result: DiffResult) -> str:
         "old": result.titles[0],
         "new": result.titles[1],
         "promise": result.promise,
-        "interface": result.interface_data,
-        "cost": result.cost_data,
+        "interface": interface_json(result.interface) if result.interface else None,
+        "cost": asdict(result.costs) if result.costs else None,
         "contracts": [contract_data(result, compared) for compared in result.compared],
         "not_compared": [*(f"{name}: {why}" for name, why in result.failed.items()), *result.uncompared],
         "notes": list(result.notes),

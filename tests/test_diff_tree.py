@@ -58,7 +58,7 @@ def test_functions_that_no_contract_covers_are_compared_alone_and_in_sequences(
     assert (done.status, done.err) == (1, "")
     found = {name for block in blocks(done) for name in names(block)}
     # Also in functions that a macro makes, which call it.
-    assert {"counter_step/made-up/return", "counter_inc/made-up/c_value"} <= found
+    assert {"counter_step/made-up/return", "counter_inc/made-up/counter_value"} <= found
     same = kconform("diff", "--tree", kernel, changed(tmp_path, STEP, SAME_STEP))
     assert same.status == 0, same.out
     assert "SAME: no difference within these bounds" in same.out

@@ -4,18 +4,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from extractor.items import Item
 from harness.build import cache_folder
 from harness.contract import DEBUG
 from harness.derive.domains import Call, call_of, refusal
-from harness.derive.functions import Compiled, compiled, some
+from harness.derive.functions import Compiled, compiled, options_of, some
 from harness.derive.text import Parts, contract_text
-from harness.derive.types import Function, Types
+from harness.derive.types import CType, Function
 from harness.derive.words import Words
-from harness.derive.world import names_of, overlaid, settings_of, world_of
+from harness.derive.world import Leaf, names_of, overlaid, said_by, settings_of, world_of
 from harness.errors import HarnessError
 from harness.scratch import scratch_folder
 from harness.validate import MOST_VALUES
@@ -35,13 +36,55 @@ class Derived:
     left_out: Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class Usable:
+    """The functions of a revision of which something can be derived, and why nothing can of others."""
+
+    made: Compiled
+    words: Words
+    functions: tuple[Function, ...]
+    left_out: Mapping[str, str]
+
+    @cached_property
+    def views(self) -> dict[int, CType]:
+        """Records that stand for others, of all functions."""
+        return overlaid(self.functions, self.made.types, said_by(self.functions, self.words))
+
+
+def usable(items: Sequence[Item], functions: Sequence[str], options: dict[str, bool]) -> Usable:
+    """Those of `functions` of which something can be derived; HarnessError where that is none."""
+    with scratch_folder(cache_folder()) as folder:
+        made = compiled(items, functions, options, folder)
+    left_out = dict(made.lost)
+    found: list[Function] = []
+    for name in dict.fromkeys(functions):
+        function = made.types.functions.get(name)
+        why = left_out.get(name) or (refusal(function) if function else "the compiler has no such function")
+        if why or function is None:
+            left_out[name] = why
+        else:
+            found.append(function)
+    if not found:
+        raise HarnessError(f"nothing can be derived: {some(left_out)}")
+    return Usable(made, Words(made.piece, made.types.constants), tuple(found), left_out)
+
+
+Needs = tuple[set[Hashable], set[Hashable]]  # a function's records and fields
+
+
 @dataclass
 class Cluster:
     """Functions that go into one contract, since they share records."""
 
     functions: list[Function] = field(default_factory=list)
-    records: set[int] = field(default_factory=set)
-    fields: set[str] = field(default_factory=set)
+    records: set[Hashable] = field(default_factory=set)
+    fields: set[Hashable] = field(default_factory=set)
+
+    def add(self, function: Function, needs: Needs) -> None:
+        """Takes a function in."""
+        self.functions.append(function)
+        self.records |= needs[0]
+        self.fields |= needs[1]
 
 
 def derive(
@@ -52,71 +95,50 @@ def derive(
     calls: int = 3,
     settings: int = 2,
     source: str = "the patch",
-    whole_names: bool = False,
 ) -> tuple[Derived, ...]:
     """Contracts of `functions`, several where one would be too large; of bounds, at most those given.
-
-    With `whole_names` fields are called the same in whatever contract they are.
 
     Functions of which nothing can be derived are left out, with the reason, by the first contract.
     HarnessError where that is all of them.
     """
     if not functions:
         return ()
-    with scratch_folder(cache_folder()) as folder:
-        made = compiled(items, functions, config, folder)
-    left_out = dict(made.lost)
-    words = Words(made.piece, made.types.constants)
-    usable: list[Function] = []
-    for name in dict.fromkeys(functions):
-        function = made.types.functions.get(name)
-        why = left_out.get(name) or (refusal(function) if function else "the compiler has no such function")
-        if why or function is None:
-            left_out[name] = why
-        else:
-            usable.append(function)
-    if not usable:
-        raise HarnessError(f"nothing can be derived: {some(left_out)}")
-    clusters = clustered(usable, made.types, words)
-    names = cluster_names(clusters, words)
-    files = {item.name: item.file for item in made.piece.items if item.kind == "function"}
+    found = usable(items, functions, options_of(items, config))
+    clusters = clustered(found.functions, lambda function: needs_of(function, found))
     return tuple(
         contract_of(
-            cluster,
-            name,
-            made,
-            words,
-            (settings, calls),
-            source,
-            files,
-            left_out if n == 0 else {},
-            whole_names,
+            cluster.functions, name, found, (settings, calls), source, found.left_out if n == 0 else {}
         )
-        for n, (cluster, name) in enumerate(zip(clusters, names, strict=True))
+        for n, (cluster, name) in enumerate(zip(clusters, cluster_names(clusters, found.words), strict=True))
     )
 
 
-def clustered(functions: Sequence[Function], types: Types, words: Words) -> list[Cluster]:
+def needs_of(function: Function, found: Usable) -> Needs:
+    """The records and fields of the world of one function."""
+    world, views = world_of([function], found.made.types, found.words), found.views
+    keys = {each.type.key for each in world.objects if each.type is not None}
+    return (
+        {views[key].key if key in views else key for key in keys},
+        {leaf.path.partition(".")[2] or leaf.path for leaf in world.leaves},
+    )
+
+
+def clustered(functions: Sequence[Function], needs_of: Callable[[Function], Needs]) -> list[Cluster]:
     """Functions in as many contracts as their fields need, those of the same records together."""
     clusters: list[Cluster] = []
-    views = overlaid(functions, types, words)
     for function in functions:
-        world = world_of([function], types, words)
-        keys = {each.type.key for each in world.objects if each.type is not None}
-        records = {views[key].key if key in views else key for key in keys}
-        fields = {leaf.path.partition(".")[2] or leaf.path for leaf in world.leaves}
-        home = next((c for c in clusters if fits(c, records, fields)), None)
+        needs = needs_of(function)
+        home = next((c for c in clusters if fits(c, needs)), None)
         if home is None:
             home = Cluster()
             clusters.append(home)
-        home.functions.append(function)
-        home.records |= records
-        home.fields |= fields
+        home.add(function, needs)
     return clusters
 
 
-def fits(cluster: Cluster, records: set[int], fields: set[str]) -> bool:
+def fits(cluster: Cluster, needs: Needs) -> bool:
     """Whether a function with these records and fields goes into a contract."""
+    records, fields = needs
     alike = bool(cluster.records & records) or not (cluster.records and records)
     return alike and len(cluster.functions) < FUNCTIONS and len(cluster.fields | fields) <= MOST_VALUES
 
@@ -136,31 +158,26 @@ def cluster_names(clusters: Sequence[Cluster], words: Words) -> list[str]:
 
 
 def contract_of(
-    cluster: Cluster,
+    functions: Sequence[Function],
     name: str,
-    made: Compiled,
-    words: Words,
+    found: Usable,
     bounds: tuple[int, int],
     source: str,
-    files: Mapping[str, str],
     left_out: Mapping[str, str],
-    whole_names: bool,
 ) -> Derived:
     """The contract of one cluster."""
-    functions = tuple(cluster.functions)
-    world = world_of(functions, made.types, words)
-    all_names = names_of(world.leaves, whole_names)
+    words = found.words
+    world = world_of(functions, found.made.types, words)
+    all_names = names_of(world.leaves)
     seen = dict(zip(all_names[:MOST_VALUES], world.leaves, strict=False))
-    reached = list({id(i): i for f in functions for i in words.reach(f.name)}.values())
-    settings = {n: values for n, leaf in seen.items() if (values := settings_of(leaf, reached, words))}
+    settings = settings_of_all(seen, functions, words)
     calls = within_room([call_of(f, world.arguments, words) for f in functions])
-    where = dict.fromkeys(files[f.name] for f in functions if f.name in files)
     parts = Parts(
         name,
-        f"functions of {', '.join(where)}" if where else "functions",
+        title_of(functions, found),
         source,
-        made.headers,
-        {**made.config, DEBUG: made.config.get(DEBUG, True)},
+        found.made.headers,
+        config_of(found),
         world,
         seen,
         settings,
@@ -170,6 +187,26 @@ def contract_of(
         tuple(all_names[MOST_VALUES:]),
     )
     return Derived(name, contract_text(parts), tuple(f.name for f in functions), left_out)
+
+
+def title_of(functions: Sequence[Function], found: Usable) -> str:
+    """A contract's title: the files of its functions."""
+    files = {item.name: item.file for item in found.made.piece.items if item.kind == "function"}
+    where = dict.fromkeys(files[f.name] for f in functions if f.name in files)
+    return f"functions of {', '.join(where)}" if where else "functions"
+
+
+def config_of(found: Usable) -> dict[str, bool]:
+    """The configuration that a contract is for."""
+    return {**found.made.config, DEBUG: found.made.config.get(DEBUG, True)}
+
+
+def settings_of_all(
+    seen: Mapping[str, Leaf], functions: Sequence[Function], words: Words
+) -> dict[str, tuple[int, ...]]:
+    """What each observed field is set to, of those that are set at all."""
+    reached = list({id(i): i for f in functions for i in words.reach(f.name)}.values())
+    return {n: values for n, leaf in seen.items() if (values := settings_of(leaf, reached, words))}
 
 
 def within_room(calls: Sequence[Call]) -> tuple[Call, ...]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.derive.types import CType, Function
 from harness.derive.words import Words, compared
@@ -33,6 +33,12 @@ class Call:
     text: str
     arguments: tuple[Argument, ...]
     observed: bool
+    name: str  # of the operation
+
+    @property
+    def leads(self) -> bool:
+        """Whether its value is what a pointer leads to."""
+        return self.observed and self.function.returns.kind == "pointer"
 
     @property
     def odder(self) -> bool:
@@ -55,10 +61,16 @@ def refusal(function: Function) -> str:
     return ""
 
 
-def call_of(function: Function, pointers: dict[tuple[str, int], str], words: Words) -> Call:
-    """How a function is called; of more arguments than the engine has, the last stay at one value."""
+def call_of(
+    function: Function, pointers: dict[tuple[str, int], str], words: Words, like: Call | None = None
+) -> Call:
+    """How a function is called; of more arguments than the engine has, the last stay at one value.
+
+    With `like`, a call of it in another revision, the operation and its arguments are called as there.
+    """
     varying = [n for n, (_, kind) in enumerate(function.parameters) if kind.kind != "pointer"]
     varying = varying[:MOST_ARGUMENTS]
+    theirs = [a.name for a in like.arguments] if like and len(like.arguments) == len(varying) else []
     said: list[str] = []
     arguments: list[Argument] = []
     names: list[str] = []
@@ -70,12 +82,31 @@ def call_of(function: Function, pointers: dict[tuple[str, int], str], words: Wor
         if number not in varying:
             said.append(passed(kind, "1"))
             continue
-        called = argument_name(name or f"arg{number + 1}", names)
+        called = theirs[len(names)] if theirs else argument_name(name or f"arg{number + 1}", names)
         names.append(called)
         arguments.append(domain(called, name, inner, function, words, ROOM[len(varying)]))
         said.append(passed(kind, called))
     call = spread(function, said, words)
-    return Call(function, *returned(function.returns, call, arguments))
+    operation = like.name if like else function.name
+    return Call(function, *returned(function.returns, call, arguments), operation)
+
+
+def both_domains(old: Call, new: Call, closed: bool) -> tuple[Call, Call]:
+    """The same call of two revisions, with the values that either gives each argument.
+
+    Of what is `closed`, code that is compiled for each of its constants, those that both give an enum.
+    """
+    if [a.name for a in old.arguments] != [a.name for a in new.arguments]:
+        return old, new
+    made: list[Argument] = []
+    enums = [kind.kind == "enum" for _, kind in new.function.parameters if kind.kind != "pointer"]
+    for ours, theirs, is_enum in zip(old.arguments, new.arguments, enums, strict=False):
+        usual, odd = (tuple(dict.fromkeys((*a, *b)))
+                      for a, b in ((ours.usual, theirs.usual), (ours.odd, theirs.odd)))  # fmt: skip
+        if closed and is_enum and (shared := tuple(v for v in ours.usual if v in theirs.usual)):
+            usual = odd = shared
+        made.append(Argument(ours.name, usual, odd))
+    return replace(old, arguments=tuple(made)), replace(new, arguments=tuple(made))
 
 
 def is_inlined(function: Function, words: Words) -> bool:

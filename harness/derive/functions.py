@@ -53,15 +53,21 @@ def options_of(items: Sequence[Item], given: Mapping[str, bool]) -> dict[str, bo
 
     HarnessError where its Kconfig allows no such.
     """
-    parts = [item for item in items if item.origin == "added" and item.condition
+    return options_of_all([items], given)
+
+
+def options_of_all(revisions: Sequence[Sequence[Item]], given: Mapping[str, bool]) -> dict[str, bool]:
+    """One configuration for several revisions: what options_of() says of all of them together."""
+    parts = [item for items in revisions for item in items if item.origin == "added" and item.condition
              and item.kind in ("function", "field")]  # fmt: skip
     named = sorted({name for item in parts for name in OPTION.findall(" && ".join(item.condition))})
     wanted = dict.fromkeys((*USUAL, *named), True)
     for name in named:
         there = [len(live_items(parts, {**wanted, name: value})) for value in (True, False)]
         wanted[name] = there[0] >= there[1]
-    if against := refused_by(items, wanted, given):
-        raise HarnessError(f"nothing can be derived for a configuration that there cannot be: {against}")
+    for items in revisions:
+        if against := refused_by(items, wanted, given):
+            raise HarnessError(f"nothing can be derived for a configuration that there cannot be: {against}")
     return {name: given.get(name, value) for name, value in wanted.items()}
 
 
@@ -84,10 +90,9 @@ def coverable(
 
 
 def compiled(
-    items: Sequence[Item], functions: Sequence[str], config: Mapping[str, bool], folder: Path
+    items: Sequence[Item], functions: Sequence[str], options: dict[str, bool], folder: Path
 ) -> Compiled:
-    """`functions` with all that they need, compiled below `folder`, which is empty."""
-    options = options_of(items, config)
+    """`functions` with all that they need, compiled for `options` below `folder`, which is empty."""
     refused = refusals(items, functions, options)
     functions = [name for name in functions if name not in refused]
     piece = slice_of(asked(functions, options, ()), items)

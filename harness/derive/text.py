@@ -16,14 +16,14 @@ WHICH = """
 /* A pointer as a number: 0 for NULL, n within the world's object n, an error below zero, else -1. */
 static kc_i64 kc_which(const volatile void *pointer)
 {
-	long value = (long)pointer;
+%s	long value = (long)pointer;
 	unsigned long at = (unsigned long)value - (unsigned long)w;
 
 	if (!value || (value < 0 && value >= -4095))
 		return value;
-	for (unsigned int n = 0; n < sizeof(kc_objects) / sizeof(*kc_objects); n++)
+	for (unsigned int n = 0; n < sizeof(%s) / sizeof(*%s); n++)
 		if (at - kc_objects[n].at < kc_objects[n].size)
-			return n + 1;
+			return %s;
 	return -1;
 }
 """
@@ -150,6 +150,7 @@ class Parts:
     bounds: tuple[int, int]  # settings, calls
     left_out: Mapping[str, str]
     unseen: tuple[str, ...]  # fields for which there is no room
+    numbers: tuple[int, ...] = ()  # of the objects, where these are not simply counted
 
 
 def contract_text(parts: Parts) -> str:
@@ -173,8 +174,16 @@ def contract_text(parts: Parts) -> str:
         observe=table({name: leaf.read for name, leaf in parts.observed.items()} or {"nothing": "0"}),
         operations="\n".join(f"        {line}" for line in operations(parts)),
         not_checked=listed(not_checked(parts)),
-        standins=WHICH,
+        standins=which(parts.numbers),
     )
+
+
+def which(numbers: Sequence[int]) -> str:
+    """C that gives a pointer as the number of an object."""
+    if not numbers:
+        return WHICH % ("", "kc_objects", "kc_objects", "n + 1")
+    table = f"	static const int numbers[] = {{ {', '.join(map(str, numbers))} }};\n"
+    return WHICH % (table, "numbers", "numbers", "numbers[n]")
 
 
 def docstring(parts: Parts) -> Iterator[str]:
@@ -226,7 +235,7 @@ def operations(parts: Parts) -> Iterator[str]:
         if leaf.type.kind == "pointer" and any(said.startswith(f"{place} =") for said in parts.world.init):
             yield from call_lines("field", [quoted(name), quoted(f"{place} = (void *)v"), "(0,)"], ",")
     for call in parts.calls:
-        said = [quoted(call.function.name), quoted(call.text)]
+        said = [quoted(call.name), quoted(call.text)]
         usual = {a.name: a.usual for a in call.arguments}
         odd = {a.name: a.odd for a in call.arguments if a.odd != a.usual}
         said += [arguments(usual)] if usual else []

@@ -83,6 +83,11 @@ class CType:
         return "void" if self.die is None else name_of(self.die)
 
     @property
+    def base(self) -> str:
+        """A number's type without its typedefs: `unsigned int` of u32."""
+        return name_of(self.die) if self.die is not None else ""
+
+    @property
     def key(self) -> int:
         """The same for the same type, whatever its typedefs."""
         return int(self.die.offset) if self.die is not None else -1

@@ -19,6 +19,7 @@ from kernel_snippets import INCLUDE
 
 TOUCHED = re.compile(r"(?:->|\.)\s*([A-Za-z_]\w*)")
 FOLLOWED = re.compile(r"\b([A-Za-z_]\w*)\s*\)?\s*->")
+RECORD = re.compile(r"\b(struct|union)\s+([A-Za-z_]\w*)")
 BIT_NUMBER = re.compile(r"\b\w*_bit\w*\s*\(\s*(\w+)\s*,|\bBIT\w*\s*\(\s*(\w+)\s*\)")
 SUFFIX = re.compile(r"\b(0[xX][0-9a-fA-F]+|\d+)[uUlL]+\b")
 OCTAL = re.compile(r"\b0([0-7]+)\b")
@@ -78,11 +79,6 @@ class Words:
             self.known[name] = [*found.values()]
         return self.known[name]
 
-    def mentions(self, names: Iterable[str], tag: str) -> bool:
-        """Whether what one of `names` comes to speaks of a record."""
-        spelled = re.compile(rf"\b{tag.replace(' ', r'[ ]+')}\b")
-        return any(spelled.search(code(item)) for name in names for item in self.reach(name))
-
     @cached_property
     def constants(self) -> Mapping[str, int]:
         """The values of enum constants, and of macros that are numbers."""
@@ -111,6 +107,12 @@ def code(item: Item) -> str:
 def touched(item: Item) -> frozenset[str]:
     """The fields that an item's text names."""
     return frozenset(TOUCHED.findall(code(item)))
+
+
+@cache
+def spoken(item: Item) -> frozenset[str]:
+    """The records that an item's text speaks of, as `struct folio`."""
+    return frozenset(" ".join(words) for words in RECORD.findall(code(item)))
 
 
 def followed(items: Iterable[Item]) -> set[str]:

@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from extractor.cast import strip_comments
 from extractor.items import Item
 from harness.contract import Loaded
-from harness.derive.derive import Derived, derive
+from harness.derive.both import Renames, derive_both
+from harness.derive.words import touched
+from harness.diff.align import few
 from harness.diff.compare import Matched, Setting, side_of
 from harness.diff.interface import Interface
-from harness.errors import HarnessError
 from harness.loading import load, without_unknown
 from harness.subjects import fitted
 
 MOST = 400  # functions of one comparison
+MOST_READERS = 16
 
 
 def in_both(old: Sequence[Item], new: Sequence[Item], interface: Interface) -> list[str]:
@@ -41,8 +43,7 @@ def in_both(old: Sequence[Item], new: Sequence[Item], interface: Interface) -> l
         more = [user for user in users.get(renames.get(name, name), ()) if user not in apart]
         apart |= {*more}
         todo += more
-    whole = [{item.name for item in side if item.kind == "function" and item.completeness == "complete"}
-             for side in (old, new)]  # fmt: skip
+    whole = [{item.name for item in side if whole_function(item)} for side in (old, new)]
     return [name for name in left if name in apart and name not in settled and name in whole[0]
             and renames.get(name, name) in whole[1]]  # fmt: skip
 
@@ -65,72 +66,90 @@ def words_of(item: Item, renames: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(renames.get(word, word) for word in said)
 
 
+def readers(
+    old: Sequence[Item], new: Sequence[Item], functions: Sequence[str], renames: Mapping[str, str]
+) -> list[str]:
+    """Functions of both that are none of these, and read what these have to do with, in OLD's names.
+
+    What is written where nobody looks, far into an array, shows in what they return.
+    """
+    mine, there = {*functions}, {item.name for item in new if whole_function(item)}
+    fields = {name for item in old if item.name in mine for name in touched(item)}
+    return [
+        item.name
+        for item in old
+        if whole_function(item) and item.name not in mine and renames.get(item.name, item.name) in there
+        and f"void {item.name}(" not in item.signature and touched(item) & fields
+    ][:MOST_READERS]  # fmt: skip
+
+
+def whole_function(item: Item) -> bool:
+    """Whether it is a function that is there whole."""
+    return item.kind == "function" and item.completeness == "complete"
+
+
+def in_others(
+    sides: tuple[Sequence[Item], Sequence[Item]],
+    compiled: tuple[Sequence[Item], Sequence[Item]],
+    functions: Sequence[str],
+    renames: Mapping[str, str],
+) -> Iterator[str]:
+    """What is said of functions that are there, or are others, in another configuration."""
+    users: dict[str, dict[str, None]] = {}
+    for number, (side, used) in enumerate(zip(sides, compiled, strict=True)):
+        names = {renames.get(name, name) if number else name for name in functions}
+        places = {(item.name, item.file, item.line) for item in used if item.name in names}
+        there = {name for name, _, _ in places}
+        for item in side:
+            place = item.name, item.file, item.line
+            if item.kind == "function" and item.name in there and place not in places and item.condition:
+                users.setdefault(" && ".join(item.condition), {})[item.name] = None
+    for condition, found in users.items():
+        yield f"what is there only if {condition}: {few([*found])}"
+
+
 def derived_pairs(
     old: Sequence[Item],
     new: Sequence[Item],
-    functions: Sequence[str],
-    renames: Mapping[str, str],
+    sides: tuple[Sequence[Item], Sequence[Item]],
+    interface: Interface,
+    covered: Set[str],
     setting: Setting,
     folder: Path,
-) -> tuple[list[Matched], dict[str, str]]:
-    """Contracts of `functions` for both revisions, and why there is none of some."""
-    if not functions:
-        return [], {}
-    lost = dict.fromkeys(functions[MOST:], f"at most {MOST} functions are compared at once")
-    left, why = made(old, functions[:MOST], setting)
-    lost |= {name: f"{reason} (OLD)" for name, reason in why.items()}
-    pairs: list[Matched] = []
-    for ours in left:
-        there = [renames.get(name, name) for name in ours.functions]
-        right, why = made(new, there, setting)
-        names = dict(zip(there, ours.functions, strict=True))
-        lost |= {names.get(name, name): f"{reason} (NEW)" for name, reason in why.items()}
-        for theirs in right:
-            name = f"derived {len(pairs) + 1}"
-            first = loaded_from(ours.text, old, setting, folder / f"{name}-old.py")
-            text = aligned_names(theirs.text, fields(ours.text), fields(theirs.text))
-            second = loaded_from(text, new, setting, folder / f"{name}-new.py")
-            if not first or not second:
-                lost |= dict.fromkeys(ours.functions, "what was derived of it does not fit")
-                continue
-            pairs.append(Matched(name, side_of(first, old), side_of(second, new), {}))
-    return pairs, lost
+) -> tuple[list[Matched], list[str]]:
+    """Contracts for both revisions of functions that are not `covered`, and why there is none of some.
 
-
-def fields(text: str) -> list[str]:
-    """The fields of the State of a derived contract."""
-    state = text[text.index("class State:") : text.index("class Ghost:")]
-    return re.findall(r"^    (\w+): int\b", state, re.M)
-
-
-def aligned_names(text: str, ours: Sequence[str], theirs: Sequence[str]) -> str:
-    """NEW's contract, its fields called as OLD's where the object alone has another name, after a parameter,
-    or where one has a record of one number for a number, as `flags` of Linux 6.12 is `flags.f` now.
+    `sides` are those of their items that can be compared.
     """
-    lone = [[n for n in one if n not in other] for one, other in ((ours, theirs), (theirs, ours))]
-    for name in lone[0]:
-        near = [n for n in lone[1] if n.startswith(f"{name}_") or name.startswith(f"{n}_")
-                or tails(name) & tails(n)]  # fmt: skip
-        if len(near) == 1:
-            text = re.sub(rf"\b{near[0]}\b", name, text)
-    return text
+    functions = [name for name in in_both(*sides, interface) if name not in covered]
+    if not functions:
+        return [], []
+    lost = [f"{len(functions) - MOST} more functions: at most {MOST} are compared at once"]
+    lost = lost if len(functions) > MOST else []
+    functions = functions[:MOST]
+    further = readers(*sides, functions, interface.renames)
+    both = derive_both(old, new, functions, renames_of(interface), setting.config, further)
+    lost += in_others(sides, both.compiled, functions, interface.renames)
+    pairs: list[Matched] = []
+    for number, (ours, theirs) in enumerate(both.pairs, start=1):
+        name = f"derived {number}"
+        first = loaded_from(ours.text, old, setting, folder / f"{name}-old.py")
+        second = loaded_from(theirs.text, new, setting, folder / f"{name}-new.py")
+        if not first or not second:
+            lost.append(f"{', '.join(ours.functions)}: what was derived does not fit")
+            continue
+        pairs.append(Matched(name, side_of(first, old), side_of(second, new), {}))
+    return pairs, [*lost, *both.left_out]
 
 
-def tails(name: str) -> set[str]:
-    """A field's name without what may be the object's: up to two words of it."""
-    parts = name.split("_")
-    return {"_".join(parts[n:]) for n in range(1, 3) if len(parts) > n}
-
-
-def made(
-    items: Sequence[Item], functions: Sequence[str], setting: Setting
-) -> tuple[tuple[Derived, ...], dict[str, str]]:
-    """What can be derived of one revision's functions, and why not of the others."""
-    try:
-        found = derive(items, functions, setting.config, whole_names=True)
-    except HarnessError as err:
-        return (), dict.fromkeys(functions, str(err))
-    return found, {name: why for each in found for name, why in each.left_out.items()}
+def renames_of(interface: Interface) -> Renames:
+    """What is renamed, fields only within their records."""
+    fields: dict[tuple[str, str], str] = {}
+    for change in interface.changes:
+        if change.kind == "field" and change.how == "renamed":
+            record, _, name = change.name.rpartition(".")
+            fields[record, name] = change.new_name.rpartition(".")[2]
+    return Renames(interface.renames, fields)
 
 
 def loaded_from(text: str, items: Sequence[Item], setting: Setting, path: Path) -> Loaded | None:

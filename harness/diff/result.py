@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from harness.contract import Claim
 from harness.diff.blocks import Block, blocks, rooted, together
 from harness.diff.compare import Compared
+from harness.diff.cost import Costs
+from harness.diff.interface import Interface
 from harness.diff.product import ClaimResult
 
 CHANGED = frozenset(("mended", "broken anew", "dropped", "new"))
@@ -37,10 +38,8 @@ class DiffResult:
     compared: tuple[Compared, ...]
     failed: Mapping[str, str]  # contracts that could not be driven, and why
     uncompared: tuple[str, ...] = ()  # what may do otherwise, and is in no comparison
-    interface_lines: tuple[str, ...] = ()
-    interface_data: Mapping[str, Any] | None = None
-    cost_lines: tuple[str, ...] = ()
-    cost_data: Any = None
+    interface: Interface | None = None
+    costs: Costs | None = None
     replay_lines: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what else was not compared: nobody expects it
     same_text: bool = False  # nothing that is compared has another text

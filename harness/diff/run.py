@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from extractor.items import Item
@@ -18,8 +18,6 @@ from harness.diff.layouts import layouts_of, with_layouts
 from harness.diff.reach import unsaid
 from harness.diff.result import DiffResult
 from harness.inputs import Given
-from harness.report_cost import cost_text
-from harness.report_interface import interface_json, interface_text
 from harness.static.layout_build import default_config
 from harness.tree.items import TreeItems, behind
 
@@ -53,13 +51,12 @@ def compare_revisions(
         under_way[0].start()
         # While that is explored, the rest is made.
         need = in_both(*sides, interface) if sides and interface else []
-        why: dict[str, str] = {}
-        if interface and not setting.contract:
+        why: list[str] = []
+        if sides and interface and not setting.contract:
             covered = {name for pair in pairs for name in pair.old.piece.functions}
             derived, why = derived_pairs(
-                old.items, new.items, [name for name in need if name not in covered], interface.renames,
-                setting, made(folder / "derived"),
-            )  # fmt: skip
+                old.items, new.items, sides, interface, covered, setting, made(folder / "derived")
+            )
             under_way.append(Comparisons(derived, setting, below, engine))
             under_way[1].start()
         if interface:
@@ -83,15 +80,11 @@ def compare_revisions(
         (old.title, new.title),
         tuple(done),
         failed,
-        tuple(
-            f"{line}: {why[name]}" if (name := line.partition(":")[0]) in why else line for line in missing
-        ),
+        tuple(dict.fromkeys((*missing, *why))),
         same_text=bool(interface and not need),
         notes=tuple(lone),
-        interface_lines=tuple(interface_text(interface).rstrip().split("\n")) if interface else (),
-        interface_data=interface_json(interface) if interface else None,
-        cost_lines=(*cost_text(said).rstrip().split("\n"), "") if said else (),
-        cost_data=asdict(said) if said else None,
+        interface=interface,
+        costs=said,
     )
 
 
