@@ -40,6 +40,15 @@ def compared(folder: Path, old: str, new: str) -> tuple[int, set[str], list[str]
 COUNTS = "struct one { int mapcount; int large_mapcount; };\nstruct two { int count; };\n"
 INC = "static inline void inc(struct one *a, struct two *b)\n{\n	%s;\n}"
 IS = "static inline int is(%s)\n{\n	%s\n}"
+USE = """struct one { int count; };
+static inline int use(struct one *a, int x)
+{
+	if (a->count > x)
+		return a->count - x;
+	a->count += x;
+	return 0;
+}
+"""
 LOOP = """struct one { int count; int other[8]; };
 static inline void loop(struct one *a)
 {
@@ -86,6 +95,8 @@ static inline int last(struct one *a)
                 "if (a->mapcount > x)\n\t\treturn a->large_mapcount;\n\ta->mapcount += x;\n\treturn 2;"),
             {"page_is/return"}, id="a function of another name",
         ),
+        pytest.param(USE, USE.replace("count", "users").replace("+= x", "+= x + 1"), {"use/one_count"},
+            id="a field of another name"),
         pytest.param(LOOP % "a->count", LOOP % "a->count + (i == 7)", {"last/return"},
             id="a field that only another function reads"),
     ],
