@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
-from extractor.cast import strip_comments
 from extractor.items import Item
 from harness.contract import Loaded
 from harness.derive.both import Renames, derive_both
@@ -15,6 +13,7 @@ from harness.derive.words import touched
 from harness.diff.align import few
 from harness.diff.compare import Matched, Setting, side_of
 from harness.diff.interface import Interface
+from harness.diff.words import code_words
 from harness.loading import load, without_unknown
 from harness.subjects import fitted
 
@@ -31,7 +30,10 @@ def in_both(old: Sequence[Item], new: Sequence[Item], interface: Interface) -> l
     renames = interface.renames
     left, right = texts(old, renames), texts(new, {})
     apart = {name for name, text in left.items() if right.get(renames.get(name, name)) != text}
-    apart |= {change.name.rpartition(".")[2] for change in interface.changes if change.how != "renamed"}
+    for change in interface.changes:
+        record, _, name = change.name.rpartition(".")  # of a field, whose record has another size then
+        apart |= {name, record} if change.how != "renamed" else set()
+    apart |= {name.rpartition(" ")[2] for name in apart}  # of a record, the tag
     settled = {*interface.settled}
     users: dict[str, list[str]] = {}
     for name, text in left.items():
@@ -62,8 +64,7 @@ def texts(items: Sequence[Item], renames: Mapping[str, str]) -> dict[str, tuple[
 
 def words_of(item: Item, renames: Mapping[str, str]) -> tuple[str, ...]:
     """The tokens of an item, in NEW's names."""
-    said = re.findall(r"\w+|[^\w\s]", strip_comments(item.text))
-    return tuple(renames.get(word, word) for word in said)
+    return tuple(renames.get(word, word) for word in code_words(item.expansion or item.text))
 
 
 def readers(
