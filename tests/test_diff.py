@@ -24,9 +24,12 @@ def diff(old: object, new: object, *arguments: object, stdin: str = "") -> Done:
     return kconform("diff", old, new, "--format", "json", *arguments, stdin=stdin)
 
 
+NARROW = ("--bound", "mms=2", "--bound", "pages=2")
+
+
 def against(text: str, *arguments: object) -> Done:
-    """The bundled mail against `text`, by one contract, without a walk."""
-    return diff(PATCH, "-", *(arguments or ONE), *NO_WALK, stdin=text)
+    """The bundled mail against `text`, by one contract, within narrow bounds, without a walk."""
+    return diff(PATCH, "-", *(arguments or (*ONE, *NARROW)), *NO_WALK, stdin=text)
 
 
 def blocks(done: Done, follow: bool = False) -> list[Any]:
@@ -207,7 +210,7 @@ def test_an_expectation_that_nothing_changes_is_quoted() -> None:
     promised = plant(DEFECTS["wrong sign"]).replace(
         "\nSigned-off-by", "\nNo functional change intended.\n\nSigned-off-by", 1
     )
-    done = kconform("diff", PATCH, "-", *ONE, *NO_WALK, "--expect-same", stdin=promised)
+    done = kconform("diff", PATCH, "-", *ONE, *NARROW, *NO_WALK, "--expect-same", stdin=promised)
     assert done.status == 1
     said = " ".join(done.out.split())
     assert 'though the patch says: "No functional change intended."' in said

@@ -997,24 +997,24 @@ def test_what_was_never_run_is_not_called(tmp_path: Path, monkeypatch: pytest.Mo
     assert not found.called and found.crashed == {"f": "not run: its worker ended before the call"}
 
 
-BLANKS, WORDS = " " * 200_000, "_" * 200_000
+BLANKS, WORDS = " " * 60_000, "_" * 60_000
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "struct s {\n\tstruct t " + "__a " * 50_000 + "!;\n};",
+        "struct s {\n\tstruct t " + "__a " * 15_000 + "!;\n};",
         f"struct s {{\n\tstruct t {WORDS} !;\n}};",
-        f"struct s {{\n\tu_t {'__a(b) ' * 25_000}* !;\n}};",
-        "struct s {" + "struct {" * 25_000 + "int a;" + "};" * 25_000 + "};",
+        f"struct s {{\n\tu_t {'__a(b) ' * 8_000}* !;\n}};",
+        "struct s {" + "struct {" * 8_000 + "int a;" + "};" * 8_000 + "};",
         "struct s {" + "struct s a; " * 200 + "struct s *b;};",
-        "#define M(x) " + "static " * 30_000,
+        "#define M(x) " + "static " * 10_000,
         f"#define M(x) {WORDS} {BLANKS} x",
         f"enum{BLANKS}x;",
-        "enum {" * 30_000,
-        "/*" * 100_000,
+        "enum {" * 10_000,
+        "/*" * 30_000,
         f"M({WORDS}",
-        "\\\n" * 100_000,
+        "\\\n" * 30_000,
         '"' * 200_001,
     ],
 )
