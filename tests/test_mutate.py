@@ -61,6 +61,7 @@ def test_the_bundled_patchs_mutants(said: dict) -> None:
 
 
 @pytest.mark.xdist_group("mutants")  # of which one worker judges them once
+@pytest.mark.xdist_group("mutants")
 def test_every_killed_mutant_names_its_check_and_every_one_its_diff(said: dict) -> None:
     for mutant in said["killed"]:
         assert re.match(r"(conformance|misuse|claim|crash|sanitizer)/\w", mutant["by"])
