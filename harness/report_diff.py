@@ -28,7 +28,7 @@ def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False)
     """The report; at most `WIDTH` columns but for what the patches themselves say."""
     lines = [*head(result, color), "", *result.replay_lines]
     for block, others in result.differences:
-        lines += [*difference(block, others, color), ""]
+        lines += [*difference(block, others, color), *renumbered(result, block), ""]
     for compared in result.compared:
         lines += following(result.blocks_of(compared), verbose)
     lines += claims(result, verbose)
@@ -99,6 +99,25 @@ def difference(block: Block, others: Sequence[Block], color: bool) -> list[str]:
         names = ", ".join(f"{d.op}/{d.check}" for d in same.differences)
         lines += wrapped(f"also against {same.compared.name}: {names}", "  ")
     return lines
+
+
+def renumbered(result: DiffResult, block: Block) -> list[str]:
+    """The constants of other values that a function uses: where no contract names things, that may be all."""
+    contract = block.compared.aligned.old.contract
+    if not result.interface or not contract.derived:
+        return []
+    changes = [c for c in result.interface.changes if c.kind in ("constant", "macro") and c.what]
+    values = {c.name: c.what[0] for c in changes if c.what[0].startswith("value: ")}
+    needs = block.compared.matched.old.piece.needs
+    called = next((op.called for op in contract.operations if op.name == block.first.op), [])
+    used = dict.fromkeys(called)
+    todo = list(called)
+    while todo:
+        more = [name for name in needs.get(todo.pop(), ()) if name not in used]
+        used |= dict.fromkeys(more)
+        todo += more
+    said = [f"{name} is another: {values[name].removeprefix('value: ')}" for name in used if name in values]
+    return wrapped(f"the value of {'; of '.join(said[:4])}", "  ") if said else []
 
 
 def meaning(block: Block) -> str:

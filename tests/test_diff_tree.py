@@ -129,6 +129,11 @@ def test_what_a_patch_does_not_touch_is_not_blamed_on_it(tmp_path: Path) -> None
     assert "mm-owner-tracking: the patch changes nothing of what it drives" in done.out
 
 
+def test_the_value_of_a_constant_that_makes_a_difference_is_said(kernel: Path, tmp_path: Path) -> None:
+    done = kconform("diff", "--tree", kernel, changed(tmp_path, "COUNTER_MAX	5", "COUNTER_MAX	6"))
+    assert done.status == 1 and "the value of COUNTER_MAX is another: 5 -> 6" in done.out, done.out
+
+
 def test_the_next_revision_and_what_was_merged_do_the_same() -> None:
     done = kconform("diff", next_revision(), TREES / "linux-7", "--contract", "mm-owner-tracking",
                     "--format", "json", "--walk", "20000")  # fmt: skip
