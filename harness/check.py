@@ -99,7 +99,8 @@ class Result:
     @property
     def whole(self) -> bool:
         """Whether all was compiled, and explored to its bounds."""
-        unread = any(check.group == "layout" and check.verdict == "unknown" for check in self.checks)
+        unread = any(check.group in ("layout", "promise") and check.verdict == "unknown"
+                     for check in self.checks)  # fmt: skip
         return not self.failed and not unread and all(part.whole for part in self.parts)
 
     @property
@@ -189,7 +190,7 @@ def choose(
             if config.get(WORD) is False:  # what it reads is compiled for the word size, and run nowhere
                 continue
             reason = static_misfit(contract, items, config)
-            near = bool(name) or (isinstance(items, TreeItems) and bool(items))
+            near = bool(name) or (isinstance(items, TreeItems) and changes_any(contract, items))
             static += [] if reason else [contract]
         else:
             wanted = bounds if name else without_unknown(path, bounds)
@@ -208,8 +209,8 @@ def choose(
     if not name:
         idle = [loaded for loaded in driven if not reaches(loaded, items)]
         driven = [loaded for loaded in driven if loaded not in idle]
-        misfits += [(f"{loaded.contract.name}: the patch changes nothing of what it drives", True)
-                    for loaded in idle]  # fmt: skip
+        names = ", ".join(loaded.contract.name for loaded in idle)
+        misfits += [(f"contracts of which the patch changes nothing: {names}", True)] if idle else []
     if folder and (derive or not (name or driven)):
         covered = {f for loaded in driven for f in slice_of(loaded, items).functions}
         driven += load_derived(items, covered, bounds, config, folder)
@@ -221,6 +222,12 @@ def choose(
     driven.sort(key=lambda loaded: (loaded.contract.derived, -reach[loaded.contract.name],
                                     loaded.contract.name))  # fmt: skip
     return Chosen(tuple(driven), tuple(static), tuple(reason for reason, near in misfits if near))
+
+
+def changes_any(contract: StaticContract, items: Sequence[Item]) -> bool:
+    """Whether the patches add or change any of what a static contract is about."""
+    names = {f"{item.parent}.{item.name}" if item.parent else item.name for item in items}
+    return not names.isdisjoint(contract.requires)
 
 
 def reaches(loaded: Loaded, items: Sequence[Item]) -> bool:

@@ -294,8 +294,11 @@ def call_words(contract: Contract, step: Step) -> str:
 
 def shown(contract: Contract, step: Step) -> dict[str, str]:
     """A step's observation in the contract's columns, and its warnings."""
-    names = layout(contract.state).offsets
-    if contract.show and step.observed:
+    names = list(layout(contract.state).offsets)
+    own = step.observed.keys() >= {*names}
+    if not own and step.observed:  # of another contract, derived together with that of the base
+        names = [name for name in step.observed if name not in ("warnings", "rmw", "return", "itself")]
+    if own and contract.show:
         values = [step.observed[name] for name in names]
         cells = dict(contract.show(unpack(values, contract.state, layout(contract.state))))
     else:

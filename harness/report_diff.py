@@ -29,9 +29,9 @@ def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False)
     lines = [*head(result, color), "", *result.replay_lines]
     for block, others in result.differences:
         lines += [*difference(block, others, color), *renumbered(result, block), ""]
+    lines += claims(result, verbose)
     for compared in result.compared:
         lines += following(result.blocks_of(compared), verbose)
-    lines += claims(result, verbose)
     if result.interface:
         lines += [*interface_text(result.interface).rstrip().split("\n"), ""]
     if result.costs:
@@ -103,21 +103,25 @@ def difference(block: Block, others: Sequence[Block], color: bool) -> list[str]:
 
 def renumbered(result: DiffResult, block: Block) -> list[str]:
     """The constants of other values that a function uses: where no contract names things, that may be all."""
-    contract = block.compared.aligned.old.contract
-    if not result.interface or not contract.derived:
+    if not block.compared.aligned.old.contract.derived:
         return []
-    changes = [c for c in result.interface.changes if c.kind in ("constant", "macro") and c.what]
-    values = {c.name: c.what[0] for c in changes if c.what[0].startswith("value: ")}
-    needs = block.compared.matched.old.piece.needs
-    called = next((op.called for op in contract.operations if op.name == block.first.op), [])
-    used = dict.fromkeys(called)
-    todo = list(called)
+    said = other_values(result, block.compared, block.first.op)
+    return wrapped(f"the value of {'; of '.join(said[:4])}", "  ") if said else []
+
+
+def other_values(result: DiffResult, compared: Compared, op: str) -> list[str]:
+    """The constants behind an operation whose values are others in NEW, with both."""
+    changes = [c for c in result.interface.changes if c.what] if result.interface else []
+    values = {c.name: c.what[0].removeprefix("value: ") for c in changes
+              if c.kind in ("constant", "macro") and c.what[0].startswith("value: ")}  # fmt: skip
+    needs = compared.matched.old.piece.needs
+    todo = next((o.called for o in compared.aligned.old.contract.operations if o.name == op), [])
+    used = dict.fromkeys(todo)
     while todo:
         more = [name for name in needs.get(todo.pop(), ()) if name not in used]
         used |= dict.fromkeys(more)
         todo += more
-    said = [f"{name} is another: {values[name].removeprefix('value: ')}" for name in used if name in values]
-    return wrapped(f"the value of {'; of '.join(said[:4])}", "  ") if said else []
+    return [f"{name} is another: {values[name]}" for name in used if name in values]
 
 
 def meaning(block: Block) -> str:
@@ -132,14 +136,14 @@ def meaning(block: Block) -> str:
             return f"{said}; {whose} expects what NEW does: mended"
         if block.breaks:
             return f"{said}; {whose} expects what OLD does: broken anew"
-        if all(first.against):
+        if first.wrong(0) and first.wrong(1):
             return f"{said}; {whose} expects neither"
         return said
     if block.mends:
         return f"{said}; OLD's own model does not expect that of OLD: mended"
     if block.breaks:
         return f"{said}; NEW's own model does not expect that of NEW"
-    if all(first.against):
+    if first.wrong(0) and first.wrong(1):
         return f"{said}; neither model expects it"
     return f"{said}; each does what its own model expects" if has_models(block) else said
 
@@ -292,11 +296,16 @@ def following(blocks: Sequence[Block], verbose: bool) -> list[str]:
         return []
     lines = wrapped("follows from these: no such call differs where nothing that is observed differed "
                     "before it" + ("" if verbose else " (-v: their traces)"), "")  # fmt: skip
+    if not verbose:
+        return [
+            *lines,
+            *wrapped(", ".join(f"{d.op}/{d.check}" for b in rest for d in b.differences), "  "),
+            "",
+        ]
     for block in rest:
         names = ", ".join(f"{d.op}/{d.check}" for d in block.differences)
         lines += wrapped(f"{names}: after {trace_words(block)}: {values(block.compared, block.first)}", "  ")
-        if verbose:
-            lines += side_by_side(block.compared, block.first)
+        lines += side_by_side(block.compared, block.first)
     return [*lines, ""]
 
 
@@ -362,7 +371,15 @@ def unchanged(result: DiffResult) -> list[str]:
                 if ops[n].name not in apart and ops[n].kind != "setup" and not ops[n].doubtful]  # fmt: skip
         if same:
             lines += wrapped(f"the same within these bounds against {compared.name}: {few(same)}", "")
+            for name in same if derived(compared) else ():
+                if said := other_values(result, compared, name):
+                    lines += wrapped(f"though in {name} the value of {'; of '.join(said)}", "  ")
     return lines
+
+
+def derived(compared: Compared) -> bool:
+    """Whether nobody wrote the contract."""
+    return compared.aligned.old.contract.derived
 
 
 def incomplete(compared: Compared) -> Iterator[str]:

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 
+from extractor.cast import facts
 from extractor.items import Item
 from harness.derive.types import CType, Function, Types, leaders
 from harness.derive.words import Words, bit_numbers, followed, spoken, touched
@@ -18,7 +20,7 @@ ATOMIC = {"atomic_t": "atomic", "atomic_long_t": "atomic_long", "atomic64_t": "a
 LIST = "struct list_head"
 BUFFER, MOST_BYTES = 64, 4096  # behind a pointer to anything, to a record that nobody looks into
 PLAIN = ("int", "bool", "enum")
-MOST_VALUES = 8  # that a field is set to
+MOST_VALUES, MOST_BITS = 8, 6  # that a field is set to, and bits of it, alone and in pairs
 TAKEN = frozenset(["return", "warnings", "elsewhere", "crash", "sanitizer"])
 
 Key = tuple[tuple[str, str], ...]  # an object's record, then members, each with the record that has it
@@ -369,15 +371,22 @@ def settings_of(leaf: Leaf, items: Iterable[Item], words: Words) -> tuple[int, .
     if kind.kind == "enum":
         return tuple(dict.fromkeys(value for _, value in kind.constants))[:MOST_VALUES]
     bits = min(leaf.bits, 64)
-    near = [item for item in items if leaf.member in touched(item)]
+    reached = list(items)
+    near = [item for item in reached if leaf.member in touched(item)]
+    names = {item.name for item in near}
+    # A bit of a word is tested through what gives its address, as folio_flags() does.
+    through = [item for item in reached if facts(item).names & names and leaf.bits >= 32]
     named = words.named(near)
-    numbers = bit_numbers(near) & named.keys()
-    single = [1 << value for name, value in named.items() if name in numbers and 0 <= value < bits]
+    numbers = bit_numbers([*near, *through])
+    single = [1 << value for name, value in words.named([*near, *through]).items()
+              if name in numbers and 0 <= value < bits][:MOST_BITS]  # fmt: skip
+    single += [a | b for a, b in itertools.combinations(single, 2)]
     said = [value for name, value in named.items() if name not in numbers and -1 <= value < 1 << bits]
     most = (1 << (bits - 1)) - 1
     # All ones are -1 whatever the type: the assignment makes them the field's.
     limits = [0, 1, -1] if not kind.signed else [0, 1, -1, most, -most - 1]
-    return tuple(dict.fromkeys(signed64(value) for value in (*limits, *single, *said)))[:MOST_VALUES]
+    few = dict.fromkeys(signed64(value) for value in (*limits, *said))
+    return tuple(dict.fromkeys((*list(few)[:MOST_VALUES], *map(signed64, single))))
 
 
 def signed64(value: int) -> int:

@@ -25,12 +25,12 @@ class Block:
     @property
     def mends(self) -> bool:
         """Whether OLD does in it what its own model does not expect, and NEW what its own does."""
-        return bool(self.first.against[0]) and not self.first.against[1]
+        return self.first.wrong(0) and not self.first.wrong(1)
 
     @property
     def breaks(self) -> bool:
         """Whether NEW does in it what its own model does not expect, and OLD what its own does."""
-        return bool(self.first.against[1]) and not self.first.against[0]
+        return self.first.wrong(1) and not self.first.wrong(0)
 
 
 def blocks(compared: Compared) -> Iterator[Block]:

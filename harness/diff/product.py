@@ -51,6 +51,14 @@ class Difference:
     wide: bool = False  # found by a random walk
     places: tuple[Place, Place] = (None, None)  # where OLD, and NEW, did what differs
 
+    def wrong(self, side: int) -> bool:
+        """Whether OLD's model (0), or NEW's, expects something else at the end of the trace."""
+        trace = (self.old, self.new)[side]
+        if not trace or self.check not in trace[-1].expected:
+            return False
+        due, seen = trace[-1].expected[self.check], trace[-1].observed.get(self.check)
+        return bool(due) != bool(seen) if self.check == "warnings" else due != seen
+
     @property
     def calls(self) -> tuple[object, ...]:
         """The calls of its trace, to tell equal ones."""

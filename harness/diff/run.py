@@ -17,6 +17,7 @@ from harness.diff.interface import Interface, comparable, compare, touched
 from harness.diff.layouts import layouts_of, with_layouts
 from harness.diff.reach import unsaid
 from harness.diff.result import DiffResult
+from harness.errors import HarnessError
 from harness.inputs import Given
 from harness.static.layout_build import default_config
 from harness.tree.items import TreeItems, behind
@@ -76,8 +77,11 @@ def compare_revisions(
     if wanted.cost and pairs:
         main = pairs[0]
         said = costs((main.old.loaded, old.items), (main.new.loaded, new.items), folder / "cost")
+    titles = (old.title, new.title)
+    if old.title == new.title:
+        titles = (f"{old.title} ({source_of(old)})", f"{new.title} ({source_of(new)})")
     return DiffResult(
-        (old.title, new.title),
+        titles,
         tuple(done),
         failed,
         tuple(dict.fromkeys((*missing, *why))),
@@ -86,6 +90,11 @@ def compare_revisions(
         interface=interface,
         costs=said,
     )
+
+
+def source_of(revision: Given) -> str:
+    """Where a revision came from."""
+    return ", ".join(patch.source for patch in revision.patches) or revision.tree
 
 
 def calls_any(pair: Matched, names: Set[str]) -> bool:
@@ -104,6 +113,9 @@ def comparable_sides(
 ) -> tuple[list[Item], list[Item]] | None:
     """The items of each that can be compared; None of two trees of which no file is named."""
     trees = [isinstance(side.items, TreeItems) for side in (old, new)]
+    for file in files:
+        if not any(isinstance(s.items, TreeItems) and s.items.tree.text(file) for s in (old, new)):
+            raise HarnessError(f"{file}: error: neither tree has it; give a path below its top")
     for side in (old, new):  # read now, as what is derived reads them, generated functions are known
         if isinstance(side.items, TreeItems):
             side.items.tree.unit(options_of(side.items, config), behind(side.items))
