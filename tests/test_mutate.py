@@ -71,6 +71,7 @@ def test_every_killed_mutant_names_its_check_and_every_one_its_diff(said: dict) 
 
 
 @pytest.mark.xdist_group("mutants")  # of which one worker judges them once
+@pytest.mark.xdist_group("mutants")
 def test_a_dropped_check_that_a_callee_repeats_is_killed_by_name(said: dict) -> None:
     dropped = [m for m in said["killed"] if m["operator"] == "drop-statement" and m["line"] == 228]
     assert dropped and dropped[0]["by"] == "misuse/add/small-folio/itself"
