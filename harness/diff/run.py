@@ -79,7 +79,7 @@ def compare_revisions(
         said = costs((main.old.loaded, old.items), (main.new.loaded, new.items), folder / "cost")
     titles = (old.title, new.title)
     if old.title == new.title:
-        titles = (f"{old.title} ({source_of(old)})", f"{new.title} ({source_of(new)})")
+        titles = (f"{source_of(old)}: {old.title}", f"{source_of(new)}: {new.title}")
     return DiffResult(
         titles,
         tuple(done),
