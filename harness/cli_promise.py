@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.build import cache_folder
+from harness.diff.align import few
 from harness.diff.blocks import Block
 from harness.diff.compare import Setting
 from harness.diff.result import CHANGED, DiffResult
@@ -76,8 +77,10 @@ def checks(result: DiffResult, sentence: str) -> Iterator[Check]:
         yield Check(PROMISED, "promise", "pass", TITLE, sentence, detail=said, part=TITLE, judged=judged)
     elif result.status == 2:
         lost = [*result.uncompared, *(f"{name}: {reason}" for name, reason in result.failed.items())]
-        more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-        why = lost[0] + more if lost else "not all was explored"
+        names = list(dict.fromkeys(line.partition(":")[0] for line in lost))
+        why = "not all was explored"
+        if lost:
+            why = lost[0] if len(names) == 1 else f"{lost[0]}; nor were {few(names[1:])}"
         yield Check(PROMISED, "promise", "unknown", TITLE, sentence, reason=why, part=TITLE)
 
 

@@ -48,8 +48,11 @@ def unsaid(need: Sequence[str], interface: Interface, compared: Sequence[Compare
     """What may do otherwise and was not compared: functions with another text, and changed parts of some."""
     driven = frozenset().union(*(driven_functions(one) for one in compared))
     shown = frozenset().union(*(frozenset(one.matched.old.piece.shown) for one in compared))
-    found = [f"{name}: its text or what it uses is another, and no call of it was compared"
-             for name in need if name not in driven]  # fmt: skip
+    own = {change.name for change in interface.changes if change.kind == "function"}
+    lost = [name for name in need if name not in driven]
+    found = [f"{name}: its text is another, and no call of it was compared" for name in lost if name in own]
+    found += [f"{name}: it uses what is another, and no call of it was compared"
+              for name in lost if name not in own]  # fmt: skip
     for change in interface.changes:
         item: Item | None = change.new or change.old
         if change.kind == "fragment" and item and item.kind == "function":
