@@ -85,6 +85,16 @@ class Slice:
         """Its items, and what is shown of functions as if these were whole."""
         return (*self.items, *(replace(part.item, lines=part.lines) for part in self.parts))
 
+    def reached(self, names: Iterable[str]) -> tuple[str, ...]:
+        """`names`, and every name that these need, directly or not, each once."""
+        found = dict.fromkeys(names)
+        todo = list(found)
+        while todo:
+            more = [name for name in self.needs.get(todo.pop(), ()) if name not in found]
+            found |= dict.fromkeys(more)
+            todo += more
+        return tuple(found)
+
     def dependents(self, names: Iterable[str]) -> frozenset[str]:
         """Every item of the slice that needs one of `names`, directly or not; `names` included."""
         found = set(names)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from extractor.errors import ExtractError, Reject
 from extractor.items import Item
 from harness.errors import HarnessError
-from harness.inputs import Given, all_items, given, patches_of
+from harness.inputs import Given, all_items, given, patches_of, tuple_of
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
@@ -533,11 +533,6 @@ def run_contracts(options: argparse.Namespace) -> int:
     as_json = options.format == "json"
     write(options, contracts_json(found) if as_json else contracts_text(found, verbose=options.verbose))
     return 0
-
-
-def tuple_of(items: Sequence[Item]) -> tuple[Item, ...]:
-    """Items as a tuple; those of a tree are one already, with the tree behind them."""
-    return items if isinstance(items, tuple) else tuple(items)
 
 
 def traces_folder(name: str | None) -> Path | None:

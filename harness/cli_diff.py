@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from extractor.items import Item
 from extractor.promise import promise
 from harness.build import cache_folder
 from harness.diff.compare import Setting
 from harness.diff.result import DiffResult
 from harness.diff.revisions import both, opened_both
 from harness.diff.run import Wanted, compare_revisions
-from harness.inputs import Given
+from harness.inputs import Given, tuple_of
 from harness.replay import Replayed, Revision, Stage, read_folder, replay_all
 from harness.report import wrapped
 from harness.scratch import scratch_folder
@@ -51,7 +49,7 @@ def carried_over(new: Given, traces: str, setting: Setting, folder: Path) -> tup
     saved, damaged = read_folder(Path(traces))
     stage = folder / "traces"
     stage.mkdir()
-    revision = Revision(new.patches, items_of(new.items), new.tree)
+    revision = Revision(new.patches, tuple_of(new.items), new.tree)
     replays = [*damaged, *replay_all(saved, Stage(stage), revision, {}, dict(setting.config))]
     lines = [f"findings saved in {traces}, on NEW:" if replays else f"no findings are saved in {traces}"]
     for replayed in replays:
@@ -63,8 +61,3 @@ def name_of(replayed: Replayed) -> str:
     """A saved finding by its check, and how it changed."""
     what = replayed.trace.id if replayed.trace else replayed.name
     return what + (f": {'; '.join(replayed.how)}" if replayed.how else "")
-
-
-def items_of(items: Sequence[Item]) -> tuple[Item, ...]:
-    """Items as a tuple; those of a tree are one already, with the tree behind them."""
-    return items if isinstance(items, tuple) else tuple(items)

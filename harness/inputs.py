@@ -57,6 +57,11 @@ def all_items(patches: Sequence[Patch]) -> list[Item]:
     return [item for patch in patches for item in extract_items(patch)]
 
 
+def tuple_of(items: Sequence[Item]) -> tuple[Item, ...]:
+    """Items as a tuple; those of a tree are one already, with the tree behind them."""
+    return items if isinstance(items, tuple) else tuple(items)
+
+
 @contextlib.contextmanager
 def given(options: argparse.Namespace) -> Iterator[Given]:
     """The revision of a command's arguments; of a tree, what is made lasts as long as the context."""

@@ -27,23 +27,27 @@ def place(check: Check, loaded: Loaded, piece: Slice, library: Path) -> Check:
     files = {item.file for item in piece.code}
     if check.group == "sanitizer" or (check.group == "reached" and last.report):
         spot = report_place(last.report, files, library) if last.report else None
-    elif last.pc:
-        spot = next(address_lines(library, last.pc, files), None)
-    elif last.changed_pc:
-        # Of the chain of inlined calls, the outermost: the line of the operation's own function.
-        spot = ([None, *address_lines(library, last.changed_pc, files)])[-1]
-    elif (
-        last.warning
-        and (check.group in ("misuse", "reached") or check.id.endswith("/warnings"))
-        and last.warning["file"] in files
-    ):
-        spot = str(last.warning["file"]), int(last.warning["line"])
+    else:
+        warns = check.group in ("misuse", "reached") or check.id.endswith("/warnings")
+        spot = step_place(last, files, library, warns=warns)
     found = spot or function_line(last.op, loaded, piece)
     if not found:
         return check
     # One faulty line that several operations reach is one finding.
     merge = f"{check.id.split('/')[-1]} {found}" if check.group == "sanitizer" else check.merge
     return replace(check, file=found[0], line=found[1], merge=merge, exact=spot is not None)
+
+
+def step_place(step: Step, files: set[str], library: Path, *, warns: bool) -> tuple[str, int] | None:
+    """The patch's line where a step crashed, last changed what was watched, or, of `warns`, warned."""
+    if step.pc:
+        return next(address_lines(library, step.pc, files), None)
+    if step.changed_pc:
+        # Of the chain of inlined calls, the outermost: the line of the operation's own function.
+        return ([None, *address_lines(library, step.changed_pc, files)])[-1]
+    if warns and step.warning and step.warning["file"] in files:
+        return str(step.warning["file"]), int(step.warning["line"])
+    return None
 
 
 def report_place(report: Mapping[str, Any], files: set[str], library: Path) -> tuple[str, int] | None:

@@ -114,13 +114,8 @@ def other_values(result: DiffResult, compared: Compared, op: str) -> list[str]:
     changes = [c for c in result.interface.changes if c.what] if result.interface else []
     values = {c.name: c.what[0].removeprefix("value: ") for c in changes
               if c.kind in ("constant", "macro") and c.what[0].startswith("value: ")}  # fmt: skip
-    needs = compared.matched.old.piece.needs
-    todo = next((o.called for o in compared.aligned.old.contract.operations if o.name == op), [])
-    used = dict.fromkeys(todo)
-    while todo:
-        more = [name for name in needs.get(todo.pop(), ()) if name not in used]
-        used |= dict.fromkeys(more)
-        todo += more
+    called = next((o.called for o in compared.aligned.old.contract.operations if o.name == op), [])
+    used = compared.matched.old.piece.reached(called)
     return [f"{name} is another: {values[name]}" for name in used if name in values]
 
 

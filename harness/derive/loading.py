@@ -28,7 +28,15 @@ def load_derived(
     found: list[Loaded] = []
     for made in derive(items, coverable(items, config, covered), config):
         path = folder / f"{made.name.replace('-', '_')}.py"
-        path.write_text(made.text)
-        loaded, reason = fitted(load(path, without_unknown(path, bounds)), items, config)
-        found += [] if reason else [loaded]
+        loaded = load_text(made.text, items, bounds, config, path)
+        found += [loaded] if loaded else []
     return found
+
+
+def load_text(
+    text: str, items: Sequence[Item], bounds: Mapping[str, int], config: Mapping[str, bool], path: Path
+) -> Loaded | None:
+    """A derived contract, written to `path` and loaded; None where it does not fit the revision."""
+    path.write_text(text)
+    loaded, reason = fitted(load(path, without_unknown(path, bounds)), items, config)
+    return None if reason else loaded

@@ -84,11 +84,11 @@ class Aligned:
         sizes = [layout(loaded.contract.state).size for loaded in self.both]
         return sizes == [len(self.observations)] * 2
 
-    def calls(self, wide: bool = False) -> list[Call]:
+    def calls(self) -> list[Call]:
         """Each call that both have, as OLD's."""
         found: list[Call] = []
         for old, new in self.operations:
-            domains = [values for _, values in self.domains(old, new, wide=wide)]
+            domains = [values for _, values in self.domains(old, new, wide=False)]
             found += [Call(old, args) for args in itertools.product(*domains)]
         return found[:ENGINE_CALLS]
 

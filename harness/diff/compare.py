@@ -20,7 +20,7 @@ from harness.diff.words import code_words
 from harness.driver import Libraries, Limits
 from harness.errors import HarnessError
 from harness.loading import contract_path, in_walk, is_static, load, shipped, without_unknown
-from harness.locate import address_lines, function_line
+from harness.locate import function_line, step_place
 from harness.render import Rendered, render, render_contract
 from harness.subjects import Attempt, Subject, missing_names, slice_of
 from harness.trace import Step
@@ -167,14 +167,7 @@ def place_of(check: str, trace: Sequence[Step], side: Side, library: Path) -> Pl
         return None
     last = trace[-1]
     files = {item.file for item in side.piece.code}
-    found: Place = None
-    if last.pc:
-        found = next(address_lines(library, last.pc, files), None)
-    elif last.changed_pc:
-        # Of the chain of inlined calls, the outermost: the line of the operation's own function.
-        found = ([None, *address_lines(library, last.changed_pc, files)])[-1]
-    elif check == "warnings" and last.warning and last.warning["file"] in files:
-        found = str(last.warning["file"]), int(last.warning["line"])
+    found = step_place(last, files, library, warns=check == "warnings")
     return found or function_line(last.op, side.loaded, side.piece)
 
 

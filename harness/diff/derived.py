@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from extractor.items import Item
-from harness.contract import Loaded
 from harness.derive.both import Renames, derive_both
+from harness.derive.loading import load_text
 from harness.derive.words import touched
 from harness.diff.align import few
 from harness.diff.compare import Matched, Setting, side_of
 from harness.diff.interface import Interface
 from harness.diff.words import code_words
-from harness.loading import load, without_unknown
-from harness.subjects import fitted
 
 MOST = 400  # functions of one comparison
 MOST_READERS = 16
@@ -114,15 +112,14 @@ def derived_pairs(
     new: Sequence[Item],
     sides: tuple[Sequence[Item], Sequence[Item]],
     interface: Interface,
-    covered: Set[str],
+    functions: Sequence[str],
     setting: Setting,
     folder: Path,
 ) -> tuple[list[Matched], list[str]]:
-    """Contracts for both revisions of functions that are not `covered`, and why there is none of some.
+    """Contracts of `functions`, by OLD's names, for both revisions, and why there is none of some.
 
     `sides` are those of their items that can be compared.
     """
-    functions = [name for name in in_both(*sides, interface) if name not in covered]
     if not functions:
         return [], []
     lost = [f"{len(functions) - MOST} more functions: at most {MOST} are compared at once"]
@@ -134,8 +131,8 @@ def derived_pairs(
     pairs: list[Matched] = []
     for number, (ours, theirs) in enumerate(both.pairs, start=1):
         name = f"derived {number}"
-        first = loaded_from(ours.text, old, setting, folder / f"{name}-old.py")
-        second = loaded_from(theirs.text, new, setting, folder / f"{name}-new.py")
+        first = load_text(ours.text, old, setting.bounds, setting.config, folder / f"{name}-old.py")
+        second = load_text(theirs.text, new, setting.bounds, setting.config, folder / f"{name}-new.py")
         if not first or not second:
             lost.append(f"{', '.join(ours.functions)}: what was derived does not fit")
             continue
@@ -151,10 +148,3 @@ def renames_of(interface: Interface) -> Renames:
             record, _, name = change.name.rpartition(".")
             fields[record, name] = change.new_name.rpartition(".")[2]
     return Renames(interface.renames, fields)
-
-
-def loaded_from(text: str, items: Sequence[Item], setting: Setting, path: Path) -> Loaded | None:
-    """A derived contract, loaded for the revision that it is of."""
-    path.write_text(text)
-    loaded, reason = fitted(load(path, without_unknown(path, setting.bounds)), items, setting.config)
-    return None if reason else loaded

@@ -9,18 +9,17 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from harness import shrink, worker
-from harness.contract import GOES_ON
+from harness.contract import EXTRA, GOES_ON
 from harness.diff.align import Aligned, returns
 from harness.driver import COMPLETE, MOST_CALLS, STRAYED, Call, Driver, Flight, Libraries, Limits, call_from
 from harness.errors import HarnessError
-from harness.explore import decode_steps
+from harness.explore import decode_steps, watch_of
 from harness.judge import signal_name
 from harness.run import MEMORY, SLACK, bare_steps
 from harness.trace import Step
 from harness.trace import replay as replayed
 from harness.walk import LENGTH, simpler
 
-EXTRA = ("return", "warnings", "elsewhere", "crash", "sanitizer")  # the engine's order
 MOST_PAIRS = 1 << 26
 CLAIMS = 64  # of a contract, in the engine
 Place = tuple[str, int] | None  # file and line
@@ -229,14 +228,15 @@ class Pair:
         for driver in self.drivers:
             driver.open(work.limits)
         self.checks = [*aligned.names, *EXTRA]
-        self.calls = first.c_array(aligned.calls())
+        calls = aligned.calls()
+        self.calls = first.c_array(calls)
         self.ops = self.ffi.new("struct kc_pair_op[]", max(len(aligned.old.contract.operations), 1))
         for old, new in aligned.operations:
             pair = [of.contract.operations[n] for of, n in zip(aligned.both, (old, new), strict=True)]
             self.ops[old].second, self.ops[old].returns = new, all(map(returns, pair))
         self.options = self.fill_options()
         self.pair = self.engine.kc_pair_open(
-            *(driver.run for driver in self.drivers), self.calls, len(aligned.calls()), self.ops, self.options
+            *(driver.run for driver in self.drivers), self.calls, len(calls), self.ops, self.options
         )  # fmt: skip
         if self.pair == self.ffi.NULL:
             raise HarnessError("the engine could not start: memory")
@@ -340,7 +340,7 @@ class Pair:
                 found.append((old * count + k, old, said, calls))
         for slot_number, _, said, calls in found:
             shortest = self.minimal(calls, slot_number) if self.work.walk else calls
-            yield said | self.both_steps(shortest, str(said["check"]))
+            yield said | self.both_steps(shortest, str(said["op"]), str(said["check"]))
 
     def initial(self, start: Sequence[Sequence[Step]]) -> Iterator[dict[str, Any]]:
         """The observations of the initial world that differ."""
@@ -372,11 +372,11 @@ class Pair:
         length = int(self.engine.kc_pair_trace(self.pair, self.ffi.addressof(witness), calls))
         return [call_from(calls[i], self.aligned.old) for i in range(max(length, 0))]
 
-    def both_steps(self, calls: Sequence[Call], check: str = "") -> dict[str, Any]:
+    def both_steps(self, calls: Sequence[Call], op: str = "", check: str = "") -> dict[str, Any]:
         """A trace run by itself on both; where its last call changes what `check` observes is found."""
         theirs = [self.aligned.as_new(call) for call in calls]
         old, new = (
-            [asdict(step) for step in replayed(driver, each, watched(driver, check))]
+            [asdict(step) for step in replayed(driver, each, watch_of(driver, op, check))]
             for driver, each in zip(self.drivers, (calls, theirs), strict=True)
         )
         return {"old": old, "new": new}
@@ -397,11 +397,6 @@ class Pair:
                     )
         for said, calls in found:
             yield said | (self.both_steps(calls) if calls is not None else {"old": [], "new": []})
-
-
-def watched(driver: Driver, check: str) -> int:
-    """The number of an observation, or -1."""
-    return list(driver.state.offsets).index(check) if check in driver.state.offsets else -1
 
 
 def decode(data: Any) -> Driven:

@@ -20,16 +20,8 @@ def driven_functions(compared: Compared) -> frozenset[str]:
     contract = compared.aligned.old.contract
     back = {counts.op for counts in compared.driven.counts if counts.back}
     apart = {found.op for found in compared.differences}
-    todo = [
-        name for op in contract.operations if op.name in back | apart for name in names_of(contract, op.call)
-    ]
-    found: set[str] = set()
-    while todo:
-        name = todo.pop()
-        if name not in found:
-            found.add(name)
-            todo += piece.needs.get(name, ())
-    return frozenset(found)
+    driven = (op for op in contract.operations if op.name in back | apart)
+    return frozenset(piece.reached(name for op in driven for name in names_of(contract, op.call)))
 
 
 def names_of(contract: Contract, call: str) -> Iterator[str]:

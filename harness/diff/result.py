@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from harness.contract import Claim
@@ -44,13 +44,15 @@ class DiffResult:
     notes: tuple[str, ...] = ()  # what else was not compared: nobody expects it
     same_text: bool = False  # nothing that is compared has another text
     promise: str = ""  # the sentence by which the patch says that nothing changes
-    found: dict[int, list[Block]] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def blocks(self) -> dict[str, list[Block]]:
+        """The differences under each contract, by its name, those that are one together."""
+        return {one.name: list(blocks(one)) for one in self.compared}
 
     def blocks_of(self, compared: Compared) -> list[Block]:
-        """The differences under one contract, those that are one together."""
-        if id(compared) not in self.found:
-            self.found[id(compared)] = list(blocks(compared))
-        return self.found[id(compared)]
+        """The differences under one contract."""
+        return self.blocks[compared.name]
 
     @cached_property
     def differences(self) -> list[tuple[Block, list[Block]]]:

@@ -55,8 +55,9 @@ def compare_revisions(
         why: list[str] = []
         if sides and interface and not setting.contract:
             covered = {name for pair in pairs for name in pair.old.piece.functions}
+            rest = [name for name in need if name not in covered]
             derived, why = derived_pairs(
-                old.items, new.items, sides, interface, covered, setting, made(folder / "derived")
+                old.items, new.items, sides, interface, rest, setting, made(folder / "derived")
             )
             under_way.append(Comparisons(derived, setting, below, engine))
             under_way[1].start()
