@@ -14,9 +14,9 @@ from typing import Any
 
 from harness import worker
 from harness.build import cache_folder, contract_library, engine_library
-from harness.cli import all_items, read_patches
 from harness.contract import Loaded
 from harness.driver import Driver, Flight, Libraries, Limits
+from harness.inputs import all_items, read_patches
 from harness.loading import contract_path, load
 from harness.render import render_contract
 from harness.scratch import scratch_folder

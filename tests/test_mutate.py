@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from extractor.mutants import Mutant, mutants
-from harness.cli import main
+from harness.cli.main import main
 from harness.driver import Call
 from harness.loading import contract_path, load
 from harness.mutate import mutate
 from harness.object_code import same_code
-from harness.report_mutate import strength_data
+from harness.report.mutate import strength_data
 from harness.shrink import minimal
 from harness.subjects import Attempt, slice_of
 from kernel_snippets import BUNDLED_PATCH

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.contract import Contract
 from harness.replay import Replayed
-from harness.report import paint, shown, table, wrapped
+from harness.report.text import paint, shown, table, wrapped
 from harness.trace import Step
 from harness.trace_file import Recorded
 

@@ -14,10 +14,10 @@ from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check
 from harness.replay import Replayed
-from harness.report import beyond
-from harness.report_coverage import coverage_json
-from harness.report_derived import derived_words
-from harness.report_mutate import strength_data
+from harness.report.coverage import coverage_json
+from harness.report.derived import derived_words
+from harness.report.mutate import strength_data
+from harness.report.text import beyond
 from harness.trace import values_seen
 
 

@@ -15,8 +15,8 @@ from harness.judge import Check
 from harness.matrix.cells import Matrix, Seen
 from harness.matrix.plan import WORD, Cell, Lacks
 from harness.matrix.without_warnings import SAME, SILENT
-from harness.report import WIDTH, finding, merged, paint, passes, walked_text, wrapped
-from harness.report_json import check_data, one, patch_json
+from harness.report.json import check_data, one, patch_json
+from harness.report.text import WIDTH, finding, merged, paint, passes, walked_text, wrapped
 from harness.subjects import describe
 
 FEW = 4

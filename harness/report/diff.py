@@ -15,9 +15,9 @@ from harness.diff.product import Difference, Driven
 from harness.diff.result import ClaimFate, DiffResult
 from harness.driver import COMPLETE
 from harness.explore import ENDS
-from harness.report import WIDTH, bounds_text, call_words, paint, shown, wrapped
-from harness.report_cost import cost_text
-from harness.report_interface import interface_text
+from harness.report.cost import cost_text
+from harness.report.interface import interface_text
+from harness.report.text import WIDTH, bounds_text, call_words, paint, shown, wrapped
 from harness.trace import Step
 from harness.translate import layout, unpack
 

@@ -13,9 +13,9 @@ from harness.contract import Contract, Loaded
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.judge import Check, calls_of
-from harness.report_coverage import coverage_listing, coverage_summary
-from harness.report_derived import derived_words, reached_text
-from harness.report_mutate import strength_line, where
+from harness.report.coverage import coverage_listing, coverage_summary
+from harness.report.derived import derived_words, reached_text
+from harness.report.mutate import strength_line, where
 from harness.subjects import describe
 from harness.trace import Step, call_text
 from harness.translate import layout, unpack

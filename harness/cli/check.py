@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`kconform check`: a revision against every contract that fits it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli.options import (
+    add_config,
+    add_effort,
+    add_report,
+    add_series,
+    add_tree,
+    bounds_of,
+    colored,
+    config_of,
+    limits_of,
+    processors,
+    traces_folder,
+    write,
+)
+from harness.errors import HarnessError
+from harness.inputs import Given, all_items, given, patches_of, tuple_of
+
+if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
+    from harness.check import Result
+
+EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
+PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
+
+
+def add(commands: Any) -> None:
+    """Its grammar."""
+    check = commands.add_parser("check", help="check a patch against its contract", epilog=EPILOG)
+    check.add_argument("patch", nargs="*", metavar="PATCH")
+    add_tree(check)
+    check.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
+    check.add_argument("--derive", action="store_true", help="also what no contract that fits reaches")
+    add_config(check)
+    check.add_argument("--matrix", action="store_true", help="in every configuration of the patch's options")
+    add_effort(check)
+    check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto")
+    check.add_argument("--no-sanitizers", action="store_true")
+    check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
+    check.add_argument("--strength", action="store_true", help="the share of mutants that the checks kill")
+    check.add_argument("--traces", metavar="DIR", help="run the traces there again, save findings there")
+    add_report(check)
+    check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
+    check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
+    check.add_argument("-v", "--verbose", action="store_true", help="show every check")
+    add_series(check)
+    check.set_defaults(run=run_check)
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """`kconform check`."""
+    if options.matrix:
+        return run_matrix(options)
+    from harness.build import cache_folder
+    from harness.scratch import scratch_folder
+
+    with given(options) as revision, scratch_folder(cache_folder()) as folder:
+        return check_revision(options, revision, folder)
+
+
+def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -> int:
+    """`kconform check` of one revision in one configuration; derived contracts are kept in `folder`."""
+    from harness import check as checking
+    from harness.cli.mutate import strength_of
+    from harness.drive import Request
+    from harness.progress import progress
+    from harness.replay import read_folder
+    from harness.subjects import describe
+    from harness.traces import save_traces
+
+    config, bounds = config_of(options.config), bounds_of(options.bound)
+    items = revision.items
+    chosen = checking.choose(options.contract, items, bounds, config, folder, options.derive)
+    if revision.engine:
+        revision.engine.finish()
+    traces = traces_folder(options.traces)
+    saved, damaged = read_folder(traces) if traces else ([], [])
+    request = Request(
+        revision.patches,
+        tuple_of(items),
+        chosen.driven,
+        chosen.static,
+        chosen.near,
+        generic=not options.contract,
+        config=config,
+        limits=limits_of(options),
+        symmetry=options.symmetry,
+        walk=options.walk,
+        seed=options.seed,
+        sanitize=not options.no_sanitizers,
+        coverage=options.coverage,
+        keep=Path(options.keep) if options.keep else None,
+        traces=traces,
+        saved=tuple(saved),
+        damaged=tuple(damaged),
+        tree=revision.tree,
+        notes=revision.notes,
+    )
+    with progress() as poll:
+        result = checking.check(request, poll)
+    result = with_base(options, revision, result)
+    if options.strength:
+        result = replace(result, strength=strength_of(items, chosen.driven, processors(), options.seed))
+    for lost in result.unresolved:
+        print(describe(lost), file=sys.stderr)
+    if traces:
+        save_traces(result, traces)
+    emit(options, result)
+    bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
+    # What did not compile or was not reached was not checked: "all passed" would be untrue.
+    return 1 if bad else 0 if result.whole else 2
+
+
+def with_base(options: argparse.Namespace, revision: Given, result: Result) -> Result:
+    """`result`, and what a patch on a tree does otherwise than its base.
+
+    Where the patch promises that nothing changes, differences are findings; where no model says what it
+    should do, they are said.
+    """
+    from extractor.promise import promise
+
+    sentence = promise(revision.patches) if revision.tree else ""
+    derived = any(part.loaded.contract.derived for part in result.parts)
+    if not (revision.tree and revision.patches and (sentence or derived)):
+        return result
+    from harness.cli.promise import against_base, base_lines, checks
+    from harness.diff.compare import Setting
+
+    bounds, config = bounds_of(options.bound), config_of(options.config)
+    known = tuple(part.name for part in result.parts if not part.loaded.contract.derived)
+    setting = Setting(
+        options.contract, bounds, config, limits_of(options), options.walk, options.seed,
+        None if options.contract else known,
+    )  # fmt: skip
+    base = against_base(options, revision, setting)
+    if sentence:
+        return replace(result, checks=(*result.checks, *checks(base, sentence)))
+    return replace(result, base=tuple(base_lines(base)))
+
+
+def run_matrix(options: argparse.Namespace) -> int:
+    """`kconform check --matrix`."""
+    from harness.drive import Request
+    from harness.matrix.cells import matrix
+    from harness.progress import progress
+    from harness.report.matrix import matrix_json, matrix_text
+
+    alone = [name for name in ("traces", "strength", "keep", "coverage") if getattr(options, name)]
+    if alone:
+        raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
+    if options.tree:
+        raise HarnessError("--matrix is of a patch by itself: give it without --tree")
+    patches = patches_of(options)
+    request = Request(
+        tuple(patches),
+        tuple(all_items(patches)),
+        (),
+        config=config_of(options.config),
+        limits=replace(limits_of(options), digest=True),
+        symmetry=options.symmetry,
+        walk=options.walk,
+        seed=options.seed,
+        sanitize=not options.no_sanitizers,
+    )
+    with progress() as poll:
+        made = matrix(request, options.contract, bounds_of(options.bound), poll)
+    if options.format == "json":
+        write(options, matrix_json(made))
+    else:
+        write(options, matrix_text(made, verbose=options.verbose, color=colored(options)))
+    bad = made.failed + (made.unknown if options.strict else 0)
+    return 1 if bad else 0 if made.whole else 2
+
+
+def emit(options: argparse.Namespace, result: Result) -> None:
+    """Writes the report where it was asked for."""
+    from harness.report.json import check_json
+    from harness.report.text import text_report
+
+    if options.format == "json":
+        text = check_json(result)
+    else:
+        text = text_report(result, verbose=options.verbose, color=colored(options))
+    write(options, text)
