@@ -63,10 +63,12 @@ def kconform(*arguments: object, stdin: str | bytes = b"", env: dict[str, str] |
 @cache
 def prepare() -> None:
     """Imports what the commands import when they are first needed."""
-    for name in ("check", "mutate", "matrix.cells", "cli.comparison", "cli.tree_files", "cli.derive",
-                 "cli.promise", "report.text", "report.json", "report.diff", "report.diff_json",
-                 "report.mutate", "report.matrix", "report.replay", "report.census", "report.layout",
-                 "report.contracts"):  # fmt: skip
+    for name in (
+        "check mutate matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
+        "report.text report.json report.words report.outline report.outline_diff report.diff "
+        "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
+        "report.contracts"
+    ).split():
         importlib.import_module(f"harness.{name}")
     ffi()
 

@@ -6,28 +6,32 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli.options import (
     add_config,
     add_effort,
-    add_report,
+    add_formats,
     add_series,
     add_tree,
     bounds_of,
     colored,
     config_of,
+    forms,
     limits_of,
     processors,
     traces_folder,
-    write,
+    wants,
+    write_forms,
 )
 from harness.errors import HarnessError
 from harness.inputs import Given, all_items, given, patches_of, tuple_of
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
+    from harness.report.document import Document
 
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
@@ -48,7 +52,7 @@ def add(commands: Any) -> None:
     check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
     check.add_argument("--strength", action="store_true", help="the share of mutants that the checks kill")
     check.add_argument("--traces", metavar="DIR", help="run the traces there again, save findings there")
-    add_report(check)
+    add_formats(check)
     check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
@@ -58,6 +62,7 @@ def add(commands: Any) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
+    forms(options)  # what cannot be written is said before anything runs
     if options.matrix:
         return run_matrix(options)
     from harness.build import cache_folder
@@ -74,6 +79,7 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
     from harness.drive import Request
     from harness.progress import progress
     from harness.replay import read_folder
+    from harness.report.words import document
     from harness.subjects import describe
     from harness.traces import save_traces
 
@@ -97,7 +103,7 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
         walk=options.walk,
         seed=options.seed,
         sanitize=not options.no_sanitizers,
-        coverage=options.coverage,
+        coverage=options.coverage or wants(options, "html"),
         keep=Path(options.keep) if options.keep else None,
         traces=traces,
         saved=tuple(saved),
@@ -114,10 +120,9 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
         print(describe(lost), file=sys.stderr)
     if traces:
         save_traces(result, traces)
-    emit(options, result)
-    bad = result.count("fail") + (result.count("unknown") if options.strict else 0)
-    # What did not compile or was not reached was not checked: "all passed" would be untrue.
-    return 1 if bad else 0 if result.whole else 2
+    said = document(result)
+    emit(options, said)
+    return said.status(options.strict)
 
 
 def with_base(options: argparse.Namespace, revision: Given, result: Result) -> Result:
@@ -173,21 +178,24 @@ def run_matrix(options: argparse.Namespace) -> int:
     )
     with progress() as poll:
         made = matrix(request, options.contract, bounds_of(options.bound), poll)
-    if options.format == "json":
-        write(options, matrix_json(made))
-    else:
-        write(options, matrix_text(made, verbose=options.verbose, color=colored(options)))
+    write_forms(options, {
+        "text": lambda: matrix_text(made, verbose=options.verbose, color=colored(options)),
+        "json": lambda: matrix_json(made),
+    })  # fmt: skip
     bad = made.failed + (made.unknown if options.strict else 0)
     return 1 if bad else 0 if made.whole else 2
 
 
-def emit(options: argparse.Namespace, result: Result) -> None:
-    """Writes the report where it was asked for."""
+def emit(options: argparse.Namespace, document: Document) -> None:
+    """Writes each report to where it was asked for."""
+    from harness.report.formats import OUTLINED, render
     from harness.report.json import check_json
+    from harness.report.outline import of_check
     from harness.report.text import text_report
 
-    if options.format == "json":
-        text = check_json(result)
-    else:
-        text = text_report(result, verbose=options.verbose, color=colored(options))
-    write(options, text)
+    write_forms(options, {
+        "text": lambda: text_report(document, verbose=options.verbose, color=colored(options)),
+        "json": lambda: check_json(document),
+        **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
+           for name in OUTLINED},
+    })  # fmt: skip

@@ -4,19 +4,21 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from typing import Any
 
 from harness.cli.options import (
     add_config,
     add_effort,
-    add_report,
+    add_formats,
     add_series,
     add_tree,
     bounds_of,
     colored,
     config_of,
+    forms,
     limits_of,
-    write,
+    write_forms,
 )
 
 EPILOG = """exit status: 0 no difference found, 1 differences, 2 not all could be compared.
@@ -41,7 +43,7 @@ def add(commands: Any) -> None:
     diff.add_argument("--cost", action="store_true", help="what functions take: instructions, stack, lines")
     diff.add_argument("--expect-same", action="store_true", help="any difference breaks a promise")
     diff.add_argument("--traces", metavar="DIR", help="run the findings that are saved there on NEW first")
-    add_report(diff)
+    add_formats(diff)
     diff.add_argument("-v", "--verbose", action="store_true", help="show every trace")
     add_series(diff)
     diff.set_defaults(run=run_diff)
@@ -49,16 +51,20 @@ def add(commands: Any) -> None:
 
 def run_diff(options: argparse.Namespace) -> int:
     """`kconform diff`."""
+    forms(options)  # what cannot be written is said before anything runs
     from harness.cli.comparison import diff_of
     from harness.diff.compare import Setting
     from harness.report.diff import diff_text
     from harness.report.diff_json import diff_json
+    from harness.report.formats import OUTLINED, render
+    from harness.report.outline_diff import of_diff
 
     bounds, config = bounds_of(options.bound), config_of(options.config)
     setting = Setting(options.contract, bounds, config, limits_of(options), options.walk, options.seed)
     result = diff_of(options, setting)
-    if options.format == "json":
-        write(options, diff_json(result))
-    else:
-        write(options, diff_text(result, verbose=options.verbose, color=colored(options)))
+    write_forms(options, {
+        "text": lambda: diff_text(result, verbose=options.verbose, color=colored(options)),
+        "json": lambda: diff_json(result),
+        **{name: partial(lambda name: render(name, of_diff(result)), name) for name in OUTLINED},
+    })  # fmt: skip
     return result.status

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from extractor.items import Item
 from harness.cli.options import (
     add_config,
-    add_report,
+    add_formats,
     add_series,
     bounds_of,
     config_of,
+    forms,
     jobs,
     processors,
     seed,
-    write,
+    write_forms,
 )
 from harness.inputs import all_items, patches_of
 
@@ -37,23 +39,33 @@ def add(commands: Any) -> None:
     mutate.add_argument(
         "--jobs", type=jobs, default=processors(), metavar="N", help="default: one a processor"
     )
-    add_report(mutate)
+    add_formats(mutate)
     add_series(mutate)
     mutate.set_defaults(run=run_mutate)
 
 
 def run_mutate(options: argparse.Namespace) -> int:
     """`kconform mutate`."""
-    from harness.check import choose
+    forms(options)  # what cannot be written is said before anything runs
+    from harness.check import choose, tool_facts
+    from harness.report.formats import OUTLINED, render
     from harness.report.mutate import strength_json, strength_text
+    from harness.report.outline import of_mutants
+    from harness.report.words import patch_text, strength_record
 
     config = config_of(options.config)
     patches = patches_of(options)
     items = all_items(patches)
     chosen = choose(options.contract, items, bounds_of(options.bound), config)
-    strength = strength_of(items, chosen.driven, options.jobs, options.seed)
     what = "; ".join(patch.subject or patch.source for patch in patches)
-    write(options, strength_json(strength) if options.format == "json" else strength_text(strength, what))
+    strength = strength_record(strength_of(items, chosen.driven, options.jobs, options.seed), what)
+    texts = tuple(patch_text(patch) for patch in patches)
+    write_forms(options, {
+        "text": lambda: strength_text(strength),
+        "json": lambda: strength_json(strength),
+        **{name: partial(lambda name: render(name, of_mutants(strength, texts, tool_facts())), name)
+           for name in OUTLINED},
+    })  # fmt: skip
     return 1 if strength.survived else 0
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.driver import Limits
+
+NAMES = ("text", "json")
 
 
 def add_tree(command: argparse.ArgumentParser) -> None:
@@ -39,6 +41,58 @@ def add_report(command: argparse.ArgumentParser, what: str = "report") -> None:
     """The form and place of what is printed."""
     command.add_argument("--format", choices=("text", "json"), default="text")
     command.add_argument("-o", "--output", metavar="FILE", help=f"write the {what} there")
+
+
+def add_formats(command: argparse.ArgumentParser) -> None:
+    """The forms and places of a report that people, CI systems and mail readers read."""
+    command.add_argument("--format", type=form, action="append", default=[], metavar="NAME[:FILE]",
+                         help=f"{', '.join(NAMES)}; repeatable, with a FILE but for one")  # fmt: skip
+    command.add_argument("-o", "--output", metavar="FILE", help="write what has no FILE there")
+
+
+def form(text: str) -> tuple[str, str]:
+    """A format's name and its file ("" for none), for argparse."""
+    name, colon, file = text.partition(":")
+    if name not in NAMES:
+        raise argparse.ArgumentTypeError(f"{name} is no format; there are {', '.join(NAMES)}")
+    if colon and not file:
+        raise argparse.ArgumentTypeError(f"{text} names no file; give it as {name}:FILE, or {name} alone")
+    return name, file
+
+
+def forms(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The formats that are asked for; beside files alone, the text goes to standard output."""
+    asked: list[tuple[str, str]] = list(options.format)
+    bare = [name for name, file in asked if not file]
+    if len(bare) > 1:
+        place = options.output or "standard output"
+        raise HarnessError(f"--format {bare[0]} and --format {bare[1]} would both go to {place}: "
+                           f"give one a file, as {bare[1]}:FILE")  # fmt: skip
+    files = [file for _, file in asked if file] + ([options.output] if options.output else [])
+    if twice := next((file for file in files if files.count(file) > 1), ""):
+        raise HarnessError(f"{twice} would be written twice: give each format a file of its own")
+    for file in files:
+        if not Path(file).absolute().parent.is_dir():
+            raise HarnessError(f"{file}: error: there is no folder {Path(file).parent}; make it first")
+    return asked if bare else [("text", ""), *asked]
+
+
+def wants(options: argparse.Namespace, name: str) -> bool:
+    """Whether a format is asked for."""
+    return any(asked == name for asked, _ in options.format)
+
+
+def write_forms(options: argparse.Namespace, makers: Mapping[str, Callable[[], str]]) -> None:
+    """Each format that is asked for, to its place."""
+    for name, file in forms(options):
+        if name not in makers:
+            raise HarnessError(f"--format {name} is not made of {options.command}: "
+                               f"{', '.join(makers)} are")  # fmt: skip
+        text = makers[name]()
+        if file:
+            Path(file).write_text(text)
+        else:
+            write(options, text)
 
 
 def add_effort(command: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from harness.diff.run import compare_revisions
 from harness.inputs import Given
 from harness.judge import Check
 from harness.report.diff import difference, explored, following, values
-from harness.report.text import wrapped
+from harness.report.page import wrapped
 from harness.scratch import scratch_folder
 
 PROMISED = "promise/no-functional-change"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A result, and a list of items, as JSON (schema 1)."""
+"""A check, replays, and a list of items, as JSON (schema 1)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from typing import Any
 
 from extractor.items import Item
 from extractor.patch import Patch
-from harness.check import Part, Result, tool_facts
-from harness.driver import COMPLETE
-from harness.explore import ENDS
-from harness.judge import Check
 from harness.replay import Replayed
 from harness.report.coverage import coverage_json
 from harness.report.derived import derived_words
+from harness.report.document import Case, Document, Lost, Part
 from harness.report.mutate import strength_data
-from harness.report.text import beyond
-from harness.trace import values_seen
+from harness.report.text import beyond, hidden_state
+from harness.report.words import replay_data
 
 
 def patch_json(patches: Sequence[Patch]) -> dict[str, Any]:
@@ -31,157 +28,126 @@ def patch_json(patches: Sequence[Patch]) -> dict[str, Any]:
     }
 
 
-def tree_json(result: Result) -> dict[str, Any] | None:
-    """The kernel tree that was checked, or that the patch is on."""
-    if not result.request.tree:
-        return None
-    return {"name": result.request.tree, "notes": list(result.request.notes)}
-
-
-def check_json(result: Result) -> str:
+def check_json(document: Document) -> str:
     """The JSON of `kconform check`."""
-    return json.dumps(check_data(result), indent=1) + "\n"
+    return json.dumps(check_data(document), indent=1) + "\n"
 
 
-def check_data(result: Result) -> dict[str, Any]:
+def check_data(document: Document) -> dict[str, Any]:
     """The same as plain data."""
+    patches = document.patches
     return {
         "schema": 1,
-        "patch": patch_json(result.patches),
-        "tree": {"name": result.request.tree, "notes": list(result.request.notes)}
-        if result.request.tree
-        else None,
-        **(
-            part_json(result, result.main) if result.parts else {}
-        ),  # of the contract that reaches most of the patch
+        "patch": {
+            "subject": "; ".join(p.subject for p in patches),
+            "files": [file for p in patches for file in p.files],
+            "sha256": ",".join(p.sha256 for p in patches),
+            "notes": [note for p in patches for note in p.notes],
+        },
+        "tree": {"name": document.tree, "notes": list(document.tree_notes)} if document.tree else None,
+        # Of the contract that reaches most of the patch.
+        **(part_data(document, document.parts[0]) if document.parts else {}),
         "contracts": [
-            {"name": p.name, "title": p.loaded.contract.title} | part_json(result, p) for p in result.parts
+            {"name": part.name, "title": part.title} | part_data(document, part) for part in document.parts
         ],
-        "not_compiled": [{"contract": name, "reason": why} for name, why in result.failed.items()],
-        "coverage": coverage_json(result.coverage) if result.coverage else None,
-        "strength": strength_data(result.strength) if result.strength else None,
-        "checks": [one(check) for check in result.checks],
-        "outlooks": [one(check) for check in result.outlooks],
-        "reached": [one(check) for check in result.reached],
-        "base": list(result.base),
-        "derived": derived_words(result),
+        "not_compiled": [{"contract": name, "reason": why} for name, why in document.failed.items()],
+        "coverage": coverage_json(document.coverage) if document.coverage else None,
+        "strength": strength_data(document.strength) if document.strength else None,
+        "checks": [case_data(case) for case in document.cases],
+        "outlooks": [case_data(case) for case in document.outlooks],
+        "reached": [case_data(case) for case in document.reached],
+        "base": list(document.base),
+        "derived": derived_words(document),
         "not_checked": [
-            *(said for part in result.parts for said in part.loaded.contract.unjudged),
-            *(f"{i.file}: {i.name} ({i.completeness})" for i in result.unused),
-            *result.request.near,
-            *result.partial,
-            *beyond(result),
+            *(said for part in document.parts for said in part.unjudged),
+            *(f"{file}: {name} ({completeness})" for file, name, completeness in document.unused),
+            *document.near,
+            *document.partial,
+            *beyond(document),
         ],
-        "traces": [replay_json(replayed) for replayed in result.replays],
-        "hidden_state": list(result.hidden_state),
-        "warnings": [{"file": w.file, "line": w.line, "text": w.text} for w in result.warnings],
-        "tool": tool_facts() | {"contract": result.main.name if result.parts else ""},
+        "traces": list(document.replays),
+        "hidden_state": list(hidden_state(document)),
+        "warnings": [
+            {"file": file, "line": line, "text": text}
+            for file, line, text in dict.fromkeys(said for part in document.parts for said in part.warnings)
+        ],
+        "tool": dict(document.tool),
     }
 
 
-def part_json(result: Result, part: Part) -> dict[str, Any]:
+def part_data(document: Document, part: Part) -> dict[str, Any]:
     """What was compiled and run of one contract."""
-    explored, watched = part.runs.explored, part.runs.watched
+    explored = part.explored
     return {
-        "config": {name: "y" if value else "n" for name, value in sorted(part.loaded.options.items())},
+        "config": {name: "y" if value else "n" for name, value in sorted(part.config.items())},
         "subject": {
-            "functions": list(part.piece.functions),
-            "fragments": list(part.piece.shown),
-            "shims": sorted(part.piece.outside.keys() - {u.name for u in part.unresolved}),
-            "unresolved": [
-                {"name": u.name, "user": u.user, "file": u.file, "line": u.line, "reason": u.reason}
-                for u in part.unresolved
-            ],
+            "functions": list(part.functions),
+            "fragments": list(part.fragments),
+            "shims": list(part.shims),
+            "unresolved": [lost_data(lost) for lost in part.unresolved],
         },
-        "bounds": dict(part.loaded.bounds),
+        "bounds": dict(part.bounds),
         "explored": {
             "states": explored.states,
             "kept": explored.kept,
-            "symmetry": explored.symmetric,
+            "symmetry": explored.symmetry,
             "transitions": explored.transitions,
             "depth": explored.depth,
-            "bytes_per_state": round(explored.bytes / max(explored.kept, 1), 1),
-            "complete": explored.end == COMPLETE and not part.unreached,
-            "reason": ENDS.get(explored.end, "not every call came back" if part.unreached else ""),
-            "unreached": list(part.unreached),
+            "bytes_per_state": explored.bytes_per_state,
+            "complete": explored.complete,
+            "reason": explored.reason,
+            "unreached": list(explored.unreached),
         },
-        "walk": walk_json(result, part),
-        "sanitizers": {"transitions": watched[0].transitions} if watched else None,
+        "walk": walk_data(document, part),
+        "sanitizers": {"transitions": part.watched} if part.watched is not None else None,
     }
 
 
-def walk_json(result: Result, part: Part) -> dict[str, Any] | None:
+def lost_data(lost: Lost) -> dict[str, Any]:
+    """A name that could not be compiled."""
+    return {"name": lost.name, "user": lost.user, "file": lost.file, "line": lost.line,
+            "reason": lost.reason}  # fmt: skip
+
+
+def walk_data(document: Document, part: Part) -> dict[str, Any] | None:
     """The random walk, for whoever repeats it."""
-    walked = part.runs.walked
-    if not walked:
+    if part.walked is None:
         return None
-    return {"seed": result.request.seed, "transitions": walked[0].transitions,
-            "bounds": dict(part.wide.bounds)}  # fmt: skip
+    return {"seed": document.seed, "transitions": part.walked, "bounds": dict(part.wide_bounds)}
 
 
-def one(check: Check) -> dict[str, Any]:
+def case_data(case: Case) -> dict[str, Any]:
     """One check."""
-    return {
-        "id": check.id,
-        "group": check.group,
-        "contract": check.contract,
-        "part": check.part,
-        "verdict": check.verdict,
-        "title": check.title,
-        "quote": check.quote,
-        "reason": check.reason or check.detail,
-        "doubt": check.doubt,
-        "judged": check.judged,
-        "failed": check.failed if check.verdict == "fail" else 0,
-        "common": list(check.common) if check.verdict == "fail" else [],
-        "found": "walk" if check.wide else "exploration",
+    failed = case.verdict == "fail"
+    said: dict[str, Any] = {
+        "id": case.id,
+        "group": case.group,
+        "contract": case.contract,
+        "part": case.part,
+        "verdict": case.verdict,
+        "title": case.title,
+        "quote": case.quote,
+        "reason": case.reason or case.detail,
+        "doubt": case.doubt,
+        "judged": case.judged,
+        "failed": case.failed if failed else 0,
+        "common": list(case.common) if failed else [],
+        "found": "walk" if case.wide else "exploration",
         "trace": [
-            {
-                "op": step.op or "initial",
-                "args": dict(step.args),
-                "observed": dict(step.observed) | ({"stopped": step.why} if step.why else {}),
-                "expected": dict(step.expected),
-            }
-            for step in check.trace
+            {"op": step.op, "args": dict(step.args), "observed": dict(step.observed),
+             "expected": dict(step.expected)}
+            for step in case.trace
         ],
-        "where": {"file": check.file, "line": check.line} if check.file else None,
-    } | ({"base": [dict(values_seen(step)) for step in check.beside]} if check.beside else {})
-
-
-def replay_json(replayed: Replayed) -> dict[str, Any]:
-    """What became of one trace."""
-    trace, loaded = replayed.trace, replayed.loaded
-    return {
-        "file": replayed.name,
-        "id": trace.id if trace else "",
-        "title": trace.title if trace else "",
-        "verdict": replayed.verdict,
-        "how": list(replayed.how),
-        "failing": list(replayed.failing),
-        "notes": list(replayed.notes),
-        "contract": trace.contract if trace else "",
-        "bounds": dict(loaded.bounds) if loaded else {},
-        "patch": {
-            "subject": "; ".join(p.subject for p in replayed.revision.patches) if replayed.revision else "",
-            "sha256": ",".join(p.sha256 for p in replayed.revision.patches) if replayed.revision else "",
-            "recorded": ",".join(diff.sha256 for diff in trace.patches) if trace else "",
-        },
-        "trace": [
-            {
-                "op": step.op or "initial",
-                "args": dict(step.args),
-                "observed": values_seen(step),
-                "expected": dict(step.expected),
-                "was": dict(trace.steps[number].observed) if trace else {},
-            }
-            for number, step in enumerate(replayed.steps)
-        ],
-    }
+        "where": {"file": case.file, "line": case.line} if case.file else None,
+    }  # fmt: skip
+    if failed:
+        said |= {"kind": case.kind, "fingerprint": case.fingerprint}
+    return said | ({"base": [dict(values) for values in case.base]} if case.base else {})
 
 
 def replays_json(replays: Sequence[Replayed]) -> str:
     """The JSON of `kconform replay`."""
-    return json.dumps({"schema": 1, "replays": [replay_json(r) for r in replays]}, indent=1) + "\n"
+    return json.dumps({"schema": 1, "replays": [replay_data(r) for r in replays]}, indent=1) + "\n"
 
 
 def items_json(items: Sequence[Item]) -> str:

@@ -1,482 +1,318 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A result as text for a terminal: the verdict first, findings before passes, one screen."""
+"""A check as text for a terminal: the verdict first, findings before passes, one screen."""
 
 from __future__ import annotations
 
 import itertools
-import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from harness.check import Part, Result, tool_facts
-from harness.contract import Contract, Loaded
-from harness.driver import COMPLETE
-from harness.explore import ENDS
-from harness.judge import Check, calls_of
 from harness.report.coverage import coverage_listing, coverage_summary
 from harness.report.derived import derived_words, reached_text
+from harness.report.document import Case, Document, Lost, merged
 from harness.report.mutate import strength_line, where
-from harness.subjects import describe
-from harness.trace import Step, call_text
-from harness.translate import layout, unpack
-from harness.tree.items import TreeItems
+from harness.report.page import WIDTH, few, paint, table_lines, wrapped
 
-WIDTH = 100
-STATIC_KEY = re.compile(r"\bstatic_key|STATIC_KEY|\bDECLARE_TRACEPOINT\b")
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
 NAMED = ("claim", "layout", "configuration", "documentation", "promise")  # groups whose checks are named
-CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
 COUNTED = ("claim", "conformance", "misuse", "crash", "sanitizer", "layout", "configuration",
            "documentation", "promise")  # fmt: skip
 STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "names"}
 
 
-def text_report(result: Result, *, verbose: bool = False, color: bool = False) -> str:
+def text_report(document: Document, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patch itself says."""
-    lines = [*head(result, color), ""]
-    for block in merged(result):
-        lines += [*finding(result, block, color), ""]
-    for name, why in result.failed.items():
+    lines = [*head(document, color), ""]
+    for block in merged(document.findings):
+        lines += [*finding(document, block, color), ""]
+    for name, why in document.failed.items():
         lines += wrapped(f"not compiled: {name}: {why}", "  ")
-    for lost in result.unresolved:
+    for lost in document.unresolved:
         lines += wrapped(f"not compiled: {describe(lost)}", "  ")
-    for warning in result.warnings:
-        lines += wrapped(f"compiler: {warning.file}:{warning.line}: {warning.text}", "  ")
-    lines += list(saved_traces(result))
-    for said in result.hidden_state:
+    for file, line, text in dict.fromkeys(said for part in document.parts for said in part.warnings):
+        lines += wrapped(f"compiler: {file}:{line}: {text}", "  ")
+    lines += list(saved_traces(document))
+    for said in hidden_state(document):
         lines += wrapped(f"warning: {said}", "")
-    lines += list(unknowns(result))
-    lines += list(outlooks(result))
-    lines += reached_lines(result, verbose)
-    lines += result.base
-    lines += list(passes(result, verbose))
-    if result.strength:
-        lines += wrapped(strength_line(result.strength), "")
-        lines += [f"  survived: {where(j)} {j.mutant.operator}" for j in result.strength.survived]
-    if result.coverage:
-        lines += coverage_summary(result.coverage).splitlines()
-    lines += list(not_checked(result, verbose))
-    if result.coverage:
-        lines += ["", *coverage_listing(result.coverage).splitlines()]
+    lines += list(unknowns(document))
+    lines += list(outlooks(document))
+    lines += reached_lines(document, verbose)
+    lines += document.base
+    lines += list(passes(document, verbose))
+    if document.strength:
+        lines += wrapped(strength_line(document.strength), "")
+        lines += [f"  survived: {where(mutant)} {mutant.operator}" for mutant in document.strength.survived]
+    coverage = document.coverage
+    if coverage:
+        lines += coverage_summary(coverage).splitlines()
+    lines += list(not_checked(document, verbose))
+    if coverage:
+        lines += ["", *coverage_listing(coverage).splitlines()]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def paint(text: str, code: str, color: bool) -> str:
-    """`text` in an ANSI colour, where wanted."""
-    return f"\x1b[{code}m{text}\x1b[0m" if color else text
+def describe(lost: Lost) -> str:
+    """One name that could not be compiled as `file:line: error: …`."""
+    return f"{lost.file}:{lost.line}: error: {lost.user}: {lost.reason}"
 
 
-def wrapped(text: str, indent: str) -> list[str]:
-    """`text` within the width; continued lines are indented further."""
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "  ",
-                         break_long_words=False, break_on_hyphens=False)  # fmt: skip
+def hidden_state(document: Document) -> tuple[str, ...]:
+    """Warnings of what outlives a call and is in no state."""
+    return tuple(dict.fromkeys(said for part in document.parts for said in part.hidden_state))
 
 
-def head(result: Result, color: bool) -> list[str]:
-    """The first three lines: the verdict, of what, within which bounds."""
-    failed, unknown, passed = result.count("fail"), result.count("unknown"), result.count("pass")
-    word = paint("FAIL", "1;31", color) if failed else paint("PASS", "1;32", color)
-    if not failed and (not result.whole or (unknown and not passed)):
-        word = paint("UNKNOWN", "1;33", color)
-    defects = len(list(merged(result)))
-    counts = [f"{failed} of {len(result.checks)} checks failed"] if failed else []
-    if failed and defects < failed:
-        counts[0] += f" ({defects} separate finding{'s' * (defects != 1)})"
-    counts += [f"{passed} passed"] + ([f"{unknown} unknown"] if unknown else [])
-    subjects = "; ".join(p.subject or p.source for p in result.patches)
+def head(document: Document, color: bool) -> list[str]:
+    """The first lines: the verdict, of what, within which bounds."""
+    word = verdict_word(document)
+    colors = {"FAIL": "1;31", "PASS": "1;32", "UNKNOWN": "1;33"}
+    subjects = "; ".join(p.subject or p.source for p in document.patches)
     about = [f"patch: {subjects}"] if subjects else []
-    about += [f"tree: {result.request.tree}"] if result.request.tree else []
+    about += [f"tree: {document.tree}"] if document.tree else []
     return [
-        f"{word}: {', '.join(counts)}",
+        f"{paint(word, colors[word], color)}: {counts(document)}",
         *(textwrap.shorten(line, WIDTH, placeholder=" …") for line in about),
-        *wrapped(derived_words(result), ""),
-        *(line for part in result.parts for line in wrapped(explored_text(result, part), "")),
-        *wrapped(walked_text(result), ""),
+        *(line for said in run_words(document) for line in wrapped(said, "")),
     ]
 
 
-def explored_text(result: Result, part: Part) -> str:
-    """How far the exploration of one contract went."""
-    explored, limits = part.runs.explored, result.request.limits
-    end = "all" if explored.end == COMPLETE else f"INCOMPLETE ({ENDS[explored.end]}):"
-    symmetry = part.loaded.contract.symmetry
-    member = symmetry.member if symmetry and explored.symmetric else ""
-    alike = f" ({explored.kept:,} up to which {member} is which)" if member else ""
-    beside = f" {part.loaded.contract.scope}" if part.loaded.bounds and part.loaded.contract.scope else ""
-    said = f"against {part.name}, {bounds_text(part.loaded)}{beside}: {end} {explored.states:,} states{alike}"
-    if part.unreached:
-        lost = ", ".join(part.unreached)
-        said += f" without every call of {lost}, some of which could not be made or did not come back"
-    if explored.end != COMPLETE:
-        said += f", every trace of up to {explored.depth} call{'s' * (explored.depth != 1)}, "
-        said += f"limits {limits.seconds:g} s and {limits.megabytes} MB"
-    return said + f", {explored.transitions:,} calls"
+def verdict_word(document: Document) -> str:
+    """PASS, FAIL or UNKNOWN."""
+    if document.count("fail"):
+        return "FAIL"
+    return (
+        "PASS" if document.whole and (document.count("pass") or not document.count("unknown")) else "UNKNOWN"
+    )
 
 
-def bounds_text(loaded: Loaded) -> str:
-    """A contract's bounds."""
-    named = ", ".join(f"{name}={value}" for name, value in loaded.bounds.items())
-    return f"bounds {named}" if named else loaded.contract.scope or "no bounds"
+def counts(document: Document) -> str:
+    """How many checks ended how."""
+    failed, unknown, passed = (document.count(verdict) for verdict in ("fail", "unknown", "pass"))
+    defects = len(list(merged(document.findings)))
+    said = [f"{failed} of {len(document.cases)} checks failed"] if failed else []
+    if failed and defects < failed:
+        said[0] += f" ({defects} separate finding{'s' * (defects != 1)})"
+    return ", ".join(said + [f"{passed} passed"] + ([f"{unknown} unknown"] if unknown else []))
 
 
-def walked_text(result: Result) -> str:
+def run_words(document: Document) -> Iterator[str]:
+    """What was run, and within which bounds."""
+    if said := derived_words(document):
+        yield said
+    yield from (part.explored_words for part in document.parts)
+    yield walked_words(document)
+
+
+def walked_words(document: Document) -> str:
     """What was run beside the explorations."""
-    walked = [(part, part.runs.walked[0]) for part in result.parts if part.runs.walked]
-    watched = [part.runs.watched[0] for part in result.parts if part.runs.watched]
-    said = ""
-    if walked:
-        said = "; ".join(f"random walk of {run.transitions:,} calls, seed {result.request.seed}, "
-                         f"{bounds_text(part.wide)}" for part, run in walked)  # fmt: skip
+    walked = [part for part in document.parts if part.walked is not None]
+    watched = [part.watched for part in document.parts if part.watched is not None]
+    said = "; ".join(f"random walk of {part.walked:,} calls, seed {document.seed}, "
+                     f"{part.wide_bounds_words}" for part in walked)  # fmt: skip
     if watched:
-        under = f"{sum(run.transitions for run in watched):,} calls of exploration under UBSan and ASan"
+        under = f"{sum(watched):,} calls of exploration under UBSan and ASan"
         said += f"; {under}" if said else under
     return said or "no random walk, no sanitizers"
 
 
-def merged(result: Result) -> Iterator[list[Check]]:
-    """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
-    blocks: list[tuple[set[object], list[Check]]] = []
-    groups = ("claim", "crash", "sanitizer", "conformance", "misuse", "promise", "layout",
-              "configuration", "documentation", "trace")  # fmt: skip
-    order = {group: number for number, group in enumerate(groups)}
-    failing = [c for c in result.checks if c.verdict == "fail"]
-    for check in sorted(failing, key=lambda c: order[c.group]):
-        keys: set[object] = {check.merge} if check.merge else set()
-        keys.add((calls_of(check), check.file, check.line))
-        if check.exact and check.group in ("claim", "conformance"):  # one faulty line, in several calls
-            keys.add((check.file, check.line))
-        home = next((block for block in blocks if block[0] & keys), None)
-        if home is None:
-            blocks.append((keys, [check]))
-        else:
-            home[0].update(keys)
-            home[1].append(check)
-    yield from (block for _, block in blocks)
-
-
-def finding(result: Result, block: Sequence[Check], color: bool) -> list[str]:
+def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]:
     """One finding: what is claimed, the trace, where, and how far it goes."""
-    check = block[0]
-    where = f"  {check.file}:{check.line}" if check.file else ""
-    lines = [paint(f"FINDING {check.id}", "1;31", color) + where, *wrapped(check.title, "  ")]
-    if check.contract and check.id in {c.id for c in result.checks if c.contract != check.contract}:
-        lines += wrapped(f"against {check.contract}: {result.part_of(check).loaded.contract.title}", "  ")
-    if check.quote and check.group in ("claim", "promise"):
-        lines += wrapped(f'{who_says(result, check.quote)} says: "{check.quote}"', "  ")
-    contract = contract_of(result, check)
-    base = [shown(contract, step) if step.observed else {} for step in check.beside]
-    lines += table(contract, check.trace, base)
-    lines += wrapped(explanation(result, check), "  ") + wrapped(check.doubt, "  ")
-    if text := source_line(result, check):
-        lines.append(f"  {check.file}:{check.line}: {text}")
-    if check.failed and check.group in CALLED:
-        lines += wrapped(spread(check), "  ")
-    for said, others in itertools.groupby(block[1:], key=lambda c: also(result, c, check)):
+    case = block[0]
+    lines = [paint(f"FINDING {case.id}", "1;31", color) + (f"  {case.where}" if case.file else "")]
+    lines += [line for said in finding_words(document, case) for line in wrapped(said, "  ")]
+    lines += table_lines(case.table)
+    lines += wrapped(case.explained, "  ") + wrapped(case.doubt, "  ")
+    if case.source:
+        lines.append(f"  {case.where}: {case.source}")
+    lines += wrapped(case.spread, "  ")
+    for said, others in itertools.groupby(block[1:], key=lambda other: also(other, case)):
         lines += wrapped(f"also {', '.join(other.id for other in others)}: {said[0]}", "  ")
         lines += wrapped(said[1], "    ")
     return lines
 
 
-def also(result: Result, other: Check, first: Check) -> tuple[str, str]:
+def finding_words(document: Document, case: Case) -> Iterator[str]:
+    """What is said of a finding before its trace."""
+    yield case.title
+    part = document.part_of(case)
+    if part and case.id in {c.id for c in document.cases if c.contract != case.contract}:
+        yield f"against {case.contract}: {part.title}"
+    if case.quote and case.group in ("claim", "promise"):
+        yield f'{case.says} says: "{case.quote}"'
+
+
+def also(other: Case, first: Case) -> tuple[str, str]:
     """What a further check of the same finding adds: its mismatch, and how far that goes."""
     if other.group == "claim":
         return other.title, ""
     if other.group == "promise":
-        return f'{explanation(result, other)}; {who_says(result, other.quote)} says: "{other.quote}"', ""
-    return explanation(result, other), spread(other) if other.failed and first.group == "claim" else ""
+        return f'{other.explained}; {other.says} says: "{other.quote}"', ""
+    return other.explained, other.spread if first.group == "claim" else ""
 
 
-def source_line(result: Result, check: Check) -> str:
-    """The patch's, or the tree's, text at a finding's line."""
-    if isinstance(result.request.items, TreeItems) and check.line:
-        text = result.request.items.tree.text(check.file).split("\n")
-        return text[check.line - 1].strip() if check.line <= len(text) else ""
-    for item in result.request.items:
-        for line in item.lines:
-            if item.file == check.file and line.number == check.line:
-                if check.exact or item.completeness != "fragment":
-                    return line.text.strip()
-                # No write tells which line it is: one that is innocent must not stand there.
-                added = [one.number for one in item.lines if one.origin == "added"]
-                return f"(it is among the lines {added[0]} to {added[-1]} that the patch adds there)"
-    return ""
-
-
-def who_says(result: Result, quote: str) -> str:
-    """Whether a sentence is this patch's own, or the contract's, from another revision."""
-    words = " ".join(quote.split())
-    for patch in result.patches:
-        said = " ".join([patch.message, *(line[1:] for line in patch.diff)]).replace(" * ", " ")
-        if words in " ".join(said.replace("\t*", " ").split()):
-            return "the patch"
-    if isinstance(result.request.items, TreeItems) and result.request.items.tree.says(words):
-        return "the tree"
-    return "the contract"
-
-
-def spread(check: Check) -> str:
-    """How many calls show a divergence, and what they have in common."""
-    if check.wide:
-        return f"found by a random walk, beyond the bounds of exploration, in {check.failed:,} of its calls"
-    common = f"; in all of these: {', '.join(check.common)}" if check.common else ""
-    return f"in {check.failed:,} of {check.judged:,} such calls{common}"
-
-
-def explanation(result: Result, check: Check) -> str:
-    """What was expected and what was seen at the last step."""
-    if check.detail:
-        return check.detail
-    if not check.trace:
-        return ""
-    last = check.trace[-1]
-    name = check.id.rpartition("/")[2]
-    if name == "itself" and last.expected.get("itself"):
-        return "no warning of its own fires, only of functions that it calls"
-    if check.group == "misuse" or name == "warnings":
-        said = last.warning
-        if said:
-            return (f"no warning is due, but {said['macro']}({said['condition']}) fires at "
-                    f"{said['file']}:{said['line']}")  # fmt: skip
-        return "a warning is due, and none fires"
-    if name == "elsewhere":
-        return f"{last.place or f'byte {last.elsewhere} of the world'} changed, which is not its own"
-    if name in last.expected:
-        contract = contract_of(result, check)
-        due, seen = (contract.word(name, of.get(name)) for of in (last.expected, last.observed))
-        return f"{name}: the model expects {due}, the code gives {seen}"
-    claims = result.part_of(check).loaded.contract.claims
-    of_state = any(c.of_state for c in claims if check.id == f"claim/{c.id}")
-    if of_state:
-        reached = " that a random walk reached" if check.wide else ""
-        return f"broken in {check.failed:,} of {check.judged:,} states{reached}"
-    return f"broken after {check.failed:,} of {check.judged:,} calls that were judged"
-
-
-def contract_of(result: Result, check: Check) -> Contract:
-    """The contract in the bounds in which a check's trace was found."""
-    for replayed in result.replays:
-        if check.group == "trace" and replayed.loaded and check.trace is replayed.steps:
-            return replayed.loaded.contract
-    part = result.part_of(check)
-    return (part.wide if check.wide else part.loaded).contract
-
-
-def table(contract: Contract, trace: Sequence[Step], was: Sequence[Mapping[str, str]] = ()) -> list[str]:
-    """A trace, one line a step, in the contract's own columns; cells that differ from `was` say so."""
-    if not trace or not any(step.observed for step in trace):
-        return [
-            f"    {call_words(contract, step)}  {f'-> {step.why}' if step.why else ''}".rstrip()
-            for step in trace
-        ]
-    columns = shown(contract, trace[0])
-    if contract.derived:  # nobody chose them: those that no call of the trace changes say nothing
-        steps = [shown(contract, step) for step in trace if step.observed]
-        columns = {name: c for name, c in columns.items()
-                   if name == "warnings" or any(cells[name] != c for cells in steps)}  # fmt: skip
-    rows = [["", "call", *columns]]
-    for number, step in enumerate(trace):
-        old = was[number] if number < len(was) else {}
-        cells = [
-            f"{cell} (was {old[name]})" if old.get(name, cell) != cell else cell
-            for name, cell in shown(contract, step).items()
-            if name in columns
-        ]
-        row = cells if step.observed else [f"-> {step.why}"]
-        rows.append([str(number), call_words(contract, step), *row])
-    widths = [max(len(r[i]) for r in rows if i < len(r)) for i in range(len(rows[0]))]
-    return ["    " + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)).rstrip() for r in rows]
-
-
-def call_words(contract: Contract, step: Step) -> str:
-    """A step's call, its arguments in the contract's words."""
-    return call_text(step.op, {name: contract.word(name, value) for name, value in step.args.items()})
-
-
-def shown(contract: Contract, step: Step) -> dict[str, str]:
-    """A step's observation in the contract's columns, and its warnings."""
-    names = list(layout(contract.state).offsets)
-    own = step.observed.keys() >= {*names}
-    if not own and step.observed:  # of another contract, derived together with that of the base
-        names = [name for name in step.observed if name not in ("warnings", "rmw", "return", "itself")]
-    if own and contract.show:
-        values = [step.observed[name] for name in names]
-        cells = dict(contract.show(unpack(values, contract.state, layout(contract.state))))
-    else:
-        cells = {name: str(step.observed.get(name, "")) for name in names}
-    if not step.op:
-        return cells | {"warnings": "0"}
-    cells["warnings"] = str(step.observed.get("warnings", ""))
-    if "return" in step.observed:
-        cells["warnings"] += f", returns {step.observed['return']}"
-    return cells
-
-
-def saved_traces(result: Result) -> Iterator[str]:
+def saved_traces(document: Document) -> Iterator[str]:
     """What became of the saved traces."""
-    if not result.replays:
+    if not document.replays:
         return
-    verdicts = [replayed.verdict for replayed in result.replays]
-    counts = [f"{verdicts.count(v)} {v}" for v in dict.fromkeys(VERDICTS) if v in verdicts]
-    yield f"saved traces: {len(verdicts)} replayed: {', '.join(counts)}"
-    for replayed in result.replays:
-        if replayed.verdict != "still there":
-            how = f": {'; '.join(replayed.how)}" if replayed.how else ""
-            yield from wrapped(f"{replayed.verdict}: {replayed.name}{how}", "  ")
+    verdicts = [replayed["verdict"] for replayed in document.replays]
+    said = [f"{verdicts.count(v)} {v}" for v in dict.fromkeys(VERDICTS) if v in verdicts]
+    yield f"saved traces: {len(verdicts)} replayed: {', '.join(said)}"
+    for replayed in document.replays:
+        if replayed["verdict"] != "still there":
+            how = f": {'; '.join(replayed['how'])}" if replayed["how"] else ""
+            yield from wrapped(f"{replayed['verdict']}: {replayed['file']}{how}", "  ")
 
 
-def again(result: Result) -> Iterator[str]:
+def again(document: Document) -> Iterator[str]:
     """How to run the findings again."""
-    if not any(check.verdict == "fail" and check.trace for check in result.checks):
+    if not any(case.trace for case in document.findings):
         return
-    folder = result.request.traces
-    if any(part.loaded.contract.derived for part in result.parts):
+    if document.derived:
         yield "run them again: kconform check … --traces DIR, once to save them, then as often as you like"
-    elif folder:
-        yield f"run them again: kconform replay {folder}/FILE"
+    elif document.traces_folder:
+        yield f"run them again: kconform replay {document.traces_folder}/FILE"
     else:
         yield "run them again: kconform check … --traces DIR; kconform replay DIR/FILE"
 
 
-def unknowns(result: Result) -> Iterator[str]:
+def unknowns(document: Document) -> Iterator[str]:
     """Unknown checks, those of one reason together."""
     reasons: dict[str, list[str]] = {}
-    for check in result.checks:
-        if check.verdict == "unknown" and check.group != "trace":
-            reasons.setdefault(check.reason, []).append(check.id)
+    for case in document.cases:
+        if case.verdict == "unknown" and case.group != "trace":
+            reasons.setdefault(case.reason, []).append(case.id)
     for reason, ids in reasons.items():
-        few = ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")
-        yield from wrapped(f"unknown: {few}: {reason}", "")
+        yield from wrapped(f"unknown: {few(ids, 4)}: {reason}", "")
 
 
-def outlooks(result: Result) -> Iterator[str]:
+def outlooks(document: Document) -> Iterator[str]:
     """What the patch calls possible and would not work as it is."""
-    for check in result.outlooks:
-        if check.verdict == "fail":
-            yield from wrapped(f"outlook, no finding: {check.title}: {check.detail}", "")
-            yield from wrapped(f'the patch says: "{check.quote}"', "    ")
-        elif check.verdict == "unknown":
-            yield from wrapped(f"outlook: {check.title}: unknown: {check.reason}", "")
+    for case in document.outlooks:
+        if case.verdict == "fail":
+            yield from wrapped(f"outlook, no finding: {case.title}: {case.detail}", "")
+            yield from wrapped(f'the patch says: "{case.quote}"', "    ")
+        elif case.verdict == "unknown":
+            yield from wrapped(f"outlook: {case.title}: unknown: {case.reason}", "")
 
 
-def reached_lines(result: Result, verbose: bool) -> list[str]:
+def reached_lines(document: Document, verbose: bool) -> list[str]:
     """What derived calls reach that is no finding; with `verbose` all of it, with the traces."""
     lines: list[str] = []
-    for indent, text, check in reached_text(result, verbose):
+    for indent, text, case in reached_text(document, verbose):
         lines += wrapped(text, indent)
-        lines += table(contract_of(result, check), check.trace) if verbose and check else []
+        lines += table_lines(case.table) if verbose and case else []
     return lines
 
 
-def passes(result: Result, verbose: bool) -> Iterator[str]:
+def passes(document: Document, verbose: bool) -> Iterator[str]:
     """What passed, by the parts of the patch: the claims by name, the rest counted (all of it with -v)."""
-    good = [c for c in result.checks if c.verdict == "pass"]
+    good = [case for case in document.cases if case.verdict == "pass"]
     if verbose:
-        for check in good:
-            yield from passed(result, check)
+        for case in good:
+            yield from passed(case)
         return
-    main = [c for c in good if c.group == "claim" and c.part == result.main_title]
-    names = ", ".join(c.id.partition("/")[2] for c in main) or "none"
-    if result.parts and not result.main.loaded.contract.derived:
-        yield from wrapped(f"passed claims on {result.main_title}: {names}", "")
+    if document.parts and not document.parts[0].derived:
+        main = document.parts[0].title
+        names = ", ".join(c.id.partition("/")[2] for c in good if c.group == "claim" and c.part == main)
+        yield from wrapped(f"passed claims on {main}: {names or 'none'}", "")
     yield "passed in all:"
-    for part in dict.fromkeys(check.part for check in good if check.group != "trace"):
-        here = [check for check in good if check.part == part]
-        counts = [(g, sum(c.group == g for c in here)) for g in COUNTED]
-        said = ", ".join(f"{n} of {g}" for g, n in counts if n)
+    for part in dict.fromkeys(case.part for case in good if case.group != "trace"):
+        here = [case for case in good if case.part == part]
+        counted = [(group, sum(case.group == group for case in here)) for group in COUNTED]
+        said = ", ".join(f"{n} of {group}" for group, n in counted if n)
         yield from wrapped(f"{part}: {said}", "  ")
 
 
-def passed(result: Result, check: Check) -> Iterator[str]:
+def passed(case: Case) -> Iterator[str]:
     """One check that passed, in full."""
-    yield from wrapped(f"pass {check.id}: {check.title} ({check.judged:,} {judged_word(check)})", "")
-    if check.group in NAMED:
-        yield from wrapped(f'"{check.quote}"', "    ") if check.quote else ()
-        yield from table(contract_of(result, check), check.trace) if check.trace else ()
+    yield from wrapped(f"pass {case.id}: {case.title} ({case.judged:,} {judged_word(case)})", "")
+    if case.group in NAMED:
+        yield from wrapped(f'"{case.quote}"', "    ") if case.quote else ()
+        yield from table_lines(case.table) if case.trace else ()
 
 
-def judged_word(check: Check) -> str:
+def judged_word(case: Case) -> str:
     """What a check counts."""
-    return STATIC_WORDS.get(check.group, "calls")
+    return STATIC_WORDS.get(case.group, "calls")
 
 
-def beyond(result: Result) -> Iterator[str]:
+def beyond(document: Document) -> Iterator[str]:
     """What a tree's slices refer to and the tree, or its other files, has elsewhere."""
-    pieces = [part.piece for part in result.parts]
-    found = {name: item for piece in pieces for name, item in piece.beyond.items()}
-    data = {name: item for name, item in found.items() if item.kind == "variable" or item.name != name}
-    keys = [name for name, item in data.items() if STATIC_KEY.search(item.text)]
-    if calls := [name for name in found if name not in data]:
+    every = [part.beyond for part in document.parts]
+    calls = [*dict.fromkeys(name for one in every for name in one.calls)]
+    keys = [*dict.fromkeys(name for one in every for name in one.keys)]
+    users: dict[str, dict[str, None]] = {}
+    for name, reads in ((name, reads) for one in every for name, reads in one.data.items()):
+        users.setdefault(name, {}).update(dict.fromkeys(reads))
+    if calls:
         yield f"functions whose body is in another file of the kernel (a call stops there): {few(calls, 8)}"
     if keys:
         yield (f"static keys and tracepoints of other files, other than off, or on where declared true: "
                f"{few(keys, 8)}")  # fmt: skip
-    read = []
-    for name in (name for name in data if name not in keys):
-        users = dict.fromkeys(
-            user for piece in pieces for user, needs in piece.needs.items() if name in needs
-        )
-        read.append(f"{name} ({few([*users], 3)})")
-    if read:
-        yield f"data of other files of the kernel, other than zero, and what reads it: {', '.join(read)}"
-    if isinstance(result.request.items, TreeItems):
-        for include in result.request.items.tree.unfound:
-            yield f"{include.where}: {include.name}, which the tree does not have: taken for empty"
+    if users:
+        read = ", ".join(f"{name} ({few([*reads], 3)})" for name, reads in users.items())
+        yield f"data of other files of the kernel, other than zero, and what reads it: {read}"
+    yield from document.unfound
 
 
-def few(names: Sequence[str], most: int) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def configurations(result: Result) -> Iterator[str]:
+def configurations(document: Document) -> Iterator[str]:
     """The options that were set, and where a contract needs others."""
-    if not result.parts:
+    if not document.parts:
         return
-    said = result.main.loaded.options
-    if isinstance(result.request.items, TreeItems):
-        tree = result.request.items.tree
-        without = tree.left_out
-        but = f", but for {', '.join(without)}: for no guest of a hypervisor" if without else ""
-        yield from wrapped(f"the tree was read for the {len(tree.config) - len(without)} options of "
-                           f"{tree.configured}{but}" + (", and:" if said else ""), "")  # fmt: skip
-    yield from wrapped(" ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(said.items())), "")
-    for part in result.parts[1:]:
-        own = {k: v for k, v in part.loaded.options.items() if said.get(k, False) != v}
+    said = document.parts[0].config
+    if document.tree_config:
+        yield from wrapped(document.tree_config + (", and:" if said else ""), "")
+    yield from wrapped(options(said), "")
+    for part in document.parts[1:]:
+        own = {name: value for name, value in part.config.items() if said.get(name, False) != value}
         if own:
-            options = " ".join(f"{k}={'y' if v else 'n'}" for k, v in sorted(own.items()))
-            yield from wrapped(f"{part.name}: {options}", "  ")
+            yield from wrapped(f"{part.name}: {options(own)}", "  ")
 
 
-def not_checked(result: Result, verbose: bool) -> Iterator[str]:
-    """What this run says nothing about."""
+def options(config: Mapping[str, bool]) -> str:
+    """Options with their values."""
+    return " ".join(f"{name}={'y' if value else 'n'}" for name, value in sorted(config.items()))
+
+
+def unchecked(document: Document, verbose: bool) -> Iterator[str]:
+    """What this run says nothing about, a line each."""
     names: dict[str, list[str]] = {}
-    for item in result.unused:
-        part = f"{item.name} ({item.completeness})" if item.completeness != "complete" else item.name
-        names.setdefault(item.file, []).append(part)
-    yield "not checked:"
-    for said in dict.fromkeys(said for part in result.parts for said in part.loaded.contract.unjudged):
-        yield from wrapped(said, "  ")
+    for file, name, completeness in document.unused:
+        part = f"{name} ({completeness})" if completeness != "complete" else name
+        names.setdefault(file, []).append(part)
+    yield from dict.fromkeys(said for part in document.parts for said in part.unjudged)
     parts = [f"{file}: {', '.join(dict.fromkeys(items))}" for file, items in names.items()]
-    for part in parts if verbose else ["; ".join(parts)]:
-        yield from wrapped(part, "  ")
-    for said in (*result.request.near, *result.partial, *beyond(result)):
-        yield from wrapped(said, "  ")
-    for patch in result.patches:
-        for note in patch.notes:
-            yield from wrapped(f"note: {note}", "  ")
-    yield from configurations(result)
-    for one in result.parts:
-        if (
-            one is not result.main
-            and not verbose
-            and not any(c.verdict == "fail" and c.trace for c in result.checks if c.contract == one.name)
-        ):
+    yield from parts if verbose or not parts else ["; ".join(parts)]
+    yield from (*document.near, *document.partial, *beyond(document))
+    for patch in document.patches:
+        yield from (f"note: {note}" for note in patch.notes)
+
+
+def legends(document: Document, verbose: bool) -> Iterator[str]:
+    """What the values in traces mean, of the contracts that have any."""
+    for number, part in enumerate(document.parts):
+        own = [case for case in document.cases if case.contract == part.name and case.trace]
+        if number and not verbose and not any(case.verdict == "fail" for case in own):
             continue
-        wide = any(c.wide for c in result.checks if c.trace and c.contract == one.name)
-        legend = (one.wide if wide else one.loaded).contract.legend
-        yield from wrapped(legend, "") if legend else ()
-    yield from again(result)
-    facts = tool_facts()
-    hashes = ", ".join(p.sha256[:12] for p in result.patches)
-    yield (f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}"
-           + f", diff sha256 {hashes}" * bool(hashes))  # fmt: skip
+        legend = part.wide_legend if any(case.wide for case in own) else part.legend
+        if legend:
+            yield legend
+
+
+def not_checked(document: Document, verbose: bool) -> Iterator[str]:
+    """What this run says nothing about, its configuration, and how to run it again."""
+    yield "not checked:"
+    for said in unchecked(document, verbose):
+        yield from wrapped(said, "  ")
+    yield from configurations(document)
+    for legend in legends(document, verbose):
+        yield from wrapped(legend, "")
+    yield from again(document)
+    yield tool_line(document)
+
+
+def tool_line(document: Document) -> str:
+    """What made the report, of which diff."""
+    facts = document.tool
+    hashes = ", ".join(patch.sha256[:12] for patch in document.patches)
+    said = f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}"
+    return said + f", diff sha256 {hashes}" * bool(hashes)
