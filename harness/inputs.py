@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extractor.extract import extract_items
+from extractor.extract import series_items
 from extractor.items import Item
 from extractor.mail import Mail, read_mails
 from extractor.patch import Patch
@@ -52,11 +52,6 @@ def patches_of(options: argparse.Namespace) -> list[Patch]:
     return read_patches(read_mails(options.patch, sys.stdin.buffer), options.latest, options.prefix)
 
 
-def all_items(patches: Sequence[Patch]) -> list[Item]:
-    """The items of all patches, in order."""
-    return [item for patch in patches for item in extract_items(patch)]
-
-
 def tuple_of(items: Sequence[Item]) -> tuple[Item, ...]:
     """Items as a tuple; those of a tree are one already, with the tree behind them."""
     return items if isinstance(items, tuple) else tuple(items)
@@ -72,7 +67,7 @@ def given(options: argparse.Namespace) -> Iterator[Given]:
         if not options.patch:
             raise HarnessError("nothing to check: give a patch, or a kernel tree with --tree DIR")
         patches = patches_of(options)
-        yield Given(tuple(patches), all_items(patches))
+        yield Given(tuple(patches), series_items(patches))
         return
     from harness.build import cache_folder, engine_library
     from harness.scratch import scratch_folder

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from extractor.extract import series_items
 from harness.cli.options import (
     add_config,
     add_effort,
@@ -27,7 +28,7 @@ from harness.cli.options import (
     write_forms,
 )
 from harness.errors import HarnessError
-from harness.inputs import Given, all_items, given, patches_of, tuple_of
+from harness.inputs import Given, given, patches_of, tuple_of
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
@@ -167,7 +168,7 @@ def run_matrix(options: argparse.Namespace) -> int:
     patches = patches_of(options)
     request = Request(
         tuple(patches),
-        tuple(all_items(patches)),
+        tuple(series_items(patches)),
         (),
         config=config_of(options.config),
         limits=replace(limits_of(options), digest=True),
