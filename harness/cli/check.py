@@ -55,6 +55,9 @@ def add(commands: Any) -> None:
     check.add_argument("--traces", metavar="DIR", help="run the traces there again, save findings there")
     add_formats(check)
     check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
+    check.add_argument(
+        "--no-prefixes", action="store_true", help="only the whole series, not what each patch brings"
+    )
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     add_series(check)
@@ -78,8 +81,10 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
     from harness import check as checking
     from harness.cli.mutate import strength_of
     from harness.drive import Request
+    from harness.prefixes import stages
     from harness.progress import progress
     from harness.replay import read_folder
+    from harness.report.series import with_stages
     from harness.report.words import document
     from harness.subjects import describe
     from harness.traces import save_traces
@@ -111,6 +116,7 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
         damaged=tuple(damaged),
         tree=revision.tree,
         notes=revision.notes,
+        cover=revision.cover,
     )
     with progress() as poll:
         result = checking.check(request, poll)
@@ -122,6 +128,10 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
     if traces:
         save_traces(result, traces)
     said = document(result)
+    if not options.no_prefixes:
+        with progress() as poll:
+            before = list(stages(result, chosen, revision, options.contract, poll))
+        said = with_stages(said, before)
     emit(options, said)
     return said.status(options.strict)
 
