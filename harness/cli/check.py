@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from extractor.extract import series_items
 from harness.cli.options import (
     add_config,
     add_effort,
@@ -27,7 +28,7 @@ from harness.cli.options import (
     write_forms,
 )
 from harness.errors import HarnessError
-from harness.inputs import Given, all_items, given, patches_of, tuple_of
+from harness.inputs import Given, given, patches_of, tuple_of
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Result
@@ -54,6 +55,9 @@ def add(commands: Any) -> None:
     check.add_argument("--traces", metavar="DIR", help="run the traces there again, save findings there")
     add_formats(check)
     check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
+    check.add_argument(
+        "--no-prefixes", action="store_true", help="only the whole series, not what each patch brings"
+    )
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     add_series(check)
@@ -77,8 +81,10 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
     from harness import check as checking
     from harness.cli.mutate import strength_of
     from harness.drive import Request
+    from harness.prefixes import stages
     from harness.progress import progress
     from harness.replay import read_folder
+    from harness.report.series import with_stages
     from harness.report.words import document
     from harness.subjects import describe
     from harness.traces import save_traces
@@ -110,6 +116,7 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
         damaged=tuple(damaged),
         tree=revision.tree,
         notes=revision.notes,
+        cover=revision.cover,
     )
     with progress() as poll:
         result = checking.check(request, poll)
@@ -121,6 +128,10 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
     if traces:
         save_traces(result, traces)
     said = document(result)
+    if not options.no_prefixes:
+        with progress() as poll:
+            before = list(stages(result, chosen, revision, options.contract, poll))
+        said = with_stages(said, before)
     emit(options, said)
     return said.status(options.strict)
 
@@ -167,7 +178,7 @@ def run_matrix(options: argparse.Namespace) -> int:
     patches = patches_of(options)
     request = Request(
         tuple(patches),
-        tuple(all_items(patches)),
+        tuple(series_items(patches)),
         (),
         config=config_of(options.config),
         limits=replace(limits_of(options), digest=True),

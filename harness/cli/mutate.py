@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from extractor.extract import series_items
 from extractor.items import Item
 from harness.cli.options import (
     add_config,
@@ -21,7 +22,7 @@ from harness.cli.options import (
     seed,
     write_forms,
 )
-from harness.inputs import all_items, patches_of
+from harness.inputs import patches_of
 
 if TYPE_CHECKING:
     from harness.contract import Loaded
@@ -55,7 +56,7 @@ def run_mutate(options: argparse.Namespace) -> int:
 
     config = config_of(options.config)
     patches = patches_of(options)
-    items = all_items(patches)
+    items = series_items(patches)
     chosen = choose(options.contract, items, bounds_of(options.bound), config)
     what = "; ".join(patch.subject or patch.source for patch in patches)
     strength = strength_record(strength_of(items, chosen.driven, options.jobs, options.seed), what)

@@ -101,7 +101,8 @@ class Case:
     table: Table = Table()
     known: Known | None = None
     brought: str = ""  # of a series: the patch after which it is first there
-    mended: str = ""  # the patch after which it is gone; then it is no finding of the whole
+    mended: str = ""  # the patch after which it is gone again
+    within: str = ""  # the patches after which it is there, where the whole series does not have it
     inherited: bool = False  # the base does the same: no finding of the patch
 
     @property
@@ -318,10 +319,10 @@ def merged(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:
     blocks: list[tuple[set[object], list[Case]]] = []
     order = {group: number for number, group in enumerate(GROUPS)}
     for case in sorted(cases, key=lambda c: order.get(c.group, len(order))):
-        keys: set[object] = {case.merge} if case.merge else set()
-        keys.add((case.calls, case.file, case.line))
+        keys: set[object] = {(case.merge, case.within)} if case.merge else set()
+        keys.add((case.calls, case.file, case.line, case.within))
         if case.exact and case.group in ("claim", "conformance"):  # one faulty line, in several calls
-            keys.add((case.file, case.line))
+            keys.add((case.file, case.line, case.within))
         home = next((block for block in blocks if block[0] & keys), None)
         if home is None:
             blocks.append((keys, [case]))

@@ -65,6 +65,8 @@ def check_data(document: Document) -> dict[str, Any]:
             *document.partial,
             *beyond(document),
         ],
+        "series": list(document.series),
+        "baseline": list(document.baseline),
         "traces": list(document.replays),
         "hidden_state": list(hidden_state(document)),
         "warnings": [
@@ -141,7 +143,10 @@ def case_data(case: Case) -> dict[str, Any]:
         "where": {"file": case.file, "line": case.line} if case.file else None,
     }  # fmt: skip
     if failed:
-        said |= {"kind": case.kind, "fingerprint": case.fingerprint}
+        known = {"reason": case.known.reason, "expires": case.known.expires} if case.known else None
+        said |= {"kind": case.kind, "fingerprint": case.fingerprint, "known": known,
+                 "inherited": case.inherited, "brought": case.brought, "mended": case.mended,
+                 "within": case.within}  # fmt: skip
     return said | ({"base": [dict(values) for values in case.base]} if case.base else {})
 
 

@@ -117,7 +117,8 @@ def of_check(document: Document, strict: bool = False) -> Outline:
 
 def suite_of(case: Case) -> str:
     """The suite that a case is in: its contract, or what it is part of."""
-    return case.contract or case.part or case.group
+    name = case.contract or case.part or case.group
+    return f"{name}, {case.within}" if case.within else name
 
 
 # Of mutants.

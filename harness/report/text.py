@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -23,6 +24,7 @@ STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "
 def text_report(document: Document, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patch itself says."""
     lines = [*head(document, color), ""]
+    lines += list(series_lines(document))
     for block in merged(document.findings):
         lines += [*finding(document, block, color), ""]
     for name, why in document.failed.items():
@@ -114,6 +116,14 @@ def walked_words(document: Document) -> str:
     return said or "no random walk, no sanitizers"
 
 
+def series_lines(document: Document) -> Iterator[str]:
+    """What each patch of a series brings and mends, and what the base had; an empty line behind it."""
+    for said in document.series:
+        yield from wrapped(said, "")
+    if document.series:
+        yield ""
+
+
 def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]:
     """One finding: what is claimed, the trace, where, and how far it goes."""
     case = block[0]
@@ -133,6 +143,11 @@ def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]
 def finding_words(document: Document, case: Case) -> Iterator[str]:
     """What is said of a finding before its trace."""
     yield case.title
+    if case.within:
+        end = f"mended by {case.mended}" if case.mended else "after which its contract does not fit"
+        yield f"{case.within}: brought by {case.brought}, {end}"
+    elif case.brought:
+        yield f"brought by {case.brought}"
     part = document.part_of(case)
     if part and case.id in {c.id for c in document.cases if c.contract != case.contract}:
         yield f"against {case.contract}: {part.title}"
@@ -164,7 +179,10 @@ def saved_traces(document: Document) -> Iterator[str]:
 
 def again(document: Document) -> Iterator[str]:
     """How to run the findings again."""
-    if not any(case.trace for case in document.findings):
+    for within in dict.fromkeys(case.within for case in document.findings if case.within):
+        last = re.findall(r"\d+", within)[-2]
+        yield f"run what is {within} again: kconform check … --prefix {last}"
+    if not any(case.trace for case in document.findings if not case.within):
         return
     if document.derived:
         yield "run them again: kconform check … --traces DIR, once to save them, then as often as you like"
