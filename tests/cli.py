@@ -67,7 +67,7 @@ def prepare() -> None:
         "check mutate prefixes matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
         "report.text report.json report.words report.outline report.outline_diff report.diff report.series "
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
-        "report.contracts"
+        "report.contracts report.ktap report.junit report.sarif report.schema"
     ).split():
         importlib.import_module(f"harness.{name}")
     ffi()

@@ -73,7 +73,7 @@ def not_compiled(errors: Iterable[str], number: int) -> Iterator[str]:
 def opened(named: str, title: str, plan: int) -> Iterator[str]:
     """The first lines of a subtest."""
     yield f"{INDENT}KTAP version 1"
-    yield f"{INDENT}# Subtest: {plain(named)}"
+    yield f"{INDENT}# Subtest: {name(named)}"
     yield from (INDENT + line for line in diagnostics([title]))
     yield f"{INDENT}1..{plan}"
 
@@ -89,11 +89,16 @@ def result(outline: Outline, case: Case, number: int) -> Iterator[str]:
 def outcome(good: bool, number: int, named: str, directive: str = "") -> str:
     """A line of results."""
     said = f" # {plain(directive)}" if directive else ""
-    return f"{'ok' if good else 'not ok'} {number} {plain(named) or '-'}{said}"
+    return f"{'ok' if good else 'not ok'} {number} {name(named)}{said}"
+
+
+def name(text: str) -> str:
+    """A test's name; parsers take a dash before it for a separator, in a result and not in a head."""
+    return plain(text).lstrip("- :") or "unnamed"
 
 
 def plain(text: str) -> str:
-    """A test's name or a reason, in which nothing may look like a directive."""
+    """A name or a reason, in which nothing may look like a directive."""
     return one_line(text).replace("#", "%23")
 
 

@@ -154,8 +154,8 @@ class Run:
         return found | ({"region": {"startLine": line}} if line > 0 else {})
 
     def anywhere(self) -> Data | None:
-        """The patch's first file: GitHub shows no result that has no place."""
-        return self.place(self.files[0], 0) if self.files else None
+        """The top of the patch's first file: GitHub shows no result that has no place."""
+        return self.place(self.files[0], 1) if self.files else None
 
     def location(self, file: str) -> Data:
         """A file of the tree that the patch is for."""
