@@ -80,7 +80,8 @@ def test_one_defect_is_one_alert_with_the_trace_as_its_code_flow() -> None:
     assert result["ruleId"] == "mm-owner-tracking/claim/no-false-shared-with-two-mms"
     assert (result["level"], result["kind"]) == ("error", "fail")
     place = result["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"]["uri"] == "include/linux/rmap.h" and place["region"] == {"startLine": 264}
+    assert place["artifactLocation"]["uri"] == "include/linux/rmap.h"
+    assert place["region"] == {"startLine": 264}
     first, *more = result["message"]["text"].split("\n")
     assert first.startswith("no more than two MMs at any one time") and first.endswith(".")
     assert any(line.startswith('the patch says: "There won\'t be any false') for line in more)
@@ -109,8 +110,8 @@ def test_what_is_unknown_or_did_not_compile_is_a_notification() -> None:
 
 def test_mutants_have_a_rule_an_operator_and_differences_one_a_check() -> None:
     run = read(reports("mutate").texts["sarif"])
-    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {
-        f"mutants/mutant/{name}" for name in ("change-assignment", "change-constant", "drop-statement")}  # fmt: skip
+    operators = [rule["id"].removeprefix("mutants/mutant/") for rule in run["tool"]["driver"]["rules"]]
+    assert operators == ["change-assignment", "change-constant", "drop-statement"]
     assert len(run["results"]) == len(reports("mutate").json["survived"])
     run = read(reports("diff").texts["sarif"])
     assert "mm-owner-tracking/difference/add/exclusive" in {each["ruleId"] for each in run["results"]}
