@@ -58,6 +58,9 @@ def add(commands: Any) -> None:
     check.add_argument(
         "--no-prefixes", action="store_true", help="only the whole series, not what each patch brings"
     )
+    check.add_argument("--baseline", metavar="FILE", help="findings that are known and fail no run")
+    check.add_argument("--write-baseline", metavar="FILE", help="write this run's findings there")
+    check.add_argument("--reason", default="", metavar="TEXT", help="why those that are new to it are known")
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     add_series(check)
@@ -66,7 +69,13 @@ def add(commands: Any) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
-    forms(options)  # what cannot be written is said before anything runs
+    forms(options)  # what cannot be written, or read, is said before anything runs
+    if options.reason and not options.write_baseline:
+        raise HarnessError("--reason is of what --write-baseline FILE writes: give that as well")
+    if options.baseline:
+        from harness.report.baseline import read_baseline
+
+        read_baseline(options.baseline)
     if options.matrix:
         return run_matrix(options)
     from harness.build import cache_folder
@@ -132,8 +141,22 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
         with progress() as poll:
             before = list(stages(result, chosen, revision, options.contract, poll))
         said = with_stages(said, before)
+    said = baselined(options, said)
     emit(options, said)
     return said.status(options.strict)
+
+
+def baselined(options: argparse.Namespace, document: Document) -> Document:
+    """`document`, with what a baseline knows marked; a baseline that is asked for is written."""
+    if not (options.baseline or options.write_baseline):
+        return document
+    from harness.report.baseline import baseline_text, read_baseline, today, with_baseline
+
+    known = read_baseline(options.baseline) if options.baseline else []
+    if options.write_baseline:
+        Path(options.write_baseline).write_text(baseline_text(document, known, options.reason))
+        known = read_baseline(options.write_baseline)
+    return with_baseline(document, known, today())
 
 
 def with_base(options: argparse.Namespace, revision: Given, result: Result) -> Result:
@@ -170,7 +193,8 @@ def run_matrix(options: argparse.Namespace) -> int:
     from harness.progress import progress
     from harness.report.matrix import matrix_json, matrix_text
 
-    alone = [name for name in ("traces", "strength", "keep", "coverage") if getattr(options, name)]
+    one = ("traces", "strength", "keep", "coverage", "baseline", "write_baseline")
+    alone = [name.replace("_", "-") for name in one if getattr(options, name)]
     if alone:
         raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
     if options.tree:

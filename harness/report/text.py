@@ -33,6 +33,8 @@ def text_report(document: Document, *, verbose: bool = False, color: bool = Fals
         lines += wrapped(f"not compiled: {describe(lost)}", "  ")
     for file, line, text in dict.fromkeys(said for part in document.parts for said in part.warnings):
         lines += wrapped(f"compiler: {file}:{line}: {text}", "  ")
+    for said in document.baseline:
+        lines += wrapped(said, "")
     lines += list(saved_traces(document))
     for said in hidden_state(document):
         lines += wrapped(f"warning: {said}", "")
@@ -93,6 +95,11 @@ def counts(document: Document) -> str:
     said = [f"{failed} of {len(document.cases)} checks failed"] if failed else []
     if failed and defects < failed:
         said[0] += f" ({defects} separate finding{'s' * (defects != 1)})"
+    known = sum(case.known is not None for case in document.cases)
+    said += [f"{known} known"] if known else []
+    said += (
+        [f"{inherited} of the base"] if (inherited := sum(case.inherited for case in document.cases)) else []
+    )
     return ", ".join(said + [f"{passed} passed"] + ([f"{unknown} unknown"] if unknown else []))
 
 
