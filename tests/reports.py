@@ -20,6 +20,7 @@ from tests.mails import SUBJECT, V1, next_revision
 from tests.mini_kernel import COUNTER, counter_contract, mini_kernel
 from tests.test_diff_tree import FULL, FULLER, changed
 from tests.test_toys import DEFAULTS, HEAD, INC, REST, toy_diff
+from tests.test_tree import commit, git
 
 FORMATS = ("json", "ktap", "junit", "sarif")
 # What ends, or begins, something in one of the formats, or in a terminal.
@@ -96,13 +97,23 @@ def tree(folder: Path) -> Reports:
     return run("check", "--tree", kernel, "--contract", counter_contract(folder), *QUICK)
 
 
-def planted(folder: Path) -> Reports:
+def series(folder: Path) -> Reports:
+    """Commits, the first of which brings a defect that the second mends."""
+    kernel, contract = mini_kernel(folder / "linux"), counter_contract(folder)
+    git(kernel, "init", "-q")
+    for text in (COUNTER, COUNTER.replace(FULL, FULLER), COUNTER + "\n"):
+        (kernel / "include/linux/counter.h").write_text(text)
+        commit(kernel, "counter: change it")
+    return run("check", "--tree", kernel, "--range", "HEAD~2..HEAD", "--contract", contract, *QUICK)
+
+
+def planted(folder: Path, *more: object) -> Reports:
     """Mutants of a toy, some of which survive: nothing is claimed of `b`."""
     code = INC + "static inline void toy_b(int *b)\n{\n	*b |= 4;\n}\n"
     contract = 'OPERATIONS = (*OPERATIONS, Operation("b", "toy_b(&w->b)", kind="probe"))\n'
     path = folder / "toy.diff"
     path.write_text(toy_diff(code))
-    return run("mutate", path, *toy(folder, contract=contract)[:2])
+    return run("mutate", path, *toy(folder, contract=contract)[:2], *more)
 
 
 def differing(folder: Path) -> Reports:
@@ -117,11 +128,12 @@ RUNS: dict[str, Callable[[Path], Reports]] = {
     "unresolved": unresolved,
     "promise": promise,
     "tree": tree,
+    "series": series,
     "mutate": planted,
     "diff": differing,
     "same": lambda folder: run("diff", BUNDLED_PATCH, BUNDLED_PATCH),
 }
-CHECKS = ("bundled", "unknown", "hostile", "unresolved", "promise", "tree")
+CHECKS = ("bundled", "unknown", "hostile", "unresolved", "promise", "tree", "series")
 
 
 @cache
@@ -156,7 +168,8 @@ def outline(*cases: Case, **more: Any) -> Outline:
     told = {
         "command": "check", "word": "FAIL", "status": 1, "summary": "1 of 1", "title": SUBJECT, "about": (),
         "suites": suites, "findings": tuple((c,) for c in cases if c.blamed), "errors": (), "remarks": (),
-        "unchecked": (), "legends": (), "again": (), "tool": {"version": "1", "compiler": "cc", "python": "3"},
+        "unchecked": (), "legends": (), "again": (),
         "patches": (PatchText(SUBJECT, "a.patch", "ab" * 32, ("a b.h",), ()),),
+        "tool": {"version": "1", "compiler": "cc", "python": "3"},
     }  # fmt: skip
     return Outline(**(told | more))  # type: ignore[arg-type]

@@ -108,7 +108,9 @@ def test_mutants_and_differences() -> None:
 def test_known_and_inherited_findings_are_skipped_with_their_reason() -> None:
     found = read(render(outline(case("claim/a", known=KNOWN), case("claim/b", inherited=True), case())))
     assert [each.result[0].message for each in found["skipped"]] == [
-        "known: it is mended in the next series (until 2031-05-01)", "inherited: the base does the same"]  # fmt: skip
+        "known: it is mended in the next series (until 2031-05-01)",
+        "inherited: the base does the same",
+    ]
     assert "inc(n=1)" in found["skipped"][0].system_out and names(found["failed"]) == ["claim/x"]
 
 
@@ -125,4 +127,3 @@ def test_no_text_breaks_the_file(one: str, other: str, verdict: str) -> None:
     found = read(render(shown))
     end = {"pass": "passed", "fail": "failed", "unknown": "skipped"}[verdict]
     assert len(found[end]) == len(found["error"]) == 1
-

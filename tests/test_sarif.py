@@ -84,7 +84,7 @@ def test_one_defect_is_one_alert_with_the_trace_as_its_code_flow() -> None:
     assert place["region"] == {"startLine": 264}
     first, *more = result["message"]["text"].split("\n")
     assert first.startswith("no more than two MMs at any one time") and first.endswith(".")
-    assert any(line.startswith('the patch says: "There won\'t be any false') for line in more)
+    assert any(line.startswith("the patch says: \"There won't be any false") for line in more)
     (rule,) = run["tool"]["driver"]["rules"]
     assert "There won't be any false" in rule["help"]["text"]
     start, step = result["codeFlows"][0]["threadFlows"][0]["locations"]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kernel_snippets import BUNDLED_PATCH
 from tests.cli import ONE, QUICK, Done, kconform
 from tests.mails import next_revision
 from tests.mini_kernel import COUNTER, counter_contract, mini_kernel
-from tests.reports import CHECKS, NARROW, reports
+from tests.reports import CHECKS, NARROW, planted, reports
 from tests.test_stages import BAD, DOWN, GOOD, WRONG, history
 from tests.test_tree import git
 
@@ -66,10 +67,19 @@ def test_checks(name: str) -> None:
     validator("check").validate(reports(name).json)
 
 
+def test_a_series() -> None:
+    data = reports("series").json
+    assert data["series"] and any(check.get("within") for check in data["checks"])
+
+
 def test_comparisons_and_mutants() -> None:
     validator("diff").validate(reports("diff").json)
     validator("diff").validate(reports("same").json)
     validator("mutate").validate(reports("mutate").json)
+    with tempfile.TemporaryDirectory() as folder:
+        shard = planted(Path(folder), "--shard", "1/2").json
+    validator("mutate").validate(shard)
+    assert shard["shard"]["command"] == "mutate"
 
 
 def test_a_check_with_all_that_it_can_say(tmp_path: Path) -> None:
@@ -81,11 +91,12 @@ def test_a_check_with_all_that_it_can_say(tmp_path: Path) -> None:
     data = held("check", kconform(*arguments))
     assert data["coverage"]["functions"] and data["traces"]
     traces = sorted(path for path in tmp_path.iterdir() if path.suffix == ".json")
+    assert len(traces) == 2
     replays = held("replay", kconform("replay", *traces, "--tree", kernel, *options[:2], *AS_JSON))["replays"]
     assert {replay["verdict"] for replay in replays} == {"still there"}
-    (tmp_path / "none.json").write_text("{}")
-    lost = kconform("replay", tmp_path / "none.json", *AS_JSON)
+    lost = kconform("replay", *traces, *AS_JSON)  # without the tree
     validator("replay").validate(lost.json)
+    assert {replay["verdict"] for replay in lost.json["replays"]} == {"cannot be run"}
 
 
 def test_strength() -> None:
@@ -96,6 +107,28 @@ def test_strength() -> None:
 def test_walks_and_sanitizers() -> None:
     (part,) = held("check", kconform("check", BUNDLED_PATCH, *ONE, "--walk", 2000, *AS_JSON))["contracts"]
     assert part["walk"]["transitions"] == 2000 and part["sanitizers"]["transitions"] > 0
+
+
+def test_shards_and_what_they_are_merged_to(tmp_path: Path) -> None:
+    shards = []
+    for number in (1, 2):
+        shards.append(tmp_path / f"{number}.json")
+        arguments = ("check", BUNDLED_PATCH, *QUICK, "--shard", f"{number}/2", "-o", shards[-1], *AS_JSON)
+        assert kconform(*arguments).err == ""
+        data = json.loads(shards[-1].read_text())
+        validator("check").validate(data)
+        assert data["shard"]["number"] == number and data["timing"]["seconds"] > 0
+    assert "shard" not in held("check", kconform("merge", *shards, *AS_JSON))
+
+
+def test_a_baseline_and_what_it_knows(tmp_path: Path) -> None:
+    known = tmp_path / "known.json"
+    arguments = ("check", BUNDLED_PATCH, *ONE, *QUICK, *AS_JSON)
+    kconform(*arguments, "--write-baseline", known, "--reason", "mended in v2")
+    entries = json.loads(known.read_text())
+    validator("baseline").validate(entries)
+    data = held("check", kconform(*arguments, "--baseline", known))
+    assert len(entries["findings"]) == sum(bool(check.get("known")) for check in data["checks"]) == 3
 
 
 def test_of_functions_that_no_contract_covers(tmp_path: Path) -> None:
@@ -109,16 +142,6 @@ def test_of_functions_that_no_contract_covers(tmp_path: Path) -> None:
     assert data["base"] and data["derived"]
     compared = held("diff", kconform("diff", "--tree", kernel, patch, *AS_JSON))
     assert compared["verdict"] == "different" and compared["interface"]["changes"]
-
-
-def test_a_series(tmp_path: Path) -> None:
-    kernel, contract = mini_kernel(tmp_path / "linux"), counter_contract(tmp_path)
-    git(kernel, "init", "-q")
-    history(kernel, COUNTER, COUNTER.replace(GOOD, BAD), COUNTER + "\n")
-    done = kconform("check", "--tree", kernel, "--range", "HEAD~2..HEAD", "--contract", contract, *QUICK,
-                    *AS_JSON)  # fmt: skip
-    data = held("check", done)
-    assert data["series"] and any(check.get("within") for check in data["checks"])
 
 
 def test_costs() -> None:

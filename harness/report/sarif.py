@@ -81,13 +81,16 @@ class Run:
     def rule(self, id: str, case: Case) -> Data:
         """A check: what it claims, and whose sentence that is."""
         mutant = case.group == "mutant"
-        title = f"A check finds the planted defect {id.rpartition('/')[2]}." if mutant else sentence(case.title)
-        said = [title] if mutant else [title, *self.outline.words(case)[1:]]
+        title = (
+            f"A check finds the planted defect {id.rpartition('/')[2]}." if mutant else sentence(case.title)
+        )
+        says = [f'{case.says or "the contract"} says: "{case.quote}"'] if case.quote else []
+        said = text("\n".join([title, *says]))
         return {
             "id": id,
             "shortDescription": text(title),
-            "fullDescription": text("\n".join(said)),
-            "help": text("\n".join(said)),
+            "fullDescription": said,
+            "help": said,
             "defaultConfiguration": {"level": "error"},
             "properties": {"tags": [case.group], "problem.severity": "error"},
         }
