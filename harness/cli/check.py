@@ -74,7 +74,19 @@ def add(commands: Any) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
-    forms(options)  # what cannot be written, or read, is said before anything runs
+    if options.matrix:
+        forms(options)
+        return run_matrix(options)
+    document = document_of(options)
+    emit(options, document)
+    return document.status(options.strict)
+
+
+def document_of(options: argparse.Namespace) -> Document:
+    """The check that a command line asks for; what cannot be written, or read, is said before it runs."""
+    forms(options)
+    if options.matrix:
+        raise HarnessError("--matrix has a report of its own: run kconform check --matrix")
     if options.reason and not options.write_baseline:
         raise HarnessError("--reason is of what --write-baseline FILE writes: give that as well")
     if options.strength and options.shard:
@@ -83,15 +95,11 @@ def run_check(options: argparse.Namespace) -> int:
         from harness.report.baseline import read_baseline
 
         read_baseline(options.baseline)
-    if options.matrix:
-        return run_matrix(options)
     from harness.build import cache_folder
     from harness.scratch import scratch_folder
 
     with given(options) as revision, scratch_folder(cache_folder()) as folder:
-        said = baselined(options, judged(options, revision, folder))
-        emit(options, said)
-        return said.status(options.strict)
+        return baselined(options, judged(options, revision, folder))
 
 
 def judged(options: argparse.Namespace, revision: Given, folder: Path) -> Document:
