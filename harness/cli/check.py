@@ -238,7 +238,9 @@ def run_matrix(options: argparse.Namespace) -> int:
     from harness.drive import Request
     from harness.matrix.cells import matrix
     from harness.progress import progress
+    from harness.report.formats import OUTLINED, render
     from harness.report.matrix import matrix_json, matrix_text
+    from harness.report.outline_matrix import of_matrix
 
     one = ("traces", "strength", "keep", "coverage", "baseline", "write_baseline", "shard")
     alone = [name.replace("_", "-") for name in one if getattr(options, name)]
@@ -263,6 +265,8 @@ def run_matrix(options: argparse.Namespace) -> int:
     write_forms(options, {
         "text": lambda: matrix_text(made, verbose=options.verbose, color=colored(options)),
         "json": lambda: matrix_json(made),
+        **{name: partial(lambda name: render(name, of_matrix(made, options.strict)), name)
+           for name in OUTLINED},
     })  # fmt: skip
     bad = made.failed + (made.unknown if options.strict else 0)
     return 1 if bad else 0 if made.whole else 2
