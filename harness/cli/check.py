@@ -214,7 +214,7 @@ def with_base(options: argparse.Namespace, revision: Given, chosen: Chosen, resu
     """
     from extractor.promise import promise
 
-    sentence = promise(revision.patches) if revision.tree else ""
+    sentence = promise(revision.patches, revision.cover) if revision.tree else ""
     derived = any(loaded.contract.derived for loaded in chosen.driven)
     if not (revision.tree and revision.patches and (sentence or derived)):
         return result
