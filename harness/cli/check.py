@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.cli.bisect import add_bisect, bisectable
 from harness.cli.options import (
     add_config,
     add_effort,
@@ -26,6 +27,7 @@ from harness.cli.options import (
     wants,
     write_forms,
 )
+from harness.cli.told import told
 from harness.errors import HarnessError
 from harness.inputs import Given, all_items, given, patches_of, tuple_of
 
@@ -57,9 +59,12 @@ def add(commands: Any) -> None:
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     add_series(check)
+    add_bisect(check)
     check.set_defaults(run=run_check)
 
 
+@bisectable
+@told
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     forms(options)  # what cannot be written is said before anything runs
