@@ -105,7 +105,7 @@ def test_of_a_diff_and_of_mutants(tmp_path: Path) -> None:
     old = tmp_path / "old.patch"
     old.write_text(V1)
     done = kconform("diff", old, next_revision(), "--format", "mail", *ONE, "--walk", "0")
-    assert "side by side:" in done.out and " told below: " in done.out
+    assert "side by side:" in done.out and "They differ, as told below: 5 differences, 1 claim" in done.out
     assert max(map(len, own(done.out))) <= WIDTH and not trailers(done.out)
 
 

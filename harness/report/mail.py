@@ -15,15 +15,11 @@ from collections.abc import Iterator, Sequence
 from harness.report.document import Case, PatchText
 from harness.report.narrow import folded, guarded, trace_lines
 from harness.report.outline import Outline, also
+from harness.report.page import plural
 
 SCREEN = 24  # lines of one finding
 CONTEXT = 3  # lines quoted, the last of them the finding's
 HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-FINDINGS = {
-    "check": "finding",
-    "diff": "difference",
-    "mutate": "survivor",
-}
 
 
 def render(outline: Outline) -> str:
@@ -45,17 +41,16 @@ def verdict(outline: Outline) -> Iterator[str]:
         yield from folded(outline.title, "> ")
     yield ""
     counted = len(outline.findings)
-    if counted:
-        what = FINDINGS[outline.command]
-        said = f"It has {counted} {what if counted == 1 else what + 's'}, told below"
-    else:
-        said = WORDS.get(outline.word, "It cannot say whether all is well")
+    said = WORDS.get(outline.word, "It cannot say whether all is well")
+    if counted and outline.command == "check":
+        said = f"It has {plural(counted, 'finding')}, told below"
     yield from folded(f"{said}: {outline.summary}.")
 
 
 TRACES = "Each trace begins in the initial state and is a shortest one, or one that needs each of its calls."
 AGAIN = '"kconform check PATCH --traces DIR" saves them, "kconform replay DIR/FILE" runs one again.'
-WORDS = {"PASS": "It has no findings", "SAME": "It has no differences"}
+WORDS = {"PASS": "It has no findings", "SAME": "They do the same", "DIFFERENT": "They differ, as told below",
+         "FAIL": "What no check finds is told below"}  # fmt: skip
 DONE = {
     "check": "compiled the functions of this patch in userspace and ran them against what it says:",
     "diff": "compiled the functions of two revisions in userspace and ran them side by side:",

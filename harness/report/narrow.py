@@ -12,8 +12,10 @@ from harness.report.document import Row, Table
 WIDTH = 72
 GAP = "  "
 BAR = "| "
-# What b4 takes for a trailer, be it indented or not; git takes less.
-TRAILER = re.compile(r"\s*\w\S*:(\s|$)")
+# What b4 takes for a trailer of a reply, be it indented or not, and then some; git takes less.
+TRAILER = re.compile(
+    r"\s*\w\S*:\s.*@|\s*(\S*-(by|to|id)|to|cc|from|date|subject|fixes|link|buglink|closes|base-commit):", re.I
+)
 
 
 def folded(text: str, first: str = "", more: str | None = None) -> list[str]:
