@@ -55,13 +55,15 @@ def refuse_what_is_the_users(options: argparse.Namespace) -> None:
     from harness.build import compiler
     from harness.cli.options import bounds_of, config_of, forms
     from harness.loading import contract_path, is_static, load
+    from harness.report.baseline import read_baseline
     from harness.tree.configuration import BASE_CONFIG, read_config
     from harness.tree.source import open_tree
 
     if not options.tree:
         raise HarnessError("--bisect is of a kernel tree that git bisect checks out: give --tree DIR")
-    if options.range:
-        raise HarnessError("--bisect: git bisect says which revision is checked: leave out --range")
+    for name in ("range", "matrix", "shard", "strength", "write_baseline", "reason"):
+        if getattr(options, name):
+            raise HarnessError(f"--bisect judges what git bisect checks out: leave out --{name.replace('_', '-')}")
     bounds = bounds_of(options.bound)
     if bounds and not options.contract:
         raise HarnessError("--bisect: a bound is of one contract: give --contract NAME as well")
@@ -72,6 +74,8 @@ def refuse_what_is_the_users(options: argparse.Namespace) -> None:
     read_mails([path for path in options.patch if path != "-"])
     if options.contract and not is_static(path := contract_path(options.contract)):
         load(path, bounds)
+    if options.baseline:
+        read_baseline(options.baseline)
     compiler()
 
 

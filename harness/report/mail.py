@@ -16,6 +16,7 @@ from harness.report.document import Case, PatchText
 from harness.report.narrow import folded, guarded, trace_lines
 from harness.report.outline import Outline, also
 from harness.report.page import plural
+from harness.report.series import brought
 
 SCREEN = 24  # lines of one finding
 CONTEXT = 3  # lines quoted, the last of them the finding's
@@ -134,7 +135,8 @@ def heading(case: Case, number: str, source: bool) -> Iterator[str]:
     yield from guarded(folded(f"{number}{case.id}{where}", "", " " * len(number)))
     if source and case.source:
         yield from guarded(folded(case.source, "  | "))
-    yield from guarded(folded(case.title, "  "))
+    for said in (case.title, *brought(case)):
+        yield from guarded(folded(said, "  "))
     if case.quote and case.group in ("claim", "promise"):
         yield from guarded(folded(f'{case.says or "the contract"} says "{case.quote}"', "  ", "    "))
 
