@@ -309,7 +309,7 @@ def test_pushes_onto_what_is_there_and_of_nothing(pushing: Kernel) -> None:
 
 B4 = """
 import json, sys, email, b4, b4.ez, b4.review.checks as checks
-b4.get_main_config()
+b4._setup_main_config()
 perpatch, series = checks.load_check_cmds()
 mails = [(str(n), email.message_from_bytes(open(name, "rb").read(), policy=b4.emlpolicy))
          for n, name in enumerate(sys.argv[2:])]

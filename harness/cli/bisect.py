@@ -63,7 +63,8 @@ def refuse_what_is_the_users(options: argparse.Namespace) -> None:
         raise HarnessError("--bisect is of a kernel tree that git bisect checks out: give --tree DIR")
     for name in ("range", "matrix", "shard", "strength", "write_baseline", "reason"):
         if getattr(options, name):
-            raise HarnessError(f"--bisect judges what git bisect checks out: leave out --{name.replace('_', '-')}")
+            other = name.replace("_", "-")
+            raise HarnessError(f"--bisect judges what git bisect checks out: leave out --{other}")
     bounds = bounds_of(options.bound)
     if bounds and not options.contract:
         raise HarnessError("--bisect: a bound is of one contract: give --contract NAME as well")
