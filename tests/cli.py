@@ -66,7 +66,7 @@ def prepare() -> None:
     for name in (
         "check mutate prefixes matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
         "report.text report.json report.words report.outline report.outline_diff report.diff "
-        "report.series report.stages report.baseline report.shards "
+        "report.outline_matrix report.series report.stages report.baseline report.shards "
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
         "report.contracts report.b4 report.mail report.formats"
     ).split():

@@ -79,7 +79,19 @@ def add(commands: Any) -> None:
 @told
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
-    forms(options)  # what cannot be written, or read, is said before anything runs
+    if options.matrix:
+        forms(options)
+        return run_matrix(options)
+    document = document_of(options)
+    emit(options, document)
+    return document.status(options.strict)
+
+
+def document_of(options: argparse.Namespace) -> Document:
+    """The check that a command line asks for; what cannot be written, or read, is said before it runs."""
+    forms(options)
+    if options.matrix:
+        raise HarnessError("--matrix has a report of its own: run kconform check --matrix")
     if options.reason and not options.write_baseline:
         raise HarnessError("--reason is of what --write-baseline FILE writes: give that as well")
     if options.strength and options.shard:
@@ -88,15 +100,11 @@ def run_check(options: argparse.Namespace) -> int:
         from harness.report.baseline import read_baseline
 
         read_baseline(options.baseline)
-    if options.matrix:
-        return run_matrix(options)
     from harness.build import cache_folder
     from harness.scratch import scratch_folder
 
     with given(options) as revision, scratch_folder(cache_folder()) as folder:
-        said = baselined(options, judged(options, revision, folder))
-        emit(options, said)
-        return said.status(options.strict)
+        return baselined(options, judged(options, revision, folder))
 
 
 def judged(options: argparse.Namespace, revision: Given, folder: Path) -> Document:
@@ -211,7 +219,7 @@ def with_base(options: argparse.Namespace, revision: Given, chosen: Chosen, resu
     """
     from extractor.promise import promise
 
-    sentence = promise(revision.patches) if revision.tree else ""
+    sentence = promise(revision.patches, revision.cover) if revision.tree else ""
     derived = any(loaded.contract.derived for loaded in chosen.driven)
     if not (revision.tree and revision.patches and (sentence or derived)):
         return result
@@ -235,7 +243,9 @@ def run_matrix(options: argparse.Namespace) -> int:
     from harness.drive import Request
     from harness.matrix.cells import matrix
     from harness.progress import progress
+    from harness.report.formats import OUTLINED, render
     from harness.report.matrix import matrix_json, matrix_text
+    from harness.report.outline_matrix import of_matrix
 
     one = ("traces", "strength", "keep", "coverage", "baseline", "write_baseline", "shard")
     alone = [name.replace("_", "-") for name in one if getattr(options, name)]
@@ -260,6 +270,8 @@ def run_matrix(options: argparse.Namespace) -> int:
     write_forms(options, {
         "text": lambda: matrix_text(made, verbose=options.verbose, color=colored(options)),
         "json": lambda: matrix_json(made),
+        **{name: partial(lambda name: render(name, of_matrix(made, options.strict)), name)
+           for name in OUTLINED},
     })  # fmt: skip
     bad = made.failed + (made.unknown if options.strict else 0)
     return 1 if bad else 0 if made.whole else 2

@@ -41,6 +41,21 @@ def shard_data(shard: Shard, made: Document | StrengthRecord) -> dict[str, Any]:
             "document": make_converter().unstructure(made)}  # fmt: skip
 
 
+def dumped(document: Document) -> str:
+    """A document as text, for a process of the same run."""
+    from cattrs.preconf.json import make_converter
+
+    said: str = make_converter().dumps(document)
+    return said
+
+
+def loaded(text: str) -> Document:
+    """The document of such a text."""
+    from cattrs.preconf.json import make_converter
+
+    return make_converter().loads(text, Document)
+
+
 def read_shards(paths: Sequence[str]) -> Document | StrengthRecord:
     """One run from the JSON reports of its shards; HarnessError, one line, where they are not all of one."""
     found: dict[int, tuple[str, dict[str, Any]]] = {}
