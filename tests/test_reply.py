@@ -109,6 +109,14 @@ def test_of_a_diff_and_of_mutants(tmp_path: Path) -> None:
     assert max(map(len, own(done.out))) <= WIDTH and not trailers(done.out)
 
 
+def test_a_long_series_and_a_tree() -> None:
+    said = render(outline(patches=tuple(patch(f"[PATCH {n}/9] x") for n in range(1, 10))))
+    assert (
+        "functions of these patches in" in said and "> [PATCH 4/9] x\n\nand 5 more of the series.\n" in said
+    )
+    assert "functions of this tree in" in render(outline(text="linux at 0123"))
+
+
 # Hostile words.
 
 TAG = "Reviewed-by: Some Body <some@body.example.org>"

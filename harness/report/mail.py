@@ -19,6 +19,7 @@ from harness.report.page import plural
 from harness.report.series import brought
 
 SCREEN = 24  # lines of one finding
+TITLES = 4  # patches that are named
 CONTEXT = 3  # lines quoted, the last of them the finding's
 HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 
@@ -34,12 +35,14 @@ def render(outline: Outline) -> str:
 
 def verdict(outline: Outline) -> Iterator[str]:
     """What was checked, and what came of it."""
-    yield from folded(f"kconform {DONE[outline.command]}")
+    titles = [patch.subject or patch.source for patch in outline.patches] or [outline.title]
+    what = "this tree" if not outline.patches else "this patch" if len(titles) == 1 else "these patches"
+    yield from folded(f"kconform {DONE[outline.command].format(what=what)}")
     yield ""
-    for title in (patch.subject or patch.source for patch in outline.patches):
+    for title in titles[:TITLES]:
         yield from folded(title, "> ")
-    if not outline.patches:
-        yield from folded(outline.title, "> ")
+    if len(titles) > TITLES:
+        yield from ("", f"and {len(titles) - TITLES} more of the series.")
     yield ""
     counted = len(outline.findings)
     said = WORDS.get(outline.word, "It cannot say whether all is well")
@@ -53,9 +56,9 @@ AGAIN = '"kconform check PATCH --traces DIR" saves them, "kconform replay DIR/FI
 WORDS = {"PASS": "It has no findings", "SAME": "They do the same", "DIFFERENT": "They differ, as told below",
          "FAIL": "What no check finds is told below"}  # fmt: skip
 DONE = {
-    "check": "compiled the functions of this patch in userspace and ran them against what it says:",
+    "check": "compiled the functions of {what} in userspace and ran them against what it says:",
     "diff": "compiled the functions of two revisions in userspace and ran them side by side:",
-    "mutate": "planted defects in the functions of this patch, to see which of them its checks find:",
+    "mutate": "planted defects in the functions of {what}, to see which of them its checks find:",
 }
 
 
