@@ -16,7 +16,7 @@ from harness.report.document import Case, PatchText
 from harness.report.narrow import folded, guarded, trace_lines
 from harness.report.outline import Outline, also
 from harness.report.page import plural
-from harness.report.series import brought
+from harness.report.text import stage_words
 
 SCREEN = 24  # lines of one finding
 TITLES = 4  # patches that are named
@@ -138,7 +138,7 @@ def heading(case: Case, number: str, source: bool) -> Iterator[str]:
     yield from guarded(folded(f"{number}{case.id}{where}", "", " " * len(number)))
     if source and case.source:
         yield from guarded(folded(case.source, "  | "))
-    for said in (case.title, *brought(case)):
+    for said in (case.title, *stage_words(case)):
         yield from guarded(folded(said, "  "))
     if case.quote and case.group in ("claim", "promise"):
         yield from guarded(folded(f'{case.says or "the contract"} says "{case.quote}"', "  ", "    "))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from harness.report.document import After, Case, Document, PatchText
+from harness.report.document import After, Document, PatchText
 from harness.report.page import few
 
 
@@ -59,12 +59,3 @@ def base_lines(base: After, end: After) -> Iterator[str]:
     for name, reason in base.lost.items():
         if name in end.judged:
             yield f"the base was not judged by {name}: {reason}"
-
-
-def brought(case: Case) -> Iterator[str]:
-    """Which patch of a series brings a finding, and which one mends it."""
-    if case.within:
-        end = f"mended by {case.mended}" if case.mended else "after which its contract does not fit"
-        yield f"{case.within}: brought by {case.brought}, {end}"
-    elif case.brought:
-        yield f"brought by {case.brought}"
