@@ -137,7 +137,7 @@ def test_the_yaml_files_are_what_the_services_take(name: str, tmp_path: Path) ->
 def test_nothing_of_an_event_is_pasted_into_a_shell() -> None:
     steps = yaml("mm-ci/steps.yml") + yaml("github/kconform.yml")["jobs"]["check"]["steps"]
     runs = [step["run"] for step in steps if "run" in step]
-    assert len(runs) == 5 and not any("${{" in text for text in runs)
+    assert len(runs) == 6 and not any("${{" in text for text in runs)
 
 
 # MM CI.
@@ -179,6 +179,14 @@ def test_mm_ci_on_githubs_merge_of_a_pull_request(kernel: Kernel) -> None:
     assert "meanwhile" not in done.stdout
 
 
+def checkout(kernel: Kernel, folder: Path, branch: str) -> Path:
+    """What actions/checkout leaves: one commit, without what is below it."""
+    git(kernel.path, "config", "uploadpack.allowAnySHA1InWant", "true")
+    path = folder / "checkout"
+    git(folder, "clone", "-q", "--depth", "1", "--branch", branch, f"file://{kernel.path}", str(path))
+    return path
+
+
 @pytest.mark.parametrize(("kinds", "status"), [(("ci", "bad"), 1), (("ci", "good"), 0), (("ci", "other"), 0)])
 def test_the_steps_on_a_checkout_without_history(
     kernel: Kernel, tmp_path: Path, kinds: Sequence[str], status: int
@@ -186,10 +194,7 @@ def test_the_steps_on_a_checkout_without_history(
     head = kernel.series("series", *kinds)
     git(kernel.path, "checkout", "-q", "-B", "merge", "mm-unstable")
     git(kernel.path, "merge", "-q", "--no-ff", "-m", "merge", "series")
-    git(kernel.path, "config", "uploadpack.allowAnySHA1InWant", "true")
-    shallow = tmp_path / "checkout"
-    git(tmp_path, "clone", "-q", "--depth", "1", "--branch", "merge", f"file://{kernel.path}", str(shallow))
-    here = kernel._replace(path=shallow)
+    here = kernel._replace(path=checkout(kernel, tmp_path, "merge"))
     script = ["bash", ".github/scripts/run-kconform-tests.sh"]
     done = here.run(script)
     assert done.returncode == 4 and "the history is too short" in done.stdout
@@ -223,18 +228,17 @@ def test_mm_ci_without_what_it_needs(kernel: Kernel, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("kind", "status"), [("good", 0), ("bad", 1), ("unknown", 0)])
-def test_the_github_workflow(kernel: Kernel, kind: str, status: int) -> None:
-    head = kernel.series("series", kind)
-    (step,) = (
-        each
-        for each in yaml("github/kconform.yml")["jobs"]["check"]["steps"]
-        if "BASE" in each.get("env", ())
-    )
-    text = step["run"].replace("--tree .", f"--tree . {kernel.env['KCONFORM_OPTIONS']}")
-    done = kernel.shell(text, BASE=kernel.base, HEAD=head)
+def test_the_github_workflow(kernel: Kernel, tmp_path: Path, kind: str, status: int) -> None:
+    head = kernel.series("series", "other", kind)
+    here = kernel._replace(path=checkout(kernel, tmp_path, "series"))
+    steps = yaml("github/kconform.yml")["jobs"]["check"]["steps"]
+    for step in (each for each in steps if "COMMITS" in each.get("env", ())):
+        text = step["run"].replace("--tree .", f"--tree . {kernel.env['KCONFORM_OPTIONS']}")
+        done = here.shell(text, COMMITS=2, HEAD=head)
     assert done.returncode == status, done.stdout + done.stderr
     assert ("::warning::kconform could not judge" in done.stdout) == (kind == "unknown")
-    assert all((kernel.path / f"kconform.{end}").exists() for end in ("xml", "sarif")) == (kind != "unknown")
+    written = all((here.path / f"kconform.{end}").exists() for end in ("xml", "sarif"))
+    assert written == (kind != "unknown")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("good", 0), ("bad", 1), ("unknown", 2)])
