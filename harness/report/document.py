@@ -330,14 +330,13 @@ GROUPS = ("claim", "crash", "sanitizer", "conformance", "misuse", "promise", "la
 
 
 def merged(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:
-    """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
+    """Findings that are one defect seen twice (same trace, or same code called otherwise), together.
+
+    What one patch of a series brings and another mends is one as well, told by its plainest trace.
+    """
     blocks: list[tuple[set[object], list[Case]]] = []
-    order = {group: number for number, group in enumerate(GROUPS)}
-    for case in sorted(cases, key=lambda c: order.get(c.group, len(order))):
-        keys: set[object] = {(case.merge, case.within)} if case.merge else set()
-        keys.add((case.calls, case.file, case.line, case.within))
-        if case.exact and case.group in ("claim", "conformance"):  # one faulty line, in several calls
-            keys.add((case.file, case.line, case.within))
+    for case in sorted(cases, key=rank):
+        keys = {*keys_of(case)}
         home = next((block for block in blocks if block[0] & keys), None)
         if home is None:
             blocks.append((keys, [case]))
@@ -345,3 +344,23 @@ def merged(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:
             home[0].update(keys)
             home[1].append(case)
     yield from (tuple(block) for _, block in blocks)
+
+
+def rank(case: Case) -> tuple[int, ...]:
+    """Claims first; of what is between patches, what has a line of its own, and a short trace."""
+    group = GROUPS.index(case.group) if case.group in GROUPS else len(GROUPS)
+    if case.within:
+        return 1, not case.exact, len(case.trace), group
+    return 0, group
+
+
+def keys_of(case: Case) -> Iterator[object]:
+    """What makes two findings one."""
+    if case.within:
+        yield case.within, case.brought, case.mended
+        return
+    if case.merge:
+        yield case.merge
+    yield case.calls, case.file, case.line
+    if case.exact and case.group in ("claim", "conformance"):  # one faulty line, in several calls
+        yield case.file, case.line
