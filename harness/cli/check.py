@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extractor.extract import series_items
+from harness.cli.bisect import add_bisect, bisectable
 from harness.cli.options import (
     add_baseline,
     add_config,
@@ -30,6 +31,7 @@ from harness.cli.options import (
     wants,
     write_forms,
 )
+from harness.cli.told import told
 from harness.errors import HarnessError
 from harness.inputs import Given, given, patches_of, tuple_of
 
@@ -69,9 +71,12 @@ def add(commands: Any) -> None:
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     add_series(check)
+    add_bisect(check)
     check.set_defaults(run=run_check)
 
 
+@bisectable
+@told
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     if options.matrix:
