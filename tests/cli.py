@@ -67,7 +67,7 @@ def prepare() -> None:
         "check mutate matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
         "report.text report.json report.words report.outline report.outline_diff report.diff "
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
-        "report.contracts"
+        "report.contracts report.html.check report.html.diff report.html.mutants"
     ).split():
         importlib.import_module(f"harness.{name}")
     ffi()
