@@ -123,14 +123,15 @@ def finding(document: Document, shown: Listing, block: Sequence[Case], id: str) 
 
 def notes_of(document: Document) -> Iterator[Note]:
     """What stands below lines of the patch: findings, then what is known of already."""
-    for number, block in enumerate(merged(document.findings), 1):
-        case = block[0]
-        if case.file:
-            yield Note(case.file, case.line, "fail", "FINDING", f"#finding-{number}", case.title, case.source)
     known = [case for case in document.cases if case.verdict == "fail" and not case.blamed]
-    for number, case in enumerate(known, 1):
-        if case.file:
-            yield Note(case.file, case.line, "known", "known", f"#known-{number}", case.title, case.source)
+    for kind, word, id, cases in (
+        ("fail", "FINDING", "finding", [block[0] for block in merged(document.findings)]),
+        ("known", "known", "known", known),
+    ):
+        for number, case in enumerate(cases, 1):
+            if case.file:
+                said = f"does not hold: {case.title}"
+                yield Note(case.file, case.line, kind, word, f"#{id}-{number}", said, case.source)
 
 
 def claims(document: Document) -> dict[str, list[tuple[str, Case]]]:
