@@ -212,22 +212,23 @@ def rows_of(table: Element) -> list[list[Element]]:
 
 def test_a_trace_has_a_column_an_mm_and_marks_what_changed(bundled: tuple[Page, Done]) -> None:
     page, done = bundled
-    row = next(tr for tr in page.section("claims").iter("tr") if "three-mms-stay-shared" in words(tr))
-    (table,) = row.iter("table")
+    rows = list(page.section("claims").iter("tr"))
+    at = next(n for n, tr in enumerate(rows) if "three-mms-stay-shared" in words(tr))
+    (table,) = rows[at + 1].iter("table")
     head = [[words(th) for th in tr] for tr in table.findall("thead/tr")]
     assert head[0] == ["step", "call, by its MM", "then observed"]
     assert head[1] == "mm0;mm1;mm2;mapcount;flag;slot 0;slot 1;lock;warnings".split(";")
-    rows = rows_of(table)
-    calls = [[words(cell) for cell in cells[1:4]] for cells in rows[1:]]
+    told = rows_of(table)
+    calls = [[words(cell) for cell in cells[1:4]] for cells in told[1:]]
     steps = done.check("claim/three-mms-stay-shared")["trace"][1:]
     assert len(calls) == len(steps) == 5
     for columns, step in zip(calls, steps, strict=True):
         (at,) = [n for n, call in enumerate(columns) if call]
         assert at == step["args"]["mm"] and columns[at].startswith(f"{step['op']}(mm={at}")
-    assert [words(cell) for cell in rows[0]][:2] == ["0", "(initial)"] and rows[0][1].get("colspan") == "3"
-    seen = [[words(cell) for cell in cells[-6:]] for cells in rows]
+    assert [words(cell) for cell in told[0]][:2] == ["0", "(initial)"] and told[0][1].get("colspan") == "3"
+    seen = [[words(cell) for cell in cells[-6:]] for cells in told]
     assert seen[3] == ["3", "shared", "mm0 x1", "mm1 x1", "-", "0"]
-    for before, now, cells in zip(seen, seen[1:], rows[1:], strict=False):
+    for before, now, cells in zip(seen, seen[1:], told[1:], strict=False):
         changed = [bool(cell.findall("b")) and "c" in classes(cell) for cell in cells[-6:]]
         assert changed == [a != b for a, b in zip(before, now, strict=True)]
 
@@ -591,6 +592,13 @@ def show(browser: Any, page: Page, folder: Path, width: int, scheme: str = "ligh
 
 
 UNFOLD = "document.querySelectorAll('details').forEach(d => d.open = true)"
+# What is not within its section, but for what scrolls by itself and what nobody sees.
+OUT = """
+return [...document.querySelectorAll('body *')].filter(e => !e.closest('.vh, .skip')
+    && (e.className === 'scroll' || !e.closest('.scroll'))
+    && e.getBoundingClientRect().right > document.body.getBoundingClientRect().right + 1)
+  .map(e => e.tagName + ' ' + e.className + ': ' + e.textContent.slice(0, 60));
+"""
 # The text nodes whose contrast with what is behind them is below 4.5, and how many were looked at.
 LOOK = """
 const lum = c => { const p = c.map(v => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
@@ -623,6 +631,7 @@ def test_in_chromium_without_javascript(scheme: str, browser: Any, any_page: Pag
         browser.execute_script(UNFOLD)
         wide = browser.execute_script("return document.documentElement.scrollWidth")
         assert wide <= width  # what is wider scrolls by itself
+        assert browser.execute_script(OUT) == []
     back = palettes()[scheme == "dark"]["back"]
     color = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert tuple(map(int, re.findall(r"\d+", color))) == tuple(bytes.fromhex(back[1:]))
