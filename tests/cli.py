@@ -64,8 +64,9 @@ def kconform(*arguments: object, stdin: str | bytes = b"", env: dict[str, str] |
 def prepare() -> None:
     """Imports what the commands import when they are first needed."""
     for name in (
-        "check mutate matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
+        "check mutate prefixes matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
         "report.text report.json report.words report.outline report.outline_diff report.diff "
+        "report.outline_matrix report.series report.stages report.baseline report.shards "
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
         "report.contracts report.html.check report.html.diff report.html.mutants"
     ).split():

@@ -6,8 +6,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from extractor.extract import series_items
 from harness.cli.options import add_config, add_report, add_series, config_of, write
-from harness.inputs import all_items, patches_of
+from harness.inputs import patches_of
 
 
 def add(commands: Any) -> None:
@@ -29,7 +30,7 @@ def run_layout(options: argparse.Namespace) -> int:
 
     given = config_of(options.config)
     patches = patches_of(options)
-    items = all_items(patches)
+    items = series_items(patches)
     with scratch_folder(cache_folder()) as folder:
         layouts = LayoutBuild(items, default_config(items, given), folder).finish()
     if options.format == "json":

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extractor.errors import ExtractError, Reject
-from harness.cli import check, contracts, diff, extract, layout, mutate, replay, tree
+from harness.cli import check, contracts, diff, extract, layout, merge, mutate, replay, tree
 from harness.errors import HarnessError
 
-COMMANDS = (extract, check, diff, mutate, layout, contracts, tree, replay)
+COMMANDS = (extract, check, diff, mutate, merge, layout, contracts, tree, replay)
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -12,6 +13,7 @@ from harness.report.derived import derived_words, reached_text
 from harness.report.document import Case, Document, Lost, merged
 from harness.report.mutate import strength_line, where
 from harness.report.page import WIDTH, few, paint, table_lines, wrapped
+from harness.report.series import series_lines
 
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
 NAMED = ("claim", "layout", "configuration", "documentation", "promise")  # groups whose checks are named
@@ -23,6 +25,8 @@ STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "
 def text_report(document: Document, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patch itself says."""
     lines = [*head(document, color), ""]
+    if series := [line for said in series_lines(document) for line in wrapped(said, "")]:
+        lines += [*series, ""]
     for block in merged(document.findings):
         lines += [*finding(document, block, color), ""]
     for name, why in document.failed.items():
@@ -31,6 +35,8 @@ def text_report(document: Document, *, verbose: bool = False, color: bool = Fals
         lines += wrapped(f"not compiled: {describe(lost)}", "  ")
     for file, line, text in dict.fromkeys(said for part in document.parts for said in part.warnings):
         lines += wrapped(f"compiler: {file}:{line}: {text}", "  ")
+    for said in document.baseline:
+        lines += wrapped(said, "")
     lines += list(saved_traces(document))
     for said in hidden_state(document):
         lines += wrapped(f"warning: {said}", "")
@@ -68,6 +74,9 @@ def head(document: Document, color: bool) -> list[str]:
     subjects = "; ".join(p.subject or p.source for p in document.patches)
     about = [f"patch: {subjects}"] if subjects else []
     about += [f"tree: {document.tree}"] if document.tree else []
+    about += (
+        [f"shard {document.shard}: a part of the run, to be merged with the others"] if document.shard else []
+    )
     return [
         f"{paint(word, colors[word], color)}: {counts(document)}",
         *(textwrap.shorten(line, WIDTH, placeholder=" …") for line in about),
@@ -91,6 +100,11 @@ def counts(document: Document) -> str:
     said = [f"{failed} of {len(document.cases)} checks failed"] if failed else []
     if failed and defects < failed:
         said[0] += f" ({defects} separate finding{'s' * (defects != 1)})"
+    known = sum(case.known is not None for case in document.cases)
+    said += [f"{known} known"] if known else []
+    said += (
+        [f"{inherited} of the base"] if (inherited := sum(case.inherited for case in document.cases)) else []
+    )
     return ", ".join(said + [f"{passed} passed"] + ([f"{unknown} unknown"] if unknown else []))
 
 
@@ -133,6 +147,11 @@ def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]
 def finding_words(document: Document, case: Case) -> Iterator[str]:
     """What is said of a finding before its trace."""
     yield case.title
+    if case.within:
+        end = f"mended by {case.mended}" if case.mended else "after which its contract does not fit"
+        yield f"{case.within}: brought by {case.brought}, {end}"
+    elif case.brought:
+        yield f"brought by {case.brought}"
     part = document.part_of(case)
     if part and case.id in {c.id for c in document.cases if c.contract != case.contract}:
         yield f"against {case.contract}: {part.title}"
@@ -164,7 +183,10 @@ def saved_traces(document: Document) -> Iterator[str]:
 
 def again(document: Document) -> Iterator[str]:
     """How to run the findings again."""
-    if not any(case.trace for case in document.findings):
+    for within in dict.fromkeys(case.within for case in document.findings if case.within):
+        last = re.findall(r"\d+", within)[-2]
+        yield f"run what is {within} again: kconform check … --prefix {last}"
+    if not any(case.trace for case in document.findings if not case.within):
         return
     if document.derived:
         yield "run them again: kconform check … --traces DIR, once to save them, then as often as you like"
@@ -276,7 +298,7 @@ def options(config: Mapping[str, bool]) -> str:
 def unchecked(document: Document, verbose: bool) -> Iterator[str]:
     """What this run says nothing about, a line each."""
     names: dict[str, list[str]] = {}
-    for file, name, completeness in document.unused:
+    for file, name, completeness, _ in document.unused:
         part = f"{name} ({completeness})" if completeness != "complete" else name
         names.setdefault(file, []).append(part)
     yield from dict.fromkeys(said for part in document.parts for said in part.unjudged)

@@ -59,7 +59,7 @@ def document(result: Result) -> Document:
         outlooks=tuple(case_of(result, check) for check in result.outlooks),
         reached=tuple(case_of(result, check) for check in result.reached),
         base=result.base,
-        unused=tuple((item.file, item.name, item.completeness) for item in result.unused),
+        unused=tuple((item.file, item.name, item.completeness, item.line) for item in result.unused),
         near=tuple(request.near),
         partial=result.partial,
         unfound=tuple(unfound(result)),
@@ -226,7 +226,7 @@ def seen(step: Step) -> dict[str, int | str]:
 def divergence(check: Check) -> str:
     """How the behaviour of a finding diverges: stable where lines, numbers of calls and traces change.
 
-    Of a value that the model predicts, from what to what where it is a flag, else in which direction.
+    Of a value that the model predicts, in which direction.
     """
     if not check.trace:
         return "is broken"
@@ -247,9 +247,7 @@ def divergence(check: Check) -> str:
 
 
 def direction(due: int, got: int) -> str:
-    """From what to what."""
-    if {due, got} == {0, 1}:
-        return f"{due} becomes {got}"
+    """Which way a value is wrong; by how much depends on the trace."""
     return "too high" if got > due else "too low"
 
 
@@ -286,6 +284,8 @@ def who_says(result: Result, quote: str) -> str:
         said = " ".join([patch.message, *(line[1:] for line in patch.diff)]).replace(" * ", " ")
         if words in " ".join(said.replace("\t*", " ").split()):
             return "the patch"
+    if words in " ".join(result.request.cover.split()):
+        return "the cover letter"
     if isinstance(result.request.items, TreeItems) and result.request.items.tree.says(words):
         return "the tree"
     return "the contract"

@@ -16,6 +16,7 @@ from harness.report.html.page import render_page
 from harness.report.html.trace import Trace, view
 from harness.report.mutate import strength_line
 from harness.report.outline import Outline, of_check
+from harness.report.series import series_lines
 from harness.report.text import also, finding_words, hidden_state, judged_word, options, tool_line
 
 NAMED = ("claim", "promise", "layout", "configuration", "documentation")  # whose sentences are a table
@@ -72,17 +73,20 @@ def check_page(document: Document, strict: bool = False) -> str:
     notes = (*notes_of(document), *survivors(document.strength))
     shown = listing(document.patches, Marks(document.coverage, document.strength, notes))
     blocks = list(merged(document.findings))
+    series = list(series_lines(document))
     known = [case for case in document.cases if case.verdict == "fail" and not case.blamed]
     parts = claims(document)
     sentences = {case.quote: f"#{id}" for cases in parts.values() for id, case in cases}
     messages = [pieces(patch.message, sentences, f"said-{number}-")
                 for number, patch in enumerate(document.patches, 1)]  # fmt: skip
     places = said_at(messages)
-    found = {case.id + case.contract: f"#finding-{number}"
+    found = {key(case): f"#finding-{number}"
           for number, block in enumerate(blocks, 1) for case in block}  # fmt: skip
     return render_page(
         "check.html.j2",
         outline=outline,
+        remarks=[said for said in outline.remarks if said not in series],
+        series=series,
         document=document,
         listing=shown,
         findings=[finding(document, shown, block, f"finding-{n}") for n, block in enumerate(blocks, 1)],
@@ -121,6 +125,11 @@ def finding(document: Document, shown: Listing, block: Sequence[Case], id: str) 
                    shown.href(case.file, case.line, case.source) if case.file else "")  # fmt: skip
 
 
+def key(case: Case) -> tuple[str, str, str]:
+    """What tells a finding from all others."""
+    return case.contract, case.id, case.within
+
+
 def notes_of(document: Document) -> Iterator[Note]:
     """What stands below lines of the patch: findings, then what is known of already."""
     known = [case for case in document.cases if case.verdict == "fail" and not case.blamed]
@@ -143,11 +152,11 @@ def claims(document: Document) -> dict[str, list[tuple[str, Case]]]:
     return found
 
 
-def claim(id: str, case: Case, found: Mapping[str, str], said: str) -> Claim:
+def claim(id: str, case: Case, found: Mapping[tuple[str, str, str], str], said: str) -> Claim:
     """One claim and what shows it; findings are where `found` says."""
     calls = [row.call for row in case.table.rows if row.call != "(initial)"]
     witness = ", ".join(calls) or "(initial)" * bool(case.table.rows)
-    href = found.get(case.id + case.contract, "") if case.verdict == "fail" else ""
+    href = found.get(key(case), "") if case.verdict == "fail" else ""
     title = case.title.removeprefix(f"{case.part}: ")
     return Claim(id, case, title, witness, None if href else view(case.table), href, said)
 

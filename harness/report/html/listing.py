@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from extractor.patch import HUNK
 from harness.coverage import FunctionCoverage, LineCoverage, Missed, PatchCoverage
@@ -14,6 +14,7 @@ from harness.report.document import MutantRecord, PatchText, StrengthRecord
 
 PATH = re.compile(r'(?:---|\+\+\+) "?(?:[ab]/)?([^\t"]*)')
 MOVED = re.compile(r"(?:rename|copy) to (.*)")
+Places = Mapping[tuple[str, int], Sequence[tuple[str, str]]]  # of a line: its ids, and its text
 CLASSES = {"+": "a", "-": "d", " ": ""}
 
 
@@ -32,11 +33,16 @@ class Note:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a diff; `number` is its post-image's, None where it has none."""
+    """One line of a diff.
+
+    `number` is that of the patch's own post-image, None where it has none; `last` that after all patches,
+    None where a later one takes the line away: what is known of lines is known by that.
+    """
 
     kind: str  # "a" added, "d" removed, "h" a hunk's heading, "" context
     text: str
     number: int | None = None
+    last: int | None = None
     id: str = ""
     ran: LineCoverage | None = None
     mutants: str = ""
@@ -83,19 +89,19 @@ class Listed:
 
 @dataclass(frozen=True)
 class Listing:
-    """All patches, and where each line of their post-images is on the page."""
+    """All patches, and where the lines are on the page: by their numbers after all, and after each patch."""
 
     patches: tuple[Listed, ...]
-    places: Mapping[tuple[str, int], tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    places: Places = field(default_factory=dict)
+    before: Places = field(default_factory=dict)
 
     def href(self, file: str, line: int, source: str = "") -> str:
-        """The link to a line, "" where the page does not have it.
-
-        Where several patches of a series have a line of that number, the last that reads `source`.
-        """
+        """The link to a line, best the one that reads `source`; "" where the page does not have it."""
         found = self.places.get((file, line), ())
-        same = [id for id, text in found if text.strip() == source.strip()] or [id for id, _ in found]
-        return f"#{same[-1]}" if same else ""
+        for known in (found, self.before.get((file, line), ())):
+            if same := [id for id, text in known if text.strip() == source.strip()]:
+                return f"#{same[0]}"
+        return f"#{found[0][0]}" if found else ""
 
     @property
     def counted(self) -> bool:
@@ -117,21 +123,58 @@ def listing(patches: Sequence[PatchText], marks: Marks) -> Listing:
     listed = [Listed(patch, tuple(files_of(patch, f"p{number}"))) for number, patch in enumerate(patches, 1)]
     if not patches and marks.coverage:
         listed = [Listed(None, tuple(functions_of(marks.coverage)))]
-    bare = Listing(tuple(listed), places_of(listed))
-    return Listing(tuple(marked(one, bare, marks) for one in listed), bare.places)
+    listed = [carried(one, listed[number:]) for number, one in enumerate(listed, 1)]
+    bare = Listing(tuple(listed), places_of(listed, True), places_of(listed, False))
+    return Listing(tuple(marked(one, bare, marks) for one in listed), bare.places, bare.before)
 
 
-def places_of(listed: Sequence[Listed]) -> dict[tuple[str, int], tuple[tuple[str, str], ...]]:
-    """Where each line is, with its text."""
-    found: dict[tuple[str, int], tuple[tuple[str, str], ...]] = {}
-    for one in listed:
-        for file in one.files:
-            for line in file.lines:
-                if line.number is not None:
-                    key = file.path, line.number
-                    text = line.text[1:] if one.patch else line.text
-                    found[key] = (*found.get(key, ()), (line.id, text))
+def places_of(listed: Sequence[Listed], last: bool) -> Places:
+    """Where each line is, with its text: first in the patch that adds it."""
+    found: dict[tuple[str, int], list[tuple[str, str]]] = {}
+    every = [(listing.patch, file.path, line) for listing in listed for file in listing.files
+             for line in file.lines if line.id]  # fmt: skip
+    for patch, path, line in sorted(every, key=lambda each: each[2].kind != "a"):
+        number = line.last if last else line.number
+        if number is not None:
+            found.setdefault((path, number), []).append((line.id, line.text[1:] if patch else line.text))
     return found
+
+
+def carried(one: Listed, later: Sequence[Listed]) -> Listed:
+    """A patch whose lines have the numbers that they have after the patches behind it."""
+    files = []
+    for file in one.files:
+        changes = [other for each in later for other in each.files if other.path == file.path and other.lines]
+        lines = list(file.lines)
+        for change in changes:
+            moves = Moves(change.lines)
+            lines = [replace(line, last=moves.after(line.last)) for line in lines]
+        files.append(replace(file, lines=tuple(lines)))
+    return replace(one, files=tuple(files))
+
+
+class Moves:
+    """Where a patch moves the lines of one file."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.shown: dict[int, int | None] = {}  # the lines of its hunks
+        self.shifts: list[tuple[int, int]] = []  # from which line on, by how much
+        old = 0
+        for line in lines:
+            if line.kind == "h" and (hunk := HUNK.match(line.text)):
+                counts = int(hunk[2] or 1), int(hunk[4] or 1)
+                starts = int(hunk[1]) + (not counts[0]), int(hunk[3]) + (not counts[1])
+                old = starts[0]
+                self.shifts.append((old + counts[0], starts[1] + counts[1] - old - counts[0]))
+            elif line.kind != "a" and not line.text.startswith("\\"):
+                self.shown[old] = line.number
+                old += 1
+
+    def after(self, number: int | None) -> int | None:
+        """The number that a line has then; None where it is gone."""
+        if number is None or number in self.shown:
+            return self.shown[number] if number is not None else None
+        return number + next((by for start, by in reversed(self.shifts) if start <= number), 0)
 
 
 def files_of(patch: PatchText, id: str) -> Iterator[File]:
@@ -157,7 +200,8 @@ def files_of(patch: PatchText, id: str) -> Iterator[File]:
                 kind = lines[at][:1]
                 there = kind not in ("-", "\\")
                 spot = f"{id}f{number}L{line}" if there else ""
-                body.append(Line(CLASSES.get(kind, ""), lines[at], line if there else None, spot))
+                post = line if there else None
+                body.append(Line(CLASSES.get(kind, ""), lines[at], post, post, spot))
                 owed = [owed[0] - (kind in " -"), owed[1] - (kind in " +")]
                 line += there
                 at += 1
@@ -192,7 +236,8 @@ def functions_of(coverage: PatchCoverage) -> Iterator[File]:
             body.append(Line("h", function.name))
             for line in function.source:
                 spot = "" if line.number in seen else f"t{number}L{line.number}"
-                body.append(Line("", line.text, line.number if spot else None, spot))
+                own = line.number if spot else None
+                body.append(Line("", line.text, own, own, spot))
                 seen.add(line.number)
         yield File(path, f"t{number}", (), tuple(body))
 
@@ -208,18 +253,19 @@ def marked(one: Listed, bare: Listing, marks: Marks) -> Listed:
     for file in one.files:
         lines = []
         for line in file.lines:
-            place = file.path, line.number or 0
+            place = file.path, line.last or 0
             text, said = ran.get(place, ("", None))
             own = line.text[1:] if one.patch else line.text
-            here = bool(line.id)
-            lines.append(Line(
-                line.kind, line.text, line.number, line.id,
-                said if here and text == own else None,
-                mutants.get(place, "") if here and bare.href(*place) == f"#{line.id}" else "",
-                tuple(notes.get(line.id, ())) if here else (),
-            ))  # fmt: skip
-        files.append(File(file.path, file.id, file.head, tuple(lines)))
-    return Listed(one.patch, tuple(files))
+            if line.id:
+                line = replace(
+                    line,
+                    ran=said if text == own else None,
+                    mutants=mutants.get(place, "") if bare.href(*place, own) == f"#{line.id}" else "",
+                    notes=tuple(notes.get(line.id, ())),
+                )
+            lines.append(line)
+        files.append(replace(file, lines=tuple(lines)))
+    return replace(one, files=tuple(files))
 
 
 def ran_by_place(coverage: PatchCoverage | None) -> dict[tuple[str, int], tuple[str, LineCoverage]]:

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What each patch of a series brings and mends, and what its base had already, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.report.document import After, Document, PatchText
+from harness.report.page import few
+
+
+def labels_of(whole: Document) -> list[str]:
+    """The patches by their places and subjects."""
+    return [label(whole.patches, number) for number in range(len(whole.patches))]
+
+
+def label(patches: Sequence[PatchText], number: int) -> str:
+    """A patch by its place and subject."""
+    return f"{number + 1}/{len(patches)} {title(patches[number])}"
+
+
+def title(patch: PatchText) -> str:
+    """Its subject without what stands in brackets before it."""
+    text = patch.subject
+    while text.startswith("[") and "]" in text:
+        text = text.partition("]")[2].lstrip()
+    return text or patch.source
+
+
+def series_lines(whole: Document) -> Iterator[str]:
+    """What the base fails, and what each patch of a series brings and mends."""
+    if not whole.history:
+        return
+    if not whole.history[0].patches:
+        yield from base_lines(whole.history[0], whole.history[-1])
+    labels = labels_of(whole)
+    if len(labels) < 2:
+        return
+    by_patches = {one.patches: one for one in whole.history}
+    for number, said in enumerate(labels, 1):
+        brings = [case.id for case in whole.cases if case.verdict == "fail" and case.brought == said]
+        mends = [case.id for case in whole.cases if case.mended == said]
+        words = [f"brings {few(brings, 4)}"] if brings else []
+        words += [f"mends {few(mends, 4)}"] if mends else []
+        here = by_patches[number]
+        if not here.judged:
+            words.append(f"not judged: {next(iter(here.lost.values()), 'no contract fits yet')}")
+        yield f"{said}: {'; '.join(words) or 'no finding of its own'}"
+
+
+def base_lines(base: After, end: After) -> Iterator[str]:
+    """What the base has of findings, and what of these the patches mend."""
+    there = [id for fingerprint, id in base.failing.items() if fingerprint in end.failing]
+    gone = [id for fingerprint, id in base.failing.items() if fingerprint not in end.failing]
+    if there:
+        yield f"the base fails these as well, so they are no findings of the patch: {few(there, 6)}"
+    if gone:
+        yield f"mends of its base: {few(gone, 6)}"
+    for name, reason in base.lost.items():
+        if name in end.judged:
+            yield f"the base was not judged by {name}: {reason}"
