@@ -76,12 +76,14 @@ def check_page(document: Document, strict: bool = False) -> str:
     series = list(series_lines(document))
     known = [case for case in document.cases if case.verdict == "fail" and not case.blamed]
     parts = claims(document)
-    sentences = {case.quote: f"#{id}" for cases in parts.values() for id, case in cases}
+    sentences: dict[str, str] = {}
+    for id, case in (each for cases in parts.values() for each in cases):
+        sentences.setdefault(case.quote, f"#{id}")
     messages = [pieces(patch.message, sentences, f"said-{number}-")
                 for number, patch in enumerate(document.patches, 1)]  # fmt: skip
     places = said_at(messages)
-    found = {key(case): f"#finding-{number}"
-          for number, block in enumerate(blocks, 1) for case in block}  # fmt: skip
+    found = {key(case): f"#finding-{number}" for number, block in enumerate(blocks, 1) for case in block}
+    found |= {key(case): f"#known-{number}" for number, case in enumerate(known, 1)}
     return render_page(
         "check.html.j2",
         outline=outline,
@@ -109,6 +111,7 @@ def check_page(document: Document, strict: bool = False) -> str:
         strength=strength_line(document.strength) if document.strength else "",
         configurations=list(configurations(document)),
         judged=judged,
+        known_word=known_word,
         tool=tool_line(document),
     )
 
@@ -135,12 +138,18 @@ def notes_of(document: Document) -> Iterator[Note]:
     known = [case for case in document.cases if case.verdict == "fail" and not case.blamed]
     for kind, word, id, cases in (
         ("fail", "FINDING", "finding", [block[0] for block in merged(document.findings)]),
-        ("known", "known", "known", known),
+        ("known", "", "known", known),
     ):
         for number, case in enumerate(cases, 1):
             if case.file:
                 said = f"does not hold: {case.title}"
-                yield Note(case.file, case.line, kind, word, f"#{id}-{number}", said, case.source)
+                href = f"#{id}-{number}"
+                yield Note(case.file, case.line, kind, word or known_word(case), href, said, case.source)
+
+
+def known_word(case: Case) -> str:
+    """Why what fails is no finding, in a word."""
+    return "base" if case.inherited else "known"
 
 
 def claims(document: Document) -> dict[str, list[tuple[str, Case]]]:
@@ -148,7 +157,8 @@ def claims(document: Document) -> dict[str, list[tuple[str, Case]]]:
     found: dict[str, list[tuple[str, Case]]] = {}
     named = [c for c in document.cases if c.group == "claim" or (c.group in NAMED and c.quote)]
     for number, case in enumerate(named, 1):
-        found.setdefault(case.part, []).append((f"claim-{number}", case))
+        part = f"{case.part}, {case.within}" if case.within else case.part
+        found.setdefault(part, []).append((f"claim-{number}", case))
     return found
 
 
