@@ -93,11 +93,15 @@ class Sources:
     standins: str
     wrappers: tuple[str, ...]
     variables: tuple[str, ...]
+    given: tuple[str, ...] = ()  # what stand-ins and wrappers define, and records of the world
 
 
-def sources_of(finding: Finding, record: str, kernel: frozenset[str] = frozenset()) -> Sources:
-    """The C that the calls of a trace need; `record` is the template of kconform/record.h, `kernel` the
-    headers of which a kernel has its own.
+def sources_of(
+    finding: Finding, record: str, kernel: frozenset[str] = frozenset(), more: frozenset[str] = frozenset()
+) -> Sources:
+    """The C that the calls of a trace need, and `more` names.
+
+    `record` is the template of kconform/record.h, `kernel` the headers of which a kernel has its own.
     """
     contract, piece = finding.contract, finding.subject.piece
     headers = (HEADER,) if piece.unit else include_order(piece, contract.headers)
@@ -106,6 +110,7 @@ def sources_of(finding: Finding, record: str, kernel: frozenset[str] = frozenset
                            (TEMPLATES / record).read_text(), Path(work), piece.items)  # fmt: skip
     own = [op.call for op in finding.used] + [contract.init, *contract.observe.values()]
     wanted = words_of("\n".join([contract.world, *own, *contract.owns])) | ALWAYS
+    wanted |= more
     given = given_parts(finding)
     kept: dict[str, str] = {}
     while True:  # what stand-ins and wrappers need may be stand-ins again
@@ -125,6 +130,7 @@ def sources_of(finding: Finding, record: str, kernel: frozenset[str] = frozenset
         "\n".join(part.text for part in said if not part.wrapper),
         tuple(part.text for part in said if part.wrapper),
         tuple(name for name in variables(piece) if name in reached),
+        (*kept, *re.findall(r"\b(?:struct|union|enum)\s+(\w+)\s*\{", contract.world)),
     )
 
 

@@ -26,7 +26,8 @@ from harness.errors import HarnessError
 
 PACKAGES = ("linux-image-VERSION-cloud-amd64, linux-headers-VERSION-cloud-amd64, "
             "linux-headers-VERSION-common, linux-kbuild-VERSION")  # fmt: skip
-BUILD_SECONDS = 120
+BUILD_SECONDS = 60  # and as many again for every few modules
+FEW = 4
 FILE_BYTES = 256 << 20
 NOT_LINKED = ("Makefile", "vmlinux")  # with absolute paths in it; for BTF, which nothing here needs
 
@@ -89,7 +90,7 @@ def build_modules(kernel: Kernel, sources: Mapping[str, str], folder: Path) -> l
     compiler = shutil.which("gcc-12") or shutil.which("gcc")
     words = ["make", "-s", f"-j{min(len(os.sched_getaffinity(0)), 4)}", "-C", str(headers), f"M={modules}",
              f"CC={compiler}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]  # fmt: skip
-    done = run(words, folder)
+    done = run(words, folder, BUILD_SECONDS * (1 + len(sources) // FEW))
     built = [modules / f"{name}.ko" for name in sources]
     if done.returncode or not all(path.is_file() for path in built):
         said = next((line for line in done.stdout.split("\n") if "error" in line.lower()), "make failed")
@@ -98,20 +99,20 @@ def build_modules(kernel: Kernel, sources: Mapping[str, str], folder: Path) -> l
     return built
 
 
-def run(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def run(words: list[str], folder: Path, seconds: int) -> subprocess.CompletedProcess[str]:
     """A build under limits; its messages are in stdout."""
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TMPDIR": str(folder)}
     with subprocess.Popen(words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
                           start_new_session=True, preexec_fn=limits) as process:  # fmt: skip
         try:
-            said, _ = process.communicate(timeout=BUILD_SECONDS)
+            said, _ = process.communicate(timeout=seconds)
         except BaseException as err:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)
             process.wait()
             if isinstance(err, subprocess.TimeoutExpired):
-                raise HarnessError(f"building the module took more than {BUILD_SECONDS} s") from None
+                raise HarnessError(f"building the module took more than {seconds} s") from None
             raise
     return subprocess.CompletedProcess(words, process.returncode, said, "")
 

@@ -42,6 +42,7 @@ SHIMS = frozenset(
 )
 # What contracts use of a shim and no kernel has; the template brings these.
 IDA = frozenset(["kc_ida_has", "kc_ida_count", "kc_ida_take", "kc_fail_allocations"])
+IDA_NEEDS = frozenset(["kc_fail_allocations", "kc_warned"])
 PATCH = "@patch@"
 
 
@@ -64,6 +65,8 @@ def kunit_file(finding: Finding, name: str, tag: str = "", walk: Sequence[Any] |
         raise HarnessError("a trace on a kernel tree cannot be exported as a kernel's test: the tree's own "
                            "functions are there; export it as C")  # fmt: skip
     sources = sources_of(finding, "export_kernel_record.h", kernel_headers())
+    if "linux/idr.h" in sources.slice.headers:
+        sources = sources_of(finding, "export_kernel_record.h", kernel_headers(), IDA_NEEDS)
     refuse_missing(sources)
     due = Expectation("none") if walk is not None else expectation_of(finding)
     filled = context(finding, sources, due, tag or "trace", walk)
@@ -98,19 +101,15 @@ def context(
     trace, contract = finding.trace, finding.contract
     renamed, undefined = own_names(sources)
     slug = re.sub(r"[^a-z0-9]+", "_", trace.id.lower()).strip("_")[:60]
-    given = "\n".join([sources.standins, *sources.wrappers])
-    undefined += re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", given, re.M)
-    texts = "\n".join([given, *(part.text for part in (*sources.slice.patch, *sources.slice.base))])
     return {
         "head": comment(head(finding, due, walk, own_words(sources))),
         "options": sorted(finding.setting.config.items()),
         "headers": [header for header in sources.slice.headers if header.startswith("linux/")],
         "renamed": renamed,
-        "undefined": sorted(set(undefined)),
+        "undefined": sorted(undefined),
         "slice": SLICE,
         "patch": PATCH,
-        "ida": bool(re.search(r"\bida_|\bkc_ida_", texts + contract.init + "".join(
-            contract.observe.values()))),
+        "ida": "linux/idr.h" in sources.slice.headers,
         "columns": finding.columns,
         "world_c": world_text(finding, sources),
         "variables": sources.variables,
@@ -150,6 +149,13 @@ def own_names(sources: Sources) -> tuple[list[str], list[str]]:
                 undefined[word] = None
             elif not word.startswith(("kc_", "KC_")) and re.fullmatch(r"[A-Za-z_]\w*", word):
                 renamed[word] = None
+    text = "\n".join([sources.standins, *sources.wrappers])
+    macros = set(re.findall(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", text, re.M))
+    undefined |= dict.fromkeys(sorted(macros))
+    for name in sources.given:
+        word = name.rpartition(" ")[2]
+        if not word.startswith(("kc_", "KC_")):
+            renamed[word] = None
     for word in [word for word in renamed if word in undefined]:
         del renamed[word]
     for tag in sources.slice.tags:
