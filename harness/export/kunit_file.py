@@ -111,7 +111,7 @@ def context(
         "patch": PATCH,
         "ida": "linux/idr.h" in sources.slice.headers,
         "columns": finding.columns,
-        "world_c": world_text(finding, sources),
+        "world_c": world_text(finding, sources, strcmp="kc_strcmp"),
         "variables": sources.variables,
         "idas": idas(sources),
         "walk": walk is not None,
