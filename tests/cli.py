@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NoReturn
 
-from harness.cli import main
+from harness.cli.main import main
 from harness.driver import ffi
 
 
@@ -63,10 +63,13 @@ def kconform(*arguments: object, stdin: str | bytes = b"", env: dict[str, str] |
 @cache
 def prepare() -> None:
     """Imports what the commands import when they are first needed."""
-    for name in ("check", "cli_diff", "cli_tree", "cli_derive", "mutate", "report", "report_json",
-                 "report_diff", "report_diff_json", "report_mutate", "report_matrix", "report_replay",
-                 "report_census", "report_layout", "report_contracts", "matrix.cells",
-                 "cli_promise"):  # fmt: skip
+    for name in (
+        "check mutate prefixes matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
+        "report.text report.json report.words report.outline report.outline_diff report.diff report.series "
+        "report.baseline "
+        "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
+        "report.contracts export.files export.boot export.kbuild report.kernel"
+    ).split():
         importlib.import_module(f"harness.{name}")
     ffi()
 
