@@ -387,7 +387,7 @@ def steps_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:
 
 def walk_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:
     """The steps of a recorded walk, the initial world first, and wherever it is made anew."""
-    calls = [call_of(call, f"walk: call {number}") for number, call in enumerate(get(said, "calls", list, "walk"))]
+    calls = [call_of(call, f"walk: call {n}") for n, call in enumerate(get(said, "calls", list, "walk"))]
     columns = [matching(name, NAME, "walk: a name in columns") for name in get(said, "columns", list, "walk")]
     found = get(said, "steps", list, "walk")
     if not 0 < len(found) <= MOST_RECORDED + 1:

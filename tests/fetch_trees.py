@@ -8,7 +8,9 @@
 
 Beside it is qemu of bookworm-backports, which boots it: that of bookworm (7.2) translates code that the
 kernel patches wrongly at times, and one boot in three ends early. It needs the libraries that the package
-qemu-system-x86 brings: to be installed, which is said where it is missing. apt fetches with a sources list and a state of its own, from the mirror that the machine's own sources
+qemu-system-x86 brings: to be installed, which is said where it is missing.
+
+apt fetches with a sources list and a state of its own, from the mirror that the machine's own sources
 name, and checks signatures as it always does.
 """
 

@@ -54,5 +54,7 @@ def run_record(options: argparse.Namespace) -> int:
     made = sum(1 for step in trace.steps if step.op)
     print(f"{options.output}: {made:,} calls against {trace.contract}, seed {options.seed}")
     if end:
-        print(f"{options.output}: the walk ends there: the next call does not come back: {end}", file=sys.stderr)
+        print(
+            f"{options.output}: the walk ends there: the next call does not come back: {end}", file=sys.stderr
+        )
     return 0

@@ -74,7 +74,11 @@ def run_replay(options: argparse.Namespace) -> int:
 
 
 def walk_again(
-    name: str, trace: TraceFile, revision: Revision | None, stage: Stage, contracts: Mapping[str, Loaded],
+    name: str,
+    trace: TraceFile,
+    revision: Revision | None,
+    stage: Stage,
+    contracts: Mapping[str, Loaded],
     config: Mapping[str, bool],
 ) -> bool:
     """Runs a recorded walk, and says whether every observation is as it was."""
@@ -95,8 +99,12 @@ def walk_again(
 
 
 def in_kernel(
-    options: argparse.Namespace, traces: Sequence[tuple[str, TraceFile]], revision: Revision | None,
-    stage: Stage, contracts: Mapping[str, Loaded], config: Mapping[str, bool],
+    options: argparse.Namespace,
+    traces: Sequence[tuple[str, TraceFile]],
+    revision: Revision | None,
+    stage: Stage,
+    contracts: Mapping[str, Loaded],
+    config: Mapping[str, bool],
 ) -> int:
     """`kconform replay --kernel DIR`."""
     import json

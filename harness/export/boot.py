@@ -83,7 +83,9 @@ def boot(kernel: Kernel, modules: Sequence[Path], folder: Path) -> Booted:
         if ready:
             return Booted(tuple(line.rstrip("\r") for line in after.split("\n")), hung, number)
         said = next((line for line in before.split("\n") if line.strip()), "nothing")
-    raise HarnessError(f"{kernel.version} does not boot under {command[0]}, {BOOTS} times: {said.strip()[:200]}")
+    raise HarnessError(
+        f"{kernel.version} does not boot under {command[0]}, {BOOTS} times: {said.strip()[:200]}"
+    )
 
 
 def guest_init(folder: Path) -> Path:

@@ -14,7 +14,6 @@ from harness.export.finding import (
     Finding,
     Sources,
     expectation_of,
-    named_places,
     objects,
     owned_places,
     sources_of,
@@ -24,7 +23,6 @@ from harness.render import template
 from harness.trace import call_text
 from harness.trace_file import clean
 from harness.translate import layout
-from kernel_snippets import INCLUDE
 
 SLICE = "@slice@"
 RESTORE = "@restore@"  # where the lines are the file's own again
@@ -124,8 +122,11 @@ def expected_words(finding: Finding, due: Expectation) -> str:
     if due.what in ("warnings", "itself"):
         by = finding.last.by if finding.last and due.what == "itself" else ""
         return f"{'a warning' if due.due else 'no warning'}{f' of {by} itself' if by else ''} is due"
-    return {"elsewhere": "nothing is due to change but what the call may change",
-            "clean": "no report of the sanitizers is due"}.get(due.what, "each call is due to come back")  # fmt: skip
+    words = {
+        "elsewhere": "nothing is due to change but what the call may change",
+        "clean": "no report of the sanitizers is due",
+    }
+    return words.get(due.what, "each call is due to come back")
 
 
 def step_rows(finding: Finding) -> Iterator[Mapping[str, Any]]:
@@ -261,8 +262,9 @@ def head(finding: Finding, due: Expectation, command: str) -> Iterator[str]:
     yield ""
     yield f"  {command} && ./a.out"
     yield ""
-    yield from wrapped("shows each call with what is observed after it, and exits 1 while the finding is "
-                       "there, 0 when it is gone. To try a change, edit the patch's own text below.", more="")  # fmt: skip
+    what = "shows each call with what is observed after it, and exits 1 while the finding is there, 0 when "
+    what += "it is gone. To try a change, edit the patch's own text below."
+    yield from wrapped(what, more="")
     yield ""
     for patch in finding.setting.revision.patches:
         yield from wrapped(f"patch: {patch.subject or patch.source}")
@@ -270,8 +272,8 @@ def head(finding: Finding, due: Expectation, command: str) -> Iterator[str]:
     if finding.setting.revision.tree:
         yield from wrapped(f"tree: {finding.setting.revision.tree}")
     bounds = ", ".join(f"{name}={value}" for name, value in finding.setting.loaded.bounds.items())
-    yield from wrapped(f"against kconform's contract {contract.name}{f', bounds {bounds}' if bounds else ''}; "
-                       "the patch's code is its author's, all else is kconform's, GPL-2.0-only")  # fmt: skip
+    against = f"against kconform's contract {contract.name}{f', bounds {bounds}' if bounds else ''}"
+    yield from wrapped(f"{against}; the patch's code is its author's, all else is kconform's, GPL-2.0-only")
 
 
 def wrapped(text: str, indent: str = "", more: str = "  ") -> list[str]:
@@ -289,11 +291,3 @@ def comment(lines: Iterator[str]) -> str:
 def quoted(text: str) -> str:
     """Text as it stands in a C string."""
     return clean(text).replace("\\", "\\\\").replace('"', '\\"').replace("??", "?\\?")
-
-
-def shipped_headers() -> Sequence[str]:
-    """The include names of all shims."""
-    return sorted(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*.h"))
-
-
-__all__ = ["c_file", "named_places"]

@@ -84,7 +84,9 @@ def compare_all(kernel: Kernel, wanted: Sequence[Wanted], folder: Path) -> list[
         boots += booted.boots
         loaded = [*runs_of(booted)]
         if not loaded:
-            raise HarnessError(f"{kernel.version}: the guest loaded no module; it said: {first(booted.lines)}")
+            raise HarnessError(
+                f"{kernel.version}: the guest loaded no module; it said: {first(booted.lines)}"
+            )
         for number, run in zip(pending, loaded, strict=False):
             runs[number] = run
         pending = pending[len(loaded) :]
@@ -136,8 +138,8 @@ def compared(wanted: Wanted, run: Run, version: str, boots: int) -> Compared:
                      "" if values is not None else run.ended or "it said nothing of this step")  # fmt: skip
         if row.stopped:
             if row.stopped in NOT_OF_A_KERNEL:
-                return Compared(wanted, version, number, -1, None, run.columns,
-                                (*left, f"step {number}, which {NOT_OF_A_KERNEL[row.stopped]}"), run.said, boots)  # fmt: skip
+                aside = (*left, f"step {number}, which {NOT_OF_A_KERNEL[row.stopped]}")
+                return Compared(wanted, version, number, -1, None, run.columns, aside, run.said, boots)
             if alike(row.stopped, kernel.stopped):
                 continue
         elif values is not None and all(kernel.seen.get(k, v) == v for k, v in row.seen.items()):

@@ -19,8 +19,14 @@ from harness.trace_file import WALK_ID, TraceFile
 
 
 def exported(
-    trace: TraceFile, revision: Revision | None, stage: Stage, given: Mapping[str, Loaded],
-    config: Mapping[str, bool], name: str, *, kunit: bool,
+    trace: TraceFile,
+    revision: Revision | None,
+    stage: Stage,
+    given: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+    name: str,
+    *,
+    kunit: bool,
 ) -> str:
     """A finding as C for gcc or, with `kunit`, for a kernel; HarnessError where it cannot be."""
     on = revision or own_revision(trace)
@@ -33,8 +39,13 @@ def exported(
 
 
 def wanted(
-    name: str, trace: TraceFile, revision: Revision | None, stage: Stage, given: Mapping[str, Loaded],
-    config: Mapping[str, bool], tag: str,
+    name: str,
+    trace: TraceFile,
+    revision: Revision | None,
+    stage: Stage,
+    given: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+    tag: str,
 ) -> tuple[Wanted, Contract]:
     """A trace with the source of its module, and how it goes in userspace now."""
     on = revision or own_revision(trace)
@@ -67,8 +78,13 @@ def seen_in(step: Step) -> Mapping[str, int]:
 
 
 def walk_file(
-    trace: TraceFile, revision: Revision, stage: Stage, given: Mapping[str, Loaded],
-    config: Mapping[str, bool], name: str, tag: str = "",
+    trace: TraceFile,
+    revision: Revision,
+    stage: Stage,
+    given: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+    name: str,
+    tag: str = "",
 ) -> str:
     """A recorded walk as C for a kernel."""
     setting = setting_of_walk(trace, revision, given, config)
@@ -76,5 +92,7 @@ def walk_file(
     attempt, _ = stage.ready(setting)
     short = replace(trace, steps=tuple({step.op: step for step in trace.steps}.values()))
     finding = Finding(short, setting, attempt.settle(), attempt.folder, (), "")
-    rows = [{"op": call.op, "args": list(call.args)} if call else {"op": -1, "args": []} for call in calls[1:]]
+    rows = [
+        {"op": call.op, "args": list(call.args)} if call else {"op": -1, "args": []} for call in calls[1:]
+    ]
     return kunit_file(finding, name, tag, rows)

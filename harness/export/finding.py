@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 from extractor.items import SourceLine
 from extractor.unit import names_of, scanned
 from harness.contract import Claim, Contract, Operation
 from harness.errors import HarnessError
-from harness.export.flat import Part, flat_parts
+from harness.export.flat import flat_parts
 from harness.export.prune import Pruned, pruned, words_of
 from harness.render import (
     TEMPLATES,
@@ -28,7 +29,7 @@ from harness.render import (
     wrapper_text,
 )
 from harness.render_unit import HEADER
-from harness.replay import Replayed, Revision, Setting, Stage, calls_of, judged, setting_of
+from harness.replay import Revision, Setting, Stage, calls_of, judged, setting_of
 from harness.subjects import Subject
 from harness.trace import Step, apply, failed_checks
 from harness.trace_file import TraceFile
@@ -157,7 +158,7 @@ def given_parts(finding: Finding) -> dict[str, Given]:
         lines = tuple(SourceLine(line, n, "context") for n, line in enumerate(text.split("\n"), 1))
         for item in scanned("standins", lines):
             one = Given(item.text)
-            found |= {name: one for name in names_of(item)}
+            found |= dict.fromkeys(names_of(item), one)
     for whole_one in whole_functions(finding.setting.loaded, piece, finding.subject.missing):
         found[whole_one.name] = Given(wrapper_text(whole_one, whole_one.text), wrapper=True)
     return found
@@ -170,8 +171,8 @@ def given_parts(finding: Finding) -> dict[str, Given]:
 class Expectation:
     """What the last step must show for the finding to be gone.
 
-    `what` is the kind: "value" (an observation, the return value), "warnings", "itself", "elsewhere", "claim",
-    "back" (it must come back) or "clean" (a sanitizer has nothing to report). `name` and `due` say what of
+    `what` is the kind: "value" (an observation, the return value), "warnings", "itself", "elsewhere",
+    "claim", "back" (it must come back) or "clean" (a sanitizer has nothing to report). `name` and `due` say what of
     a value, `claim` the C of a claim; `ghost` its truth there. `other` is the due value where the steps
     before go as the model says, which they did not.
     """
@@ -267,8 +268,9 @@ def claimed(finding: Finding, name: str) -> Expectation:
     contract = finding.contract
     claim = next(claim for claim in contract.claims if claim.id == name)
     translator = Translator(finding.setting.loaded)
+    assert isinstance(claim.holds, FunctionType)  # harness/validate.py has seen to it
     node = translator.function(claim.holds)
-    function = f"c_{translator.name(node.name, claim.holds.__globals__)}"  # type: ignore[attr-defined]
+    function = f"c_{translator.name(node.name, claim.holds.__globals__)}"
     code = named_places(translator.text(), contract)
     return Expectation("claim", name, 1, None, claim, code, function,
                        tuple(ghost_values(finding, claim)), claim.sentence)  # fmt: skip
@@ -316,6 +318,3 @@ def owned_places(finding: Finding) -> Sequence[str]:
 def objects(finding: Finding) -> Sequence[Any]:
     """The world's objects."""
     return declarations(finding.contract.world)
-
-
-__all__ = ["Expectation", "Finding", "Replayed", "Sources", "expectation_of", "finding_of", "sources_of"]

@@ -48,7 +48,11 @@ class Part:
 
 
 def flat_parts(
-    folder: Path, headers: Sequence[str], config: Mapping[str, bool], record: str, work: Path,
+    folder: Path,
+    headers: Sequence[str],
+    config: Mapping[str, bool],
+    record: str,
+    work: Path,
     items: Sequence[Item] = (),
 ) -> list[Part]:
     """The parts of a subject whose overlays are in `folder`/include; `record` stands for kconform/record.h.
@@ -107,12 +111,14 @@ def header_of(file: str, folder: Path, work: Path) -> str:
     for root in (work, INCLUDE, folder / "include"):
         if Path(file).is_relative_to(root):
             return str(Path(file).relative_to(root))
-    return str(Path(file).name) if file.startswith("/") else file.removeprefix("kernel_snippets/include/") \
-        if file.startswith("kernel_snippets/include/") else ""
+    inside = "kernel_snippets/include/"  # as merged records name their shim
+    return file.removeprefix(inside) if file.startswith(inside) else ""
 
 
 def parts_of(
-    lines: Sequence[SourceLine], places: Sequence[tuple[str, int, str]], work: Path,
+    lines: Sequence[SourceLine],
+    places: Sequence[tuple[str, int, str]],
+    work: Path,
     spelled: Callable[[tuple[str, int, str]], str],
 ) -> Iterator[Part]:
     """The items among `lines`, those that macros generate among them."""

@@ -47,6 +47,7 @@ def kernel_in(folder: Path) -> Kernel:
     """The newest kernel in `folder`; HarnessError that says what is missing there."""
     if not folder.is_dir():
         raise HarnessError(f"{folder}: error: no such folder; give one into which {PACKAGES} were unpacked")
+    folder = folder.resolve()  # what is built and booted runs elsewhere
     found: list[Kernel] = []
     for image in sorted(folder.glob("boot/vmlinuz-*")):
         version = image.name.removeprefix("vmlinuz-")

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from extractor.scan import SKIPPED
 from harness.errors import HarnessError
 from harness.export.c_file import (
     RESTORE,
@@ -29,7 +28,6 @@ from harness.export.c_file import (
     wrapped,
 )
 from harness.export.finding import Expectation, Finding, Sources, expectation_of, sources_of
-from harness.export.flat import Part
 from harness.render import template
 from harness.translate import layout
 from kernel_snippets import INCLUDE
@@ -49,11 +47,6 @@ PATCH = "@patch@"
 def kernel_headers() -> frozenset[str]:
     """The include names of what a kernel has itself."""
     return frozenset(str(path.relative_to(INCLUDE)) for path in INCLUDE.rglob("*.h")) - SHIMS
-
-
-def kernel_word(part: Part) -> bool:
-    """Whether a part of a shim is for userspace alone."""
-    return all(name.startswith(("kc_", "KC_")) for name in part.defines)
 
 
 def kunit_file(finding: Finding, name: str, tag: str = "", walk: Sequence[Any] | None = None) -> str:
@@ -88,7 +81,7 @@ def refuse_missing(sources: Sources) -> None:
 
 def base_lines(sources: Sources) -> Iterator[str]:
     """The stand-ins that are this file's own."""
-    yield "/* ---- What of the kernel is this file's own: the records that the patch changes, and mm's. ---- */"
+    yield "/* ---- What of the kernel is this file's own: records that the patch changes, and mm's. ---- */"
     yield ""
     yield from (f"{tag};" for tag in sources.slice.tags)
     yield from spaced(sources.slice.base)
@@ -121,7 +114,7 @@ def context(
         "name": due.name,
         "due": due.due,
         "claim_code": due.code,
-        "claim_call": claim_call(due).replace("rmw", "rmw"),
+        "claim_call": claim_call(due),
         "ghost_fields": [*layout(contract.ghost).offsets.items()],
         "ghost": [value for _, _, value in due.ghost],
         "ghost_words": ", ".join(f"{name} {value}" for name, _, value in due.ghost),
@@ -139,7 +132,7 @@ def idas(sources: Sources) -> set[str]:
 
 
 def own_names(sources: Sources) -> tuple[list[str], list[str]]:
-    """The names that this file defines and a kernel may have: those to be renamed, and macros to be undone."""
+    """What this file defines and a kernel may have too: names to be changed, and macros to be undone."""
     renamed: dict[str, None] = {}
     undefined: dict[str, None] = {}
     for part in (*sources.slice.base, *sources.slice.patch):
@@ -206,6 +199,3 @@ def head(
         yield f"  diff sha256 {patch.sha256}"
     yield from wrapped(f"against kconform's contract {contract.name}; the patch's code is its author's, all "
                        "else is kconform's, GPL-2.0-only")  # fmt: skip
-
-
-__all__ = ["SKIPPED", "kunit_file"]

@@ -77,7 +77,7 @@ def pruned(parts: Sequence[Part], wanted: Iterable[str], kernel: Set[str] = froz
 
 
 def needing_patch(parts: Sequence[Part]) -> set[int]:
-    """The parts that are the patch's or need one that is, by id; what a macro needs is met where it is used."""
+    """The parts that are the patch's or need one that is, by id."""
     behind = {id(part) for part in parts if part.own}
     names = {name for part in parts if part.own for name in part.defines}
     grown = True

@@ -25,7 +25,9 @@ from harness.trace_file import WALK_ID, Diff, Recorded, TraceFile
 SECONDS = 120
 LENGTH = 512  # calls from one initial world
 TRIES = 64  # draws until one is legal
-Row = tuple[int, tuple[int, ...], dict[str, int]]  # operation (-1: the initial world), arguments, what is seen
+Row = tuple[
+    int, tuple[int, ...], dict[str, int]
+]  # operation (-1: the initial world), arguments, what is seen
 Play = Callable[["Walker"], Iterator[Row]]
 
 
@@ -132,7 +134,11 @@ def again(walker: Walker, calls: Sequence[Call | None]) -> Iterator[Row | str]:
             yield f"step {number}: the contract does not allow {text_of(op, call.args)} there any more"
             return
         row = walker.make(call.op, call.args)
-        yield f"step {number}: {text_of(op, call.args)} does not come back: {row}" if isinstance(row, str) else row
+        yield (
+            f"step {number}: {text_of(op, call.args)} does not come back: {row}"
+            if isinstance(row, str)
+            else row
+        )
         if isinstance(row, str):
             return
 
@@ -142,9 +148,7 @@ def text_of(op: Operation, args: Sequence[int]) -> str:
     return call_text(op.name, dict(zip(op.args, args, strict=True)))
 
 
-def played(
-    setting: Setting, stage: Stage, play: Callable[[Walker], Iterator[Row | str]]
-) -> Walked:
+def played(setting: Setting, stage: Stage, play: Callable[[Walker], Iterator[Row | str]]) -> Walked:
     """What `play` does with a setting's subject, in a worker of its own."""
     attempt, contract = stage.ready(setting)
     subject = attempt.settle()
@@ -174,7 +178,12 @@ def played(
 
 
 def record(
-    revision: Revision, loaded: Loaded, config: Mapping[str, bool], stage: Stage, calls: int, seed: int,
+    revision: Revision,
+    loaded: Loaded,
+    config: Mapping[str, bool],
+    stage: Stage,
+    calls: int,
+    seed: int,
     tool: Mapping[str, str],
 ) -> tuple[TraceFile, str]:
     """A random walk of `calls` legal calls as a trace, and why it has fewer where it has."""

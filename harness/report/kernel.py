@@ -30,8 +30,8 @@ def block(compared: Compared, contract: Contract, color: bool) -> Iterator[str]:
             how += f"; the last call does not come back in either ({stopped})"
         yield from wrapped(f"{how} in userspace and in Linux {compared.version}", "  ")
     else:
-        yield from wrapped(f"in Linux {compared.version} step {compared.at}, {rows[compared.at].call}, is not "
-                           "as in userspace", "  ")  # fmt: skip
+        where = f"in Linux {compared.version} step {compared.at}, {rows[compared.at].call}"
+        yield from wrapped(f"{where}, is not as in userspace", "  ")
         yield from ("  " + line for line in beside(compared, contract))
         if compared.said:
             yield from wrapped(f"the kernel said: {compared.said}", "  ")
@@ -59,8 +59,8 @@ def beside(compared: Compared, contract: Contract) -> Iterator[str]:
         if len(line) == 3:  # how it ended, which is no column
             yield f"{line[0].rjust(widths[0])}  {line[1].ljust(widths[1])}  {line[2]}"
         else:
-            yield "  ".join([line[0].rjust(widths[0]), *(
-                cell.ljust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]).rstrip()  # fmt: skip
+            rest = [cell.ljust(width) for cell, width in zip(line[1:], widths[1:], strict=True)]
+            yield "  ".join([line[0].rjust(widths[0]), *rest]).rstrip()
 
 
 def cells(row: Row, columns: Sequence[str], contract: Contract) -> list[str]:
@@ -98,7 +98,8 @@ def walks_text(name: str, recorded: Sequence[Row], now: Sequence[Row], end: str,
     at = first_difference(recorded, now)
     if at < 0 and not end:
         calls = sum(1 for row in recorded if row.call != "(initial)")
-        return f"AS RECORDED: {name}\n  every observation of {calls:,} calls against {contract.name} is as it was\n"
+        how = f"every observation of {calls:,} calls against {contract.name} is as it was"
+        return "\n".join([f"AS RECORDED: {name}", *wrapped(how, "  ")]) + "\n"
     lines = [f"CHANGED: {name}"]
     if at < len(now) and at >= 0:
         was, seen = recorded[at].seen, now[at].seen
