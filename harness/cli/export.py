@@ -12,8 +12,8 @@ from typing import Any
 from harness.cli.options import add_config, add_tree, config_of, write
 from harness.inputs import given, tuple_of
 
-EPILOG = """exit status: 0 the file is written, 2 it cannot be. The program of --c: 1 while the finding is there,
-0 when it is gone."""
+EPILOG = """exit status: 0 the file is written, 2 it cannot be. What --c makes exits 1 while the finding
+is there, 0 when it is gone."""
 
 
 def add(commands: Any) -> None:

@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ QEMU = "qemu-system-x86_64"
 MEMORY_MB = 256
 BOOTS = 6
 BOOT_SECONDS = 120  # until the guest's first process runs
-SILENT_SECONDS = 30  # of a module that says nothing: it does not come back
+SILENT_SECONDS = 20  # without a step more: it does not come back
 MOST_OUTPUT = 64 << 20
 READY, GUEST = "kconform-guest: ready", "kconform-guest: "
 COMMAND_LINE = "console=ttyS0 quiet panic=-1 nokaslr mitigations=off random.trust_cpu=on oops=0"
@@ -122,17 +122,13 @@ def padded(data: bytes) -> bytes:
 def run(command: Sequence[str], folder: Path) -> tuple[str, bool]:
     """What a guest says, and whether it had to be ended."""
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TMPDIR": str(folder)}
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-                               preexec_fn=worker.end_with_parent)  # fmt: skip
+    process = subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=worker.end_with_parent,
+    )  # fmt: skip
     assert process.stdout
-    said = bytearray()
-    hung = True
     try:
-        for data in chunks(process.stdout.fileno(), said):
-            said += data
-        hung = not said.rstrip().endswith(b"Power down") and bool(process.poll() is None) \
-            and not ended(process)  # fmt: skip
+        said, hung = listen(process.stdout.fileno())
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -141,28 +137,25 @@ def run(command: Sequence[str], folder: Path) -> tuple[str, bool]:
     return said.decode("utf-8", "replace"), hung
 
 
-def ended(process: subprocess.Popen[bytes]) -> bool:
-    """Whether a process whose output is at its end ends by itself."""
-    try:
-        process.wait(5)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+def listen(handle: int) -> tuple[bytearray, bool]:
+    """What comes from a guest until it ends, or, as the second value says, goes on without a step more.
 
-
-def chunks(handle: int, said: bytearray) -> Iterator[bytes]:
-    """What comes from a guest until it ends, says nothing for too long, or says too much."""
+    A kernel that hangs still says that it does: only steps and what the first process says count.
+    """
+    said = bytearray()
     deadline = time.monotonic() + BOOT_SECONDS
-    ready = READY.encode()
-    booted = False
     while len(said) < MOST_OUTPUT:
         left = deadline - time.monotonic()
         if left <= 0 or not select.select([handle], [], [], left)[0]:
-            return
+            return said, True
         data = os.read(handle, 1 << 16)
         if not data:
-            return
-        yield data
-        booted = booted or ready in said
-        if booted:
+            return said, False
+        said += data
+        if any(mark in said[-len(data) - MARK :] for mark in PROGRESS):
             deadline = time.monotonic() + SILENT_SECONDS
+    return said, True
+
+
+PROGRESS = (GUEST.encode(), b"# kc ")
+MARK = 16  # bytes that a mark may have before what was read last

@@ -172,9 +172,9 @@ class Expectation:
     """What the last step must show for the finding to be gone.
 
     `what` is the kind: "value" (an observation, the return value), "warnings", "itself", "elsewhere",
-    "claim", "back" (it must come back) or "clean" (a sanitizer has nothing to report). `name` and `due` say what of
-    a value, `claim` the C of a claim; `ghost` its truth there. `other` is the due value where the steps
-    before go as the model says, which they did not.
+    "claim", "back" (it must come back) or "clean" (a sanitizer has nothing to report). `name` and `due`
+    say what of a value, `claim` the C of a claim; `ghost` its truth there. `other` is the due value where
+    the steps before go as the model says, which they did not.
     """
 
     what: str
