@@ -177,7 +177,7 @@ def test_a_walk_on_another_revision_says_the_first_step_that_differs(walk: Path,
     (tmp_path / "mail.txt").write_text(plant(REPAIR))
     done = kconform("replay", walk, "--patch", tmp_path / "mail.txt")
     assert done.status == 1
-    first = r"CHANGED: .*\n  step \d+, (add|inc|set|sub|dec)\(.*\):\n  exclusive: was shared, now exclusive"
+    first = r"CHANGED: .*\n  step \d+, (add|inc|set|sub|dec)\(.*\):\n  exclusive: was 0, now 1"
     assert re.search(first, done.out)  # fmt: skip
 
 
