@@ -65,8 +65,8 @@ def prepare() -> None:
     """Imports what the commands import when they are first needed."""
     for name in (
         "check mutate prefixes matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
-        "report.text report.json report.words report.outline report.outline_diff report.diff report.series "
-        "report.baseline "
+        "report.text report.json report.words report.outline report.outline_diff report.diff "
+        "report.outline_matrix report.series report.stages report.baseline report.shards "
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
         "report.contracts export.files export.boot export.kbuild report.kernel"
     ).split():

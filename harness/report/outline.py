@@ -12,6 +12,7 @@ from harness.judge import Verdict
 from harness.report.document import Case, Document, MutantRecord, PatchText, StrengthRecord, merged
 from harness.report.mutate import strength_line
 from harness.report.page import table_lines
+from harness.report.series import series_lines
 from harness.report.text import again, counts, describe, legends, run_words, unchecked, verdict_word
 from harness.report.text import also as also_words
 
@@ -106,7 +107,7 @@ def of_check(document: Document, strict: bool = False) -> Outline:
         suites=tuple(suite for suite in suites if suite.cases),
         findings=tuple(merged(document.findings)),
         errors=tuple(errors),
-        remarks=(*document.series, *document.baseline, *outlooks),
+        remarks=(*series_lines(document), *document.baseline, *outlooks),
         unchecked=tuple(unchecked(document, False)),
         legends=tuple(legends(document, False)),
         again=tuple(again(document)),
