@@ -90,6 +90,7 @@ def context(finding: Finding, sources: Sources, due: Expectation, name: str) -> 
         "has_return": any(op.returns or op.observed or op.by for op in finding.used),
         "id": trace.id,
         "what": due.what,
+        "counts": bool(due.claim and due.claim.counts),
         "name": due.name,
         "due": due.due,
         "other": due.other,

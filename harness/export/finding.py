@@ -111,7 +111,8 @@ def sources_of(
                            (TEMPLATES / record).read_text(), Path(work), piece.items)  # fmt: skip
     own = [op.call for op in finding.used] + [contract.init, *contract.observe.values()]
     wanted = words_of("\n".join([contract.world, *own, *contract.owns])) | ALWAYS
-    wanted |= more
+    # All that the patch has there, also what no call reaches now: what mends it may call that.
+    wanted |= more.union(*(part.defines for part in parts if part.own))
     given = given_parts(finding)
     kept: dict[str, str] = {}
     while True:  # what stand-ins and wrappers need may be stand-ins again

@@ -11,12 +11,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from extractor.cast import facts, strip_comments
+from extractor.cast import facts, macro_parts, strip_comments
 from extractor.items import Item, SourceLine
-from extractor.unit import names_of, scanned
+from extractor.scan import scan_file
+from extractor.unit import names_of, one_a_line, scanned
 from harness.build import DIALECT, LENIENT, config_flags, run_compiler
 from harness.errors import HarnessError
-from harness.tree.generated import balanced, generated_items
+from harness.tree.generated import (
+    CALL,
+    MARK,
+    balanced,
+    generated_items,
+    has_body,
+    outer_calls,
+    preprocessed,
+)
 from harness.tree.preprocess import MARKER
 from kernel_snippets import INCLUDE
 
@@ -123,7 +132,10 @@ def parts_of(
 ) -> Iterator[Part]:
     """The items among `lines`, those that macros generate among them."""
     items = [*scanned("flat", tuple(lines))]
-    functions, _ = generated_items([item for item in items if item.kind != "undef"], work)
+    theirs = [item for item in items if item.kind != "undef" and not places[item.line - 1][2]]
+    shims = [item for item in items if item.kind != "undef" and places[item.line - 1][2]]
+    functions, _ = generated_items(theirs, work)
+    functions += families(shims, work)
     made: dict[int, list[Item]] = {}
     for function in functions:
         made.setdefault(function.line, []).append(function)
@@ -144,6 +156,36 @@ def parts_of(
             if header and item.kind != "macro":
                 text = re.sub(r"\n(?:[ \t]*\n)+", "\n", text)  # of conditions that are resolved
             yield part(item, text, (file, number, header), renamed)
+
+
+def families(items: Sequence[Item], work: Path) -> list[Item]:
+    """The functions that shims make by macros, also by those that are given a macro to call."""
+    macros = {item.name: item for item in items if item.kind == "macro"}
+    bodies = {name: macro_parts(strip_comments(item.text)) for name, item in macros.items()}
+    makers: set[str] = set()
+    grown = True
+    while grown:
+        fresh = {
+            name
+            for name, (words, body) in bodies.items()
+            if name not in makers
+            and (has_body(body) or any(call in makers or call in words for call in outer_calls(body)))
+        }
+        makers |= fresh
+        grown = bool(fresh)
+    calls = [item for item in items if item.kind in ("declaration", "variable")
+             and (found := CALL.match(item.signature)) and found[1] in makers]  # fmt: skip
+    if not calls:
+        return []
+    first = "\n".join(macros[name].text for name in sorted(makers))
+    texts = [f"{MARK}{number}\n{item.text}" for number, item in enumerate(calls)]
+    made = preprocessed([f"{first}\n{texts[0]}", *texts[1:]], work)
+    return [
+        replace(call, kind="function", name=each.name, signature=each.signature, expansion=each.text)
+        for call, text in zip(calls, made, strict=True)
+        for each in scan_file(call.file, one_a_line(text), "context")
+        if each.kind == "function"
+    ]
 
 
 def part(item: Item, text: str, place: tuple[str, int, str], renamed: Mapping[str, str]) -> Part:
