@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+from extractor.extract import series_items
 from harness import worker
 from harness.build import cache_folder, contract_library, engine_library
-from harness.cli import all_items, read_patches
 from harness.contract import Loaded
 from harness.driver import Driver, Flight, Libraries, Limits
+from harness.inputs import read_patches
 from harness.loading import contract_path, load
 from harness.render import render_contract
 from harness.scratch import scratch_folder
@@ -30,7 +31,7 @@ STEPS = 2_000_000
 
 
 def libraries(loaded: Loaded, folder: Path) -> Libraries:
-    items = all_items(read_patches([str(BUNDLED_PATCH)]))
+    items = series_items(read_patches([str(BUNDLED_PATCH)]))
     config = dict(loaded.contract.config)
     piece = slice_of(loaded, items)
     contract, engine = contract_library(render_contract(loaded), folder), engine_library(folder)

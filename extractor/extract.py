@@ -4,12 +4,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
+from extractor.composed import composed
 from extractor.items import Item, SourceLine
 from extractor.kconfig import kconfig_items
 from extractor.patch import FileDiff, Patch
 from extractor.regions import Region, regions
 from extractor.scan import Conditions, scan_region
+
+
+def series_items(patches: Sequence[Patch]) -> list[Item]:
+    """Every item that patches on top of each other leave; ExtractError where they do not fit."""
+    return [item for patch in composed(patches) for item in extract_items(patch)]
 
 
 def extract_items(patch: Patch) -> list[Item]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from extractor.composed import composed
 from extractor.items import Item
 from extractor.patch import Patch
 from extractor.scan import mask
@@ -270,9 +271,8 @@ def check(request: Request, poll: Poll | None = None) -> Result:
     """Every check of every contract on the revision; `poll` is called while it explores."""
     pieces = [slice_of(loaded, request.items) for loaded in request.contracts]
     with scratch_folder(cache_folder()) as folder:
-        static = StaticChecks(
-            request.static, request.patches, request.items, request.config, folder / "static"
-        )
+        patches = request.patches if isinstance(request.items, TreeItems) else composed(request.patches)
+        static = StaticChecks(request.static, patches, request.items, request.config, folder / "static")
         driven, failed, replays = drive(request, pieces, folder, poll)
         said = list(static.finish(generic=request.generic))
         if request.keep:

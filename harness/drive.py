@@ -50,6 +50,7 @@ class Request:
     near: tuple[str, ...] = ()  # why contracts that are for some of its names do not fit
     tree: str = ""  # the kernel tree that the patches are on
     notes: tuple[str, ...] = ()  # how the patches were applied
+    cover: str = ""  # what the series' cover letter says
     generic: bool = True  # also what can be checked without a contract
     config: Mapping[str, bool] = field(default_factory=dict)
     limits: Limits = DEFAULT_LIMITS

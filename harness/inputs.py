@@ -6,16 +6,16 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extractor.extract import extract_items
+from extractor.extract import series_items
 from extractor.items import Item
 from extractor.mail import Mail, read_mails
 from extractor.patch import Patch
-from extractor.series import read_series
+from extractor.series import Series, read_series
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:  # what a tree needs is imported where there is one
@@ -32,6 +32,8 @@ class Given:
     tree: str = ""
     notes: tuple[str, ...] = ()
     engine: Cached | None = None  # under way, where reading the tree takes as long as to compile it
+    cover: str = ""  # the series' cover letter
+    first: Callable[[int], Given] | None = None  # the revision that its first patches make
 
     @property
     def title(self) -> str:
@@ -41,20 +43,25 @@ class Given:
 
 def read_patches(mails: Sequence[Mail], latest: bool, prefix: int | None) -> list[Patch]:
     """The patches of `mails` in their order, or the first `prefix`; what was passed over is said."""
+    return list(series_of(mails, latest, prefix).patches)
+
+
+def series_of(mails: Sequence[Mail], latest: bool, prefix: int | None) -> Series:
+    """As read_patches(), with the cover letter."""
     series = read_series(mails, latest)
     for note in series.notes:
         print(f"note: {note}", file=sys.stderr)
-    return list((series if prefix is None else series.prefix(prefix)).patches)
+    return series if prefix is None else series.prefix(prefix)
+
+
+def cover_text(series: Series) -> str:
+    """What the cover letter says; "" without one."""
+    return "\n".join([series.cover.subject, *series.cover.lines]) if series.cover else ""
 
 
 def patches_of(options: argparse.Namespace) -> list[Patch]:
     """The patches of a command's arguments, where no tree is asked for."""
     return read_patches(read_mails(options.patch, sys.stdin.buffer), options.latest, options.prefix)
-
-
-def all_items(patches: Sequence[Patch]) -> list[Item]:
-    """The items of all patches, in order."""
-    return [item for patch in patches for item in extract_items(patch)]
 
 
 def tuple_of(items: Sequence[Item]) -> tuple[Item, ...]:
@@ -71,27 +78,46 @@ def given(options: argparse.Namespace) -> Iterator[Given]:
             raise HarnessError(f"--{alone[0]} is of a kernel tree: give --tree DIR as well")
         if not options.patch:
             raise HarnessError("nothing to check: give a patch, or a kernel tree with --tree DIR")
-        patches = patches_of(options)
-        yield Given(tuple(patches), all_items(patches))
+        series = series_of(read_mails(options.patch, sys.stdin.buffer), options.latest, options.prefix)
+
+        def by_itself(count: int) -> Given:
+            patches = series.patches[:count]
+            return Given(patches, series_items(patches), cover=cover_text(series), first=by_itself)
+
+        yield by_itself(len(series.patches))
         return
     from harness.build import cache_folder, engine_library
     from harness.scratch import scratch_folder
     from harness.tree.configuration import BASE_CONFIG, read_config
-    from harness.tree.items import tree_items
+    from harness.tree.items import is_header, tree_items
 
     tree, mails = source_of(options)
-    patches = read_patches(mails, options.latest, options.prefix) if mails else []
+    series = series_of(mails, options.latest, options.prefix) if mails else Series(())
     config = read_config(Path(options.kconfig) if options.kconfig else BASE_CONFIG)
     with scratch_folder(cache_folder()) as folder:
         (folder / "engine").mkdir()
         engine = engine_library(folder / "engine")
         headers = [*contract_headers(options.contract), *getattr(options, "headers", ())]
-        items = tree_items(tree, patches, headers, config, folder)
-        if options.kconfig:
-            items.tree.configured = options.kconfig
-        for note in items.tree.notes:
+
+        def first(count: int) -> Given:
+            # What all patches touch is read, so that each revision has the same.
+            touched = [file.path for patch in series.patches for file in patch.files]
+            wanted = [path.removeprefix("include/") for path in touched if is_header(path)]
+            place = folder / f"first{count}"
+            place.mkdir()
+            return on_tree(count, [*headers, *wanted], place)
+
+        def on_tree(count: int, headers: Sequence[str], place: Path) -> Given:
+            patches = series.patches[:count]
+            items = tree_items(tree, patches, headers, config, place)
+            if options.kconfig:
+                items.tree.configured = options.kconfig
+            return Given(patches, items, tree.name, items.tree.notes, engine, cover_text(series), first)
+
+        revision = on_tree(len(series.patches), headers, folder)
+        for note in revision.notes:
             print(f"note: {note}", file=sys.stderr)
-        yield Given(tuple(patches), items, tree.name, items.tree.notes, engine)
+        yield revision
 
 
 def source_of(options: argparse.Namespace) -> tuple[Tree, list[Mail]]:

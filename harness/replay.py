@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from extractor.errors import ExtractError
-from extractor.extract import extract_items
+from extractor.extract import series_items
 from extractor.items import Item
 from extractor.patch import Patch
 from harness import worker
@@ -92,7 +92,7 @@ def ships(path: Path) -> bool:
 
 def revision_of(patches: Sequence[Patch]) -> Revision:
     """Patches with their items."""
-    return Revision(tuple(patches), tuple(item for patch in patches for item in extract_items(patch)))
+    return Revision(tuple(patches), tuple(series_items(patches)))
 
 
 # From a trace to what it is run with; HarnessError with the reason where it cannot be run.

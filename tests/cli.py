@@ -26,7 +26,7 @@ from extractor.extract import extract_items
 from extractor.mail import read_mails
 from extractor.patch import parse_patch
 from harness.check import choose
-from harness.cli import main
+from harness.cli.main import main
 from harness.driver import ffi
 from harness.loading import in_walk
 from harness.render import render, render_contract
@@ -77,10 +77,13 @@ def kconform(*arguments: object, stdin: str | bytes = b"", env: dict[str, str] |
 @cache
 def prepare() -> None:
     """Imports what the commands import when they are first needed, and reads what they all read."""
-    for name in ("check", "cli_diff", "cli_tree", "cli_derive", "mutate", "report", "report_json",
-                 "report_diff", "report_diff_json", "report_mutate", "report_matrix", "report_replay",
-                 "report_census", "report_layout", "report_contracts", "matrix.cells",
-                 "cli_promise"):  # fmt: skip
+    for name in (
+        "check mutate prefixes matrix.cells cli.comparison cli.tree_files cli.derive cli.promise "
+        "report.text report.json report.words report.outline report.outline_diff report.diff report.series "
+        "report.baseline "
+        "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
+        "report.contracts"
+    ).split():
         importlib.import_module(f"harness.{name}")
     ffi()
     items = extract_items(parse_patch(read_mails([str(BUNDLED_PATCH)])[0]))

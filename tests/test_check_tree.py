@@ -108,7 +108,7 @@ def test_a_commit_range_is_checked_on_what_is_below_it(kernel: Path) -> None:
         path = kernel / HEADER
         path.write_text(path.read_text().replace(old, new))
         commit(kernel, f"mm: change {number}")
-    done = check(kernel, "--range", "HEAD~2..HEAD")
+    done = check(kernel, "--range", "HEAD~2..HEAD", "--no-prefixes")
     assert done.status == 0 and "[PATCH 1/2] mm: change 0; [PATCH 2/2] mm: change 1" in done.out
     half = check(kernel, "--range", "HEAD~2..HEAD", "--prefix", "1")
     assert half.status == 1 and "FINDING conformance/full/return" in half.out

@@ -15,7 +15,7 @@ from harness.build import NATIVE
 from harness.check import choose
 from harness.contract import Loaded
 from harness.diff.cost import Cost, Costs, Side, costs
-from harness.report_cost import cost_text
+from harness.report.cost import cost_text
 from kernel_snippets import BUNDLED_PATCH
 from tests.mails import items_of, next_revision
 from tests.planted import plant

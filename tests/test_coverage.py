@@ -32,7 +32,7 @@ from harness.driver import COMPLETE, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.loading import contract_path, load
 from harness.render import Rendered, render, render_contract
-from harness.report_coverage import coverage_json, coverage_listing, coverage_summary
+from harness.report.coverage import coverage_json, coverage_listing, coverage_summary
 from harness.subjects import slice_of
 from kernel_snippets import BUNDLED_PATCH
 from tests import shim_subject

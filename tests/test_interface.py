@@ -22,7 +22,7 @@ from harness.diff.interface import Interface, comparable, compare, touched
 from harness.diff.layouts import layouts_of, with_layouts
 from harness.diff.things import Compared
 from harness.diff.words import align, function_form
-from harness.report_interface import interface_json, interface_text
+from harness.report.interface import interface_json, interface_text
 from harness.tree.configuration import BASE_CONFIG, read_config
 from harness.tree.items import PatchedTree, tree_items
 from harness.tree.source import open_tree

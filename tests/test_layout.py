@@ -14,7 +14,7 @@ from harness.build import CompileError, compiler
 from harness.contracts.mm_owner_layout import CONTRACT
 from harness.errors import HarnessError
 from harness.judge import Check
-from harness.report_layout import layout_text
+from harness.report.layout import layout_text
 from harness.static.check_layout import judge_layout
 from harness.static.layout import Layouts
 from harness.static.layout_build import LayoutBuild, condition_text, default_config

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from extractor.mutants import Mutant, mutants
-from harness.cli import main
+from harness.cli.main import main
 from harness.driver import Call
 from harness.loading import contract_path, load
 from harness.mutate import mutate
 from harness.object_code import same_code
-from harness.report_mutate import strength_data
+from harness.report.mutate import strength_data
+from harness.report.words import strength_record
 from harness.shrink import minimal
 from harness.subjects import Attempt, slice_of
 from kernel_snippets import BUNDLED_PATCH
@@ -101,7 +102,7 @@ def test_a_check_of_little_worth_is_shown_as_that(tmp_path: Path, monkeypatch: p
     few(monkeypatch, lambda mutant: mutant.line % 3 == 0)
     weak = mutate(items_of(BUNDLED_PATCH), [load(path, {"mms": 2, "pages": 2})], 2)
     assert weak.score < 0.7 and len(weak.survived) > 15
-    assert any("no check minds" in m["why"] for m in strength_data(weak)["survived"])
+    assert any("no check minds" in m["why"] for m in strength_data(strength_record(weak))["survived"])
 
 
 def test_a_mutant_that_only_undefined_behaviour_betrays_is_killed(
@@ -113,7 +114,7 @@ def test_a_mutant_that_only_undefined_behaviour_betrays_is_killed(
     path = tmp_path / "planted.eml"
     path.write_text(plant(REPAIR, (start, added(code) + start)))
     strength = mutate(items_of(path), [load(contract_path("mm-owner-tracking"), {})], 2)
-    by = {m["by"] for m in strength_data(strength)["killed"]}
+    by = {m["by"] for m in strength_data(strength_record(strength))["killed"]}
     assert any(name.startswith("sanitizer/") for name in by)
 
 

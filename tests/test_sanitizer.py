@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from extractor.extract import series_items
 from extractor.mail import read_mails
 from extractor.slice import cut
 from harness import worker
 from harness.build import NATIVE, build
-from harness.inputs import all_items, read_patches
+from harness.inputs import read_patches
 from harness.render import Rendered, overlays
 from harness.sanitize import SANITIZED, SHADOW_OFFSET
 from tests.mails import V1
@@ -364,7 +365,7 @@ PLANTED = {
 def driven(text: str, folder: Path, tools: tuple[Path, Path]) -> dict[str, Any]:
     """What the handmade driver did over the mail `text`."""
     (folder / "mail").write_text(text)
-    items = all_items(read_patches(read_mails([str(folder / "mail")]), False, None))
+    items = series_items(read_patches(read_mails([str(folder / "mail")]), False, None))
     options = dict.fromkeys(("CONFIG_64BIT", "CONFIG_DEBUG_VM", "CONFIG_MMU", "CONFIG_MM_ID"), True)
     names = [f"folio_{what}_large_mapcount" for what in ("set", "inc", "dec")]
     rendered = Rendered(overlays(cut(items, names, options)), DRIVER, {})

@@ -23,7 +23,7 @@ from harness.build import DIALECT, CompileError, RefusedError, diagnostics, refu
 from harness.census.census import UNSET, Counted, censuses
 from harness.census.objects import call_of, record_members
 from harness.render_unit import slice_text
-from harness.report_census import census_text, numbers
+from harness.report.census import census_text, numbers
 from harness.tree.files import Roots
 from harness.tree.generated import has_body, outer_calls
 from harness.tree.includes import Includes, code_of, includes_of

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from harness.diff.words import code_words
-from harness.report_interface import interface_text
+from harness.report.interface import interface_text
 from tests.test_interface import of_text
 
 

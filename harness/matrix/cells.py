@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from extractor.composed import composed
 from harness.build import cache_folder
 from harness.check import Chosen, check
 from harness.contract import DEBUG
@@ -93,7 +94,7 @@ def matrix(request: Request, name: str | None, bounds: Mapping[str, int], poll: 
         begun = {cell.number: Compilers(request.items, cell, planned.narrow.get(cell.number, ()),
                                         folder / str(cell.number))
                  for cell in planned.cells if not cell.refused}  # fmt: skip
-        once = StaticChecks([replace(each, layout=()) for each in planned.static], request.patches,
+        once = StaticChecks([replace(each, layout=()) for each in planned.static], composed(request.patches),
                             request.items, planned.cells[0].config, folder / "static")  # fmt: skip
         done: list[Cell] = []
         for cell in planned.cells:

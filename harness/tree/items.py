@@ -14,7 +14,8 @@ from pathlib import Path
 
 from extractor.apply import apply_patches
 from extractor.closure import Closure, Shims
-from extractor.extract import extract_items
+from extractor.errors import ExtractError
+from extractor.extract import extract_items, series_items
 from extractor.fragments import names
 from extractor.items import Item, SourceLine
 from extractor.patch import Patch
@@ -135,7 +136,7 @@ def tree_items(
     wanted = [*headers, *(file.removeprefix("include/") for file in patched if is_header(file))]
     there = [name for name in dict.fromkeys(wanted) if f"include/{name}" in patched or name in patched
              or any(tree.read(path) is not None for path in (f"include/{name}", name))]  # fmt: skip
-    made = TreeItems(item for patch in patches for item in extract_items(patch))
+    made = TreeItems(shown_items(patches))
     made.tree = PatchedTree(
         tree.name, Roots([folder / "patched", root]), patched, tuple(there), config, folder / "units",
         (*passed, *applied.notes),
@@ -143,6 +144,14 @@ def tree_items(
                           for name in changed_names(file, tree.read(file) or "", lines)),
     )  # fmt: skip
     return made
+
+
+def shown_items(patches: Sequence[Patch]) -> list[Item]:
+    """What the mails show of their items; where they fit the tree alone, each for itself."""
+    try:
+        return series_items(patches)
+    except ExtractError:
+        return [item for patch in patches for item in extract_items(patch)]
 
 
 def within(tree: Tree, patches: Sequence[Patch]) -> tuple[list[Patch], tuple[str, ...]]:

@@ -15,9 +15,10 @@ from harness.diff.product import Difference, Driven
 from harness.diff.result import ClaimFate, DiffResult
 from harness.driver import COMPLETE
 from harness.explore import ENDS
-from harness.report import WIDTH, bounds_text, call_words, paint, shown, wrapped
-from harness.report_cost import cost_text
-from harness.report_interface import interface_text
+from harness.report.cost import cost_text
+from harness.report.interface import interface_text
+from harness.report.page import WIDTH, paint, wrapped
+from harness.report.words import bounds_words, call_words, shown
 from harness.trace import Step
 from harness.translate import layout, unpack
 
@@ -67,11 +68,11 @@ def explored(compared: Compared) -> str:
     if compared.same_code or compared.driven is None:
         return f"against {name}: the code is the same word by word, so nothing was run"
     old = compared.aligned.old
-    bounds = bounds_text(old)
+    bounds = bounds_words(old)
     bounds += f" {old.contract.scope}" if old.bounds and old.contract.scope else ""
     said = f"against {name}, {bounds}: {extent(compared.driven)}"
     if compared.walked:
-        wide = bounds_text(compared.matched.old.wide)
+        wide = bounds_words(compared.matched.old.wide)
         said += f"; random walk of {compared.walked.walked:,} calls of both, {wide}"
     return said
 

@@ -57,7 +57,7 @@ def extract_tree(options: argparse.Namespace, config: Mapping[str, bool]) -> lis
 
 def census_of(options: argparse.Namespace, config: Mapping[str, bool]) -> str:
     """The census of headers of a tree: those that are named, or those of mm."""
-    from harness.report_census import census_json, census_text
+    from harness.report.census import census_json, census_text
 
     with opened(options, options.patch, config) as items:
         tree = items.tree

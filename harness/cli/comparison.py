@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`kconform diff`: what a revision does otherwise than an older one."""
+"""The comparison that `kconform diff` asks for, and what became of saved findings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.diff.revisions import both, opened_both
 from harness.diff.run import Wanted, compare_revisions
 from harness.inputs import Given, tuple_of
 from harness.replay import Replayed, Revision, Stage, read_folder, replay_all
-from harness.report import wrapped
+from harness.report.page import wrapped
 from harness.scratch import scratch_folder
 
 EXPECTED = "they were expected to do the same"

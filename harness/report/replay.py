@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from harness.contract import Contract
 from harness.replay import Replayed
-from harness.report import paint, shown, table, wrapped
+from harness.report.page import paint, table_lines, wrapped
+from harness.report.words import shown, table
 from harness.trace import Step
 from harness.trace_file import Recorded
 
@@ -30,7 +31,7 @@ def block(replayed: Replayed, color: bool) -> Iterator[str]:
     yield from wrapped(trace.title, "  ")
     for how in replayed.how:
         yield from wrapped(how, "  ")
-    yield from table(loaded.contract, replayed.steps, was_cells(loaded.contract, trace.steps))
+    yield from table_lines(table(loaded.contract, replayed.steps, was_cells(loaded.contract, trace.steps)))
     yield from mismatches(replayed.steps, loaded.contract)
     for note in replayed.notes:
         yield from wrapped(f"note: {note}", "  ")

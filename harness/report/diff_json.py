@@ -13,8 +13,8 @@ from harness.diff.compare import Compared
 from harness.diff.product import Difference, Place
 from harness.diff.result import DiffResult
 from harness.driver import COMPLETE
-from harness.report_diff import claim_witness, incomplete, values
-from harness.report_interface import interface_json
+from harness.report.diff import claim_witness, incomplete, values
+from harness.report.interface import interface_json
 from harness.trace import Step, values_seen
 
 STATUS = {0: "same", 1: "different", 2: "unknown"}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.report import WIDTH, wrapped
+from harness.report.page import WIDTH, wrapped
 from harness.static.layout import Field, Hole, Layouts, Record, holes, paired
 
 LINE = 64  # bytes of a cache line

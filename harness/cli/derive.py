@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from extractor.items import Item
-from harness.cli_tree import opened
+from harness.cli.tree_files import opened
 from harness.derive.derive import derive
 from harness.derive.functions import coverable
 from harness.errors import HarnessError

@@ -15,9 +15,11 @@ from harness.judge import Check
 from harness.matrix.cells import Matrix, Seen
 from harness.matrix.plan import WORD, Cell, Lacks
 from harness.matrix.without_warnings import SAME, SILENT
-from harness.report import WIDTH, finding, merged, paint, passes, walked_text, wrapped
-from harness.report_json import check_data, one, patch_json
-from harness.subjects import describe
+from harness.report.document import Case, Document, merged
+from harness.report.json import case_data, check_data, patch_json
+from harness.report.page import WIDTH, paint, wrapped
+from harness.report.text import describe, finding, hidden_state, passes, walked_words
+from harness.report.words import case_of, document
 
 FEW = 4
 MOST_SAID = 120  # characters of a reason
@@ -30,21 +32,21 @@ PASSED = {SAME: "the same in every legal call", SILENT: "no warning with =n"}
 
 def matrix_text(matrix: Matrix, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patch itself says."""
-    lines = [*head(matrix, color), "", *table(matrix, color), ""]
-    result = together(matrix)
-    for block in blocks(matrix, result):
-        lines += [*one_finding(matrix, result, block, color), ""]
+    whole = together(matrix)
+    lines = [*head(matrix, whole, color), "", *table(matrix, color), ""]
+    for block in blocks(matrix, whole):
+        lines += [*one_finding(matrix, whole, block, color), ""]
     lines += list(not_compiled(matrix)) + list(unknowns(matrix))
     lines += list(comparisons(matrix)) + list(lacking(matrix, verbose))
     if verbose:
         for cell in matrix.ran:
             assert cell.result
-            lines += ["", f"configuration {cell.number}:", *passes(cell.result, True)]
+            lines += ["", f"configuration {cell.number}:", *passes(document(cell.result), True)]
     lines += list(notes(matrix))
     return "\n".join(lines).rstrip() + "\n"
 
 
-def head(matrix: Matrix, color: bool) -> list[str]:
+def head(matrix: Matrix, whole: Document, color: bool) -> list[str]:
     """Verdict and counts, and of what."""
     word = "FAIL" if matrix.failed else "UNKNOWN"
     if matrix.whole and not matrix.failed:
@@ -52,7 +54,7 @@ def head(matrix: Matrix, color: bool) -> list[str]:
     total = matrix.failed + matrix.unknown + matrix.passed
     counts = []
     if matrix.failed:
-        separate = len(blocks(matrix, together(matrix)))
+        separate = len(blocks(matrix, whole))
         counts.append(f"{matrix.failed} of {total} checks failed "
                       f"({separate} separate finding{'s' * (separate != 1)})")  # fmt: skip
     counts.append(f"{matrix.passed} passed")
@@ -70,7 +72,7 @@ def head(matrix: Matrix, color: bool) -> list[str]:
             line
             for cell in matrix.ran[:1]
             if cell.result
-            for line in wrapped(f"configuration {cell.number}: {walked_text(cell.result)}", "")
+            for line in wrapped(f"configuration {cell.number}: {walked_words(document(cell.result))}", "")
         ),
     ]
 
@@ -112,7 +114,7 @@ def remark(matrix: Matrix, cell: Cell) -> str:
         return cell.refused
     said: list[str] = []
     if cell.verdict == "FAIL" and cell.result:
-        separate = len(list(merged(replace(cell.result, checks=cell.every))))
+        separate = len(list(merged([case_of(cell.result, c) for c in cell.every if c.verdict == "fail"])))
         said += [f"{separate} separate finding{'s' * (separate != 1)}"]
         said += [f"{sum(c.verdict == 'pass' for c in cell.every)} passed"]
     elif cell.verdict == "FAIL":
@@ -138,33 +140,33 @@ def remark(matrix: Matrix, cell: Cell) -> str:
 # Findings: one view of all configurations, for the report of a check.
 
 
-def together(matrix: Matrix) -> Result | None:
-    """A result with the findings of all configurations."""
+def together(matrix: Matrix) -> Document:
+    """The findings of all configurations, in their order, as the cases of one check."""
     results = [cell.result for cell in matrix.ran if cell.result]
-    if not results:
-        return None
     parts = {part.name: part for result in reversed(results) for part in result.parts}
     order = dict.fromkeys(part.name for result in results for part in result.parts)
     checks = tuple(seen.check for seen in matrix.findings)
-    return replace(results[0], parts=tuple(parts[name] for name in order), checks=checks)
+    first = results[0] if results else Result(matrix.request, (), (), (), (), (), {})
+    return document(replace(first, parts=tuple(parts[name] for name in order), checks=checks))
 
 
-def blocks(matrix: Matrix, result: Result | None) -> list[list[Check]]:
-    """The separate findings; `result` is what `together` made."""
-    return list(merged(result)) if result else [[seen.check] for seen in matrix.findings]
+def blocks(matrix: Matrix, whole: Document) -> list[tuple[Case, ...]]:
+    """The separate findings; `whole` is what `together` made."""
+    return list(merged(whole.cases)) if matrix.ran else [(case,) for case in whole.cases]
 
 
-def one_finding(matrix: Matrix, result: Result | None, block: Sequence[Check], color: bool) -> list[str]:
+def one_finding(matrix: Matrix, whole: Document, block: Sequence[Case], color: bool) -> list[str]:
     """One finding, as a check says it, with the configurations that show it."""
-    own = [seen for seen in matrix.findings if any(seen.check is each for each in block)]
+    pairs = zip(matrix.findings, whole.cases, strict=True)
+    own = [seen for seen, case in pairs if any(case is each for each in block)]
     # What was compared is of two configurations, the defect perhaps of one.
     own = [seen for seen in own if not any(seen.check is other.check for other in matrix.beside)] or own
     cells = {number for seen in own for number in seen.cells}
     where = wrapped(f"in {named(matrix, sorted(cells))}" if cells else "whatever the configuration", "  ")
-    if not result:
+    if not matrix.ran:
         first = block[0]
-        return [f"FINDING {first.id}  {first.file}:{first.line}", *where, *wrapped(first.detail, "  ")]
-    lines = finding(result, block, color)
+        return [f"FINDING {first.id}  {first.where}", *where, *wrapped(first.detail, "  ")]
+    lines = finding(whole, block, color)
     return [lines[0], *where, *lines[1:]]
 
 
@@ -187,10 +189,11 @@ def not_compiled(matrix: Matrix) -> Iterator[str]:
     known = {(seen.check.file, seen.check.line) for seen in matrix.findings}
     for cell in matrix.ran:
         assert cell.result
-        own = [f"not compiled: {name}: {why}" for name, why in cell.result.failed.items()]
-        own += [f"not compiled: {describe(lost)}" for lost in cell.result.unresolved
+        said_there = document(cell.result)
+        own = [f"not compiled: {name}: {why}" for name, why in said_there.failed.items()]
+        own += [f"not compiled: {describe(lost)}" for lost in said_there.unresolved
                 if (lost.file, lost.line) not in known]  # fmt: skip
-        own += [f"warning: {each}" for each in cell.result.hidden_state]
+        own += [f"warning: {each}" for each in hidden_state(said_there)]
         for each in own:
             said.setdefault(each, []).append(cell.number)
     for text, numbers in said.items():
@@ -288,21 +291,29 @@ def matrix_json(matrix: Matrix) -> str:
         "schema": 1,
         "patch": patch_json(matrix.request.patches),
         "counts": {"fail": matrix.failed, "pass": matrix.passed, "unknown": matrix.unknown},
-        "cells": [cell_json(cell) for cell in matrix.cells],
-        "findings": [seen_json(seen) for seen in matrix.findings],
-        "beside": [seen_json(seen) for seen in matrix.beside],
+        "cells": [cell_json(matrix, cell) for cell in matrix.cells],
+        "findings": [
+            case_data(case) | {"cells": list(seen.cells)}
+            for seen, case in zip(matrix.findings, together(matrix).cases, strict=True)
+        ],
+        "beside": [seen_json(matrix, seen) for seen in matrix.beside],
         "notes": list(matrix.notes),
         "tool": tool_facts(),
     }
     return json.dumps(said, indent=1) + "\n"
 
 
-def seen_json(seen: Seen) -> dict[str, Any]:
+def seen_json(matrix: Matrix, seen: Seen) -> dict[str, Any]:
     """One check, and the numbers of the cells that say so."""
-    return one(seen.check) | {"cells": list(seen.cells)}
+    return case_data(bare(matrix, seen.check)) | {"cells": list(seen.cells)}
 
 
-def cell_json(cell: Cell) -> dict[str, Any]:
+def bare(matrix: Matrix, check: Check) -> Case:
+    """A check that is of no contract's run."""
+    return case_of(Result(matrix.request, (), (), (), (), (), {}), check)
+
+
+def cell_json(matrix: Matrix, cell: Cell) -> dict[str, Any]:
     """One configuration."""
     lacks: Mapping[str, Sequence[str]] = cell.lacks.names if cell.lacks else {}
     return {
@@ -315,6 +326,6 @@ def cell_json(cell: Cell) -> dict[str, Any]:
         "compiled": list(cell.compiled),
         "lacks": {kind: list(names) for kind, names in lacks.items()},
         "partly": list(cell.lacks.partly) if cell.lacks else [],
-        "checks": [one(check) for check in cell.checks],
-        "check": check_data(cell.result) if cell.result else None,
+        "checks": [case_data(bare(matrix, check)) for check in cell.checks],
+        "check": check_data(document(cell.result)) if cell.result else None,
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.census.census import Counted
 from harness.check import tool_facts
-from harness.report import wrapped
+from harness.report.page import wrapped
 
 COLUMNS = ("header", "functions", "generated", "parsed", "live", "sliced", "compiled", "called", "stopped",
            "crashed")  # fmt: skip

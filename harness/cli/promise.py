@@ -16,8 +16,8 @@ from harness.diff.revisions import Named, opened, touched_by
 from harness.diff.run import compare_revisions
 from harness.inputs import Given
 from harness.judge import Check
-from harness.report import wrapped
-from harness.report_diff import difference, explored, following, values
+from harness.report.diff import difference, explored, following, values
+from harness.report.page import wrapped
 from harness.scratch import scratch_folder
 
 PROMISED = "promise/no-functional-change"

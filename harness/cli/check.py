@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""`kconform check`: a revision against every contract that fits it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from extractor.extract import series_items
+from harness.cli.options import (
+    add_config,
+    add_effort,
+    add_formats,
+    add_series,
+    add_tree,
+    bounds_of,
+    colored,
+    config_of,
+    forms,
+    limits_of,
+    processors,
+    traces_folder,
+    wants,
+    write_forms,
+)
+from harness.errors import HarnessError
+from harness.inputs import Given, given, patches_of, tuple_of
+
+if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
+    from harness.check import Result
+    from harness.report.document import Document
+
+EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
+PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
+
+
+def add(commands: Any) -> None:
+    """Its grammar."""
+    check = commands.add_parser("check", help="check a patch against its contract", epilog=EPILOG)
+    check.add_argument("patch", nargs="*", metavar="PATCH")
+    add_tree(check)
+    check.add_argument("--contract", metavar="NAME|FILE.py", help="default: the one that fits")
+    check.add_argument("--derive", action="store_true", help="also what no contract that fits reaches")
+    add_config(check)
+    check.add_argument("--matrix", action="store_true", help="in every configuration of the patch's options")
+    add_effort(check)
+    check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto")
+    check.add_argument("--no-sanitizers", action="store_true")
+    check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
+    check.add_argument("--strength", action="store_true", help="the share of mutants that the checks kill")
+    check.add_argument("--traces", metavar="DIR", help="run the traces there again, save findings there")
+    add_formats(check)
+    check.add_argument("--keep", metavar="DIR", help="leave what was rendered and compiled there")
+    check.add_argument(
+        "--no-prefixes", action="store_true", help="only the whole series, not what each patch brings"
+    )
+    check.add_argument("--baseline", metavar="FILE", help="findings that are known and fail no run")
+    check.add_argument("--write-baseline", metavar="FILE", help="write this run's findings there")
+    check.add_argument("--reason", default="", metavar="TEXT", help="why those that are new to it are known")
+    check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
+    check.add_argument("-v", "--verbose", action="store_true", help="show every check")
+    add_series(check)
+    check.set_defaults(run=run_check)
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """`kconform check`."""
+    forms(options)  # what cannot be written, or read, is said before anything runs
+    if options.reason and not options.write_baseline:
+        raise HarnessError("--reason is of what --write-baseline FILE writes: give that as well")
+    if options.baseline:
+        from harness.report.baseline import read_baseline
+
+        read_baseline(options.baseline)
+    if options.matrix:
+        return run_matrix(options)
+    from harness.build import cache_folder
+    from harness.scratch import scratch_folder
+
+    with given(options) as revision, scratch_folder(cache_folder()) as folder:
+        return check_revision(options, revision, folder)
+
+
+def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -> int:
+    """`kconform check` of one revision in one configuration; derived contracts are kept in `folder`."""
+    from harness import check as checking
+    from harness.cli.mutate import strength_of
+    from harness.drive import Request
+    from harness.prefixes import stages
+    from harness.progress import progress
+    from harness.replay import read_folder
+    from harness.report.series import with_stages
+    from harness.report.words import document
+    from harness.subjects import describe
+    from harness.traces import save_traces
+
+    config, bounds = config_of(options.config), bounds_of(options.bound)
+    items = revision.items
+    chosen = checking.choose(options.contract, items, bounds, config, folder, options.derive)
+    if revision.engine:
+        revision.engine.finish()
+    traces = traces_folder(options.traces)
+    saved, damaged = read_folder(traces) if traces else ([], [])
+    request = Request(
+        revision.patches,
+        tuple_of(items),
+        chosen.driven,
+        chosen.static,
+        chosen.near,
+        generic=not options.contract,
+        config=config,
+        limits=limits_of(options),
+        symmetry=options.symmetry,
+        walk=options.walk,
+        seed=options.seed,
+        sanitize=not options.no_sanitizers,
+        coverage=options.coverage or wants(options, "html"),
+        keep=Path(options.keep) if options.keep else None,
+        traces=traces,
+        saved=tuple(saved),
+        damaged=tuple(damaged),
+        tree=revision.tree,
+        notes=revision.notes,
+        cover=revision.cover,
+    )
+    with progress() as poll:
+        result = checking.check(request, poll)
+    result = with_base(options, revision, result)
+    if options.strength:
+        result = replace(result, strength=strength_of(items, chosen.driven, processors(), options.seed))
+    for lost in result.unresolved:
+        print(describe(lost), file=sys.stderr)
+    if traces:
+        save_traces(result, traces)
+    said = document(result)
+    if not options.no_prefixes:
+        with progress() as poll:
+            before = list(stages(result, chosen, revision, options.contract, poll))
+        said = with_stages(said, before)
+    said = baselined(options, said)
+    emit(options, said)
+    return said.status(options.strict)
+
+
+def baselined(options: argparse.Namespace, document: Document) -> Document:
+    """`document`, with what a baseline knows marked; a baseline that is asked for is written."""
+    if not (options.baseline or options.write_baseline):
+        return document
+    from harness.report.baseline import baseline_text, read_baseline, today, with_baseline
+
+    known = read_baseline(options.baseline) if options.baseline else []
+    if options.write_baseline:
+        Path(options.write_baseline).write_text(baseline_text(document, known, options.reason))
+        known = read_baseline(options.write_baseline)
+    return with_baseline(document, known, today())
+
+
+def with_base(options: argparse.Namespace, revision: Given, result: Result) -> Result:
+    """`result`, and what a patch on a tree does otherwise than its base.
+
+    Where the patch promises that nothing changes, differences are findings; where no model says what it
+    should do, they are said.
+    """
+    from extractor.promise import promise
+
+    sentence = promise(revision.patches) if revision.tree else ""
+    derived = any(part.loaded.contract.derived for part in result.parts)
+    if not (revision.tree and revision.patches and (sentence or derived)):
+        return result
+    from harness.cli.promise import against_base, base_lines, checks
+    from harness.diff.compare import Setting
+
+    bounds, config = bounds_of(options.bound), config_of(options.config)
+    known = tuple(part.name for part in result.parts if not part.loaded.contract.derived)
+    setting = Setting(
+        options.contract, bounds, config, limits_of(options), options.walk, options.seed,
+        None if options.contract else known,
+    )  # fmt: skip
+    base = against_base(options, revision, setting)
+    if sentence:
+        return replace(result, checks=(*result.checks, *checks(base, sentence)))
+    return replace(result, base=tuple(base_lines(base)))
+
+
+def run_matrix(options: argparse.Namespace) -> int:
+    """`kconform check --matrix`."""
+    from harness.drive import Request
+    from harness.matrix.cells import matrix
+    from harness.progress import progress
+    from harness.report.matrix import matrix_json, matrix_text
+
+    one = ("traces", "strength", "keep", "coverage", "baseline", "write_baseline")
+    alone = [name.replace("_", "-") for name in one if getattr(options, name)]
+    if alone:
+        raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
+    if options.tree:
+        raise HarnessError("--matrix is of a patch by itself: give it without --tree")
+    patches = patches_of(options)
+    request = Request(
+        tuple(patches),
+        tuple(series_items(patches)),
+        (),
+        config=config_of(options.config),
+        limits=replace(limits_of(options), digest=True),
+        symmetry=options.symmetry,
+        walk=options.walk,
+        seed=options.seed,
+        sanitize=not options.no_sanitizers,
+    )
+    with progress() as poll:
+        made = matrix(request, options.contract, bounds_of(options.bound), poll)
+    write_forms(options, {
+        "text": lambda: matrix_text(made, verbose=options.verbose, color=colored(options)),
+        "json": lambda: matrix_json(made),
+    })  # fmt: skip
+    bad = made.failed + (made.unknown if options.strict else 0)
+    return 1 if bad else 0 if made.whole else 2
+
+
+def emit(options: argparse.Namespace, document: Document) -> None:
+    """Writes each report to where it was asked for."""
+    from harness.report.formats import OUTLINED, render
+    from harness.report.json import check_json
+    from harness.report.outline import of_check
+    from harness.report.text import text_report
+
+    write_forms(options, {
+        "text": lambda: text_report(document, verbose=options.verbose, color=colored(options)),
+        "json": lambda: check_json(document),
+        **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
+           for name in OUTLINED},
+    })  # fmt: skip

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Options that several commands have: how argparse reads them, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
+    from harness.driver import Limits
+
+NAMES = ("text", "json")
+
+
+def add_tree(command: argparse.ArgumentParser) -> None:
+    """The options of commands that know kernel trees."""
+    command.add_argument("--tree", metavar="DIR", help="a kernel tree: what the patch is on, or is checked")
+    command.add_argument("--rev", metavar="REV", help="of the git repository that --tree is")
+    command.add_argument("--range", metavar="BASE..HEAD", help="its commits as the patches, on BASE")
+    command.add_argument("--kconfig", metavar="FILE", help="a .config; default: of x86-64, with mm's options")
+
+
+def add_config(command: argparse.ArgumentParser) -> None:
+    """Another configuration."""
+    command.add_argument("--config", action="append", default=[], metavar="CONFIG_X=y|n")
+
+
+def add_series(command: argparse.ArgumentParser) -> None:
+    """What of a series is read."""
+    command.add_argument("--latest", action="store_true", help="of each patch of a series its last version")
+    command.add_argument("--prefix", type=count, metavar="K", help="only the first K patches of a series")
+
+
+def add_report(command: argparse.ArgumentParser, what: str = "report") -> None:
+    """The form and place of what is printed."""
+    command.add_argument("--format", choices=("text", "json"), default="text")
+    command.add_argument("-o", "--output", metavar="FILE", help=f"write the {what} there")
+
+
+def add_formats(command: argparse.ArgumentParser) -> None:
+    """The forms and places of a report that people, CI systems and mail readers read."""
+    command.add_argument("--format", type=form, action="append", default=[], metavar="NAME[:FILE]",
+                         help=f"{', '.join(NAMES)}; repeatable, with a FILE but for one")  # fmt: skip
+    command.add_argument("-o", "--output", metavar="FILE", help="write what has no FILE there")
+
+
+def form(text: str) -> tuple[str, str]:
+    """A format's name and its file ("" for none), for argparse."""
+    name, colon, file = text.partition(":")
+    if name not in NAMES:
+        raise argparse.ArgumentTypeError(f"{name} is no format; there are {', '.join(NAMES)}")
+    if colon and not file:
+        raise argparse.ArgumentTypeError(f"{text} names no file; give it as {name}:FILE, or {name} alone")
+    return name, file
+
+
+def forms(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The formats that are asked for; beside files alone, the text goes to standard output."""
+    asked: list[tuple[str, str]] = list(options.format)
+    bare = [name for name, file in asked if not file]
+    if len(bare) > 1:
+        place = options.output or "standard output"
+        raise HarnessError(f"--format {bare[0]} and --format {bare[1]} would both go to {place}: "
+                           f"give one a file, as {bare[1]}:FILE")  # fmt: skip
+    files = [file for _, file in asked if file] + ([options.output] if options.output else [])
+    if twice := next((file for file in files if files.count(file) > 1), ""):
+        raise HarnessError(f"{twice} would be written twice: give each format a file of its own")
+    for file in files:
+        if not Path(file).absolute().parent.is_dir():
+            raise HarnessError(f"{file}: error: there is no folder {Path(file).parent}; make it first")
+    return asked if bare else [("text", ""), *asked]
+
+
+def wants(options: argparse.Namespace, name: str) -> bool:
+    """Whether a format is asked for."""
+    return any(asked == name for asked, _ in options.format)
+
+
+def write_forms(options: argparse.Namespace, makers: Mapping[str, Callable[[], str]]) -> None:
+    """Each format that is asked for, to its place."""
+    for name, file in forms(options):
+        if name not in makers:
+            raise HarnessError(f"--format {name} is not made of {options.command}: "
+                               f"{', '.join(makers)} are")  # fmt: skip
+        text = makers[name]()
+        if file:
+            Path(file).write_text(text)
+        else:
+            write(options, text)
+
+
+def add_effort(command: argparse.ArgumentParser) -> None:
+    """How far a run goes."""
+    command.add_argument("--bound", action="append", default=[], metavar="NAME=N")
+    command.add_argument("--walk", type=count, default=300_000, metavar="N", help="calls of random walks")
+    command.add_argument("--seed", type=seed, default=1, metavar="N", help="of the walks")
+    command.add_argument("--time", type=amount, default=20.0, metavar="SECONDS", help="for exploration")
+    command.add_argument("--memory", type=megabytes, default=1024, metavar="MB", help="for its states")
+
+
+def count(text: str) -> int:
+    """A whole number that is not negative, for argparse."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text} is not a number")
+    return int(text)
+
+
+def megabytes(text: str) -> int:
+    """An amount of memory, for argparse."""
+    if not 1 <= count(text) <= 1 << 20:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of MB from 1 to {1 << 20}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A 64-bit number, for argparse."""
+    if count(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text} has more than 64 bits")
+    return int(text)
+
+
+def jobs(text: str) -> int:
+    """A number of processes, for argparse."""
+    if not 1 <= count(text) <= 64:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to 64")
+    return int(text)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return min(len(os.sched_getaffinity(0)), 64)
+
+
+def amount(text: str) -> float:
+    """A number above 0, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return value
+
+
+def pairs(words: Sequence[str], what: str) -> dict[str, str]:
+    """NAME=VALUE options as a mapping."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name or not value:
+            raise HarnessError(f"{what} {word}: give it as NAME=VALUE")
+        found[name] = value
+    return found
+
+
+def config_of(words: Sequence[str]) -> dict[str, bool]:
+    """--config options; the values are y and n."""
+    config: dict[str, bool] = {}
+    for name, value in pairs(words, "--config").items():
+        if value not in ("y", "n") or not name.startswith("CONFIG_") or not name.isidentifier():
+            raise HarnessError(f"--config {name}={value}: give it as CONFIG_X=y or CONFIG_X=n")
+        config[name] = value == "y"
+    return config
+
+
+def bounds_of(words: Sequence[str]) -> dict[str, int]:
+    """--bound options; the values are numbers."""
+    bounds: dict[str, int] = {}
+    for name, value in pairs(words, "--bound").items():
+        if not value.isdigit():
+            raise HarnessError(f"--bound {name}={value}: {value} is not a number")
+        bounds[name] = int(value)
+    return bounds
+
+
+def limits_of(options: argparse.Namespace) -> Limits:
+    """What an exploration may take."""
+    from harness.driver import Limits
+
+    return Limits(megabytes=options.memory, seconds=options.time)
+
+
+def traces_folder(name: str | None) -> Path | None:
+    """The folder of saved traces, made where it is missing."""
+    if name is None:
+        return None
+    folder = Path(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def colored(options: argparse.Namespace) -> bool:
+    """Whether the report goes to a terminal that shows colours."""
+    return not options.output and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def write(options: argparse.Namespace, text: str) -> None:
+    """A report to its file, or to standard output."""
+    if options.output:
+        Path(options.output).write_text(text)
+    else:
+        sys.stdout.write(text)
