@@ -336,7 +336,8 @@ class Building:
             raise CompileError(diagnostics(output), output)
         text = read_preprocessed(self.text)
         refuse_unsafe_text(text, self.folder)
-        self.text.write_bytes(one_copy(text).encode("ascii", "surrogateescape"))
+        if self.flavour in (PLAIN, QUICK):  # of others, also what the code costs as it is may be asked
+            self.text.write_bytes(one_copy(text).encode("ascii", "surrogateescape"))
         objects = [made.finish() for made in self.objects]
         if self.beyond:
             status, output = self.beyond.finish()

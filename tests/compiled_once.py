@@ -16,6 +16,7 @@ from pathlib import Path
 from harness.build import Compiling, compiler, compiler_version
 
 FOLDER = "KCONFORM_TESTS_COMPILED"
+SEVERAL = frozenset(["-ftest-coverage", "-fstack-usage"])  # with which gcc makes another file as well
 HERE = b"/@here@"  # for the folder that the compiler ran in
 
 
@@ -28,7 +29,7 @@ def install() -> None:
     ) -> None:
         self.kept = self.made = None  # type: ignore[attr-defined]
         words = [str(word) for word in arguments]
-        if "-fpreprocessed" not in words or "-ftest-coverage" in words or FOLDER not in os.environ:
+        if "-fpreprocessed" not in words or not SEVERAL.isdisjoint(words) or FOLDER not in os.environ:
             begin(self, arguments, folder, out)
             return
         kept = Path(os.environ[FOLDER]) / key(words, folder)
