@@ -81,25 +81,29 @@ AROUND = 200  # characters before a promise that are looked at
 LONGEST = 2_000  # characters of a sentence: of a longer one nobody knows what it says
 
 
-def promise(patches: Sequence[Patch]) -> str:
+def promise(patches: Sequence[Patch], cover: str = "") -> str:
     """The sentence by which the patches say that they change no behaviour; "" where not all do.
 
-    Only their messages count, not what they quote.
+    Only their messages count, not what they quote. A cover letter (its subject, then its text) may say
+    it of all of them.
     """
-    found = [next(promises(patch), "") for patch in patches]
+    subject, _, text = cover.partition("\n")
+    if said := next(promises(subject, text), ""):
+        return said
+    found = [next(promises(patch.subject, patch.message), "") for patch in patches]
     return found[0] if found and all(found) else ""
 
 
-def promises(patch: Patch) -> Iterator[str]:
+def promises(subject: str, message: str) -> Iterator[str]:
     """The sentences of one message that promise it."""
-    own = "\n".join(line for line in patch.message.split("\n") if not line.lstrip().startswith((">", "|")))
-    tags = TAGS.match(patch.subject)
-    title = patch.subject[tags.end() :] if tags else patch.subject
+    own = "\n".join(line for line in message.split("\n") if not line.lstrip().startswith((">", "|")))
+    tags = TAGS.match(subject)
+    title = subject[tags.end() :] if tags else subject
     marked = re.search(r"\[NFC\]|\bNFCI\b", tags[0]) if tags else None
     text = f"{title}.\n\n{TRAILER.sub('', own)}"
     radio = bool(RADIO.search(text))
     if marked and not radio:
-        yield patch.subject
+        yield subject
     for paragraph in re.split(r"\n\s*\n", text):
         sentences = re.split(r"(?<=[.!?])\s+", " ".join(paragraph.split()))
         for sentence, following in zip(sentences, [*sentences[1:], ""], strict=True):

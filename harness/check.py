@@ -6,7 +6,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from harness.derive.loading import load_derived
 from harness.drive import Driven, Poll, Request, drive
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
-from harness.judge import Check, Runs, Verdict, judge
+from harness.judge import Check, Runs, Verdict, judge, one_deadlock
 from harness.judge_derived import derived_verdicts
 from harness.loading import contract_path, is_static, load, load_static, shipped, without_unknown
 from harness.locate import follow_conformance, place
@@ -315,20 +315,6 @@ def nothing_ran(part: Part) -> bool:
     """Whether no call could be made."""
     explored = part.runs.explored
     return not explored.transitions and not part.runs.deaths and not explored.blind
-
-
-def one_deadlock(checks: Sequence[Check]) -> Iterator[Check]:
-    """Contracts have the same check of locks that are never released: those that fail, else one."""
-    same = [check for check in checks if check.id == "crash/deadlock"]
-    failing = [check for check in same if check.verdict == "fail"]
-    unknown = [check for check in same if check.verdict == "unknown"]
-    kept = failing or (unknown or same)[:1]
-    judged = sum(check.judged for check in same)
-    for check in checks:
-        if check.id != "crash/deadlock":
-            yield check
-        elif any(check is other for other in kept):
-            yield check if failing else replace(check, judged=judged)
 
 
 def judge_replays(replays: Sequence[Replayed], checks: Sequence[Check]) -> Iterator[Check]:

@@ -7,7 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 from harness.contract import GOES_ON, Contract, Loaded, Operation
 from harness.driver import COMPLETE, SHIM_LIMIT
@@ -71,6 +71,7 @@ class Runs:
     watched: tuple[Explored, tuple[Death, ...]] | None = None
 
 
+Judged = TypeVar("Judged", bound=Any)
 Verdicts = Callable[[Loaded, Runs, Rendered], Iterator[Check]]
 
 
@@ -339,6 +340,23 @@ def judge_claims(loaded: Loaded, explored: Explored, undriven: Mapping[str, str]
         elif verdict == "fail" and claim.counts:
             detail = f"{slot.last.observed.get('rmw')} atomic read-modify-writes in this call"
         yield replace(made, quote=claim.sentence, detail=detail)
+
+
+def one_deadlock(checks: Sequence[Judged]) -> Iterator[Judged]:
+    """Contracts have the same check of locks that are never released: those that fail, else one.
+
+    `checks` are Check, or what a report has of them.
+    """
+    same = [check for check in checks if check.id == "crash/deadlock"]
+    failing = [check for check in same if check.verdict == "fail"]
+    unknown = [check for check in same if check.verdict == "unknown"]
+    kept = failing or (unknown or same)[:1]
+    judged = sum(check.judged for check in same)
+    for check in checks:
+        if check.id != "crash/deadlock":
+            yield check
+        elif any(check is other for other in kept):
+            yield check if failing else replace(check, judged=judged)
 
 
 def calls_of(check: Check) -> tuple[object, ...]:

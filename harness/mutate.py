@@ -9,6 +9,7 @@ did the same: values, return value, warnings, read-modify-writes. The others hav
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import mmap
 import signal
 import struct
@@ -103,8 +104,17 @@ class Stage:
     seed: int = 1
 
 
-def mutate(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: int = 1) -> Strength:
-    """Every mutant judged by each contract that it reaches, until one kills it."""
+def mutate(
+    items: Sequence[Item],
+    contracts: Sequence[Loaded],
+    jobs: int,
+    seed: int = 1,
+    shard: tuple[int, int] = (1, 1),
+) -> Strength:
+    """Every mutant judged by each contract that it reaches, until one kills it.
+
+    `shard` is a number and of how many: only the mutants of that one are judged.
+    """
     pieces = [slice_of(loaded, items) for loaded in contracts]
     used = {id(item) for piece in pieces for item in piece.items}
     every = [item for item in items if id(item) in used]
@@ -120,13 +130,14 @@ def mutate(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: 
             own = whole_functions(loaded, subject.piece, subject.missing)
             inside = [m for m in mutants([*every, *own]) if any(map(m.of, own))] if own else []
             left = [m for m in (*made, *inside) if m.key not in judged or judged[m.key].fate != "killed"]
-            todo = [m for m in left if any(map(m.of, (*subject.piece.items, *own)))]
-            mine = judge_mutants(loaded, subject, todo, place, jobs, seed)
-            alive = [j.mutant for j in mine.values() if j.fate in ALIVE]
+            mine = [m for m in left if shard_of(m, shard[1]) == shard[0]]
+            todo = [m for m in mine if any(map(m.of, (*subject.piece.items, *own)))]
+            verdicts = judge_mutants(loaded, subject, todo, place, jobs, seed)
+            alive = [j.mutant for j in verdicts.values() if j.fate in ALIVE]
             same = same_code(subject, loaded, loaded.options, alive, place / "assembly")
             alike |= {mutant.key for mutant in same}
             wholes += own
-            for mutant, verdict in mine.items():
+            for mutant, verdict in verdicts.items():
                 before = judged.get(mutant.key)
                 if not before or FATES.index(verdict.fate) > FATES.index(before.fate):
                     judged[mutant.key] = verdict
@@ -154,9 +165,22 @@ def judge_mutants(
     return judged
 
 
+def place_of(judged: Judged) -> tuple[object, ...]:
+    """By what mutants are sorted: no two have the same."""
+    mutant = judged.mutant
+    return (mutant.file, mutant.line, mutant.column, mutant.operator, mutant.before, mutant.after,
+            mutant.item, mutant.start)  # fmt: skip
+
+
+def shard_of(mutant: Mutant, count: int) -> int:
+    """The shard that judges a mutant, 1 to `count`: the same in every run."""
+    key = "\0".join(map(str, (mutant.file, mutant.line, mutant.column, mutant.operator, mutant.after)))
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % count + 1
+
+
 def sorted_out(judged: Any, alike: set[object], items: Sequence[Item], bounds: Mapping[str, int]) -> Strength:
     """Each mutant in its list, in the patch's order."""
-    order = sorted(judged, key=lambda j: (j.mutant.file, j.mutant.line, j.mutant.column))
+    order = sorted(judged, key=place_of)
     same_code_text, same_text = "the same object code", "the same behaviour in every call within the bounds"
     equivalent = [
         Judged(j.mutant, j.fate, same_code_text if j.mutant.key in alike else same_text)

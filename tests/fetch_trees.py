@@ -4,6 +4,7 @@
     linux-6.1    the headers of Debian bookworm's kernel
     linux-6.12   those of bookworm-backports
     linux-7      the source of the newest 7.x, without drivers, sound, tools and other machines'
+    kunit        only tools/testing/kunit of the same: the kernel's own reader of KTAP
 
 apt fetches with a sources list and a state of its own, from the mirror that the machine's own sources
 name, and checks signatures as it always does.
@@ -28,6 +29,7 @@ WANTED = (
     ("linux-6.12", r"linux-headers-6\.12\.[\w.+~]+-common", "usr/src/linux-headers-*"),
     ("linux-7", r"linux-source-7\.\d+", "usr/src/linux-source-*.tar.xz"),
 )
+KUNIT = "tools/testing/kunit"  # kunit.py must lie below a folder of this name
 SOURCES = [Path("/etc/apt/sources.list"), *sorted(Path("/etc/apt/sources.list.d").glob("*"))]
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
@@ -35,6 +37,8 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 def main() -> int:
     """Brings what is missing; the exit status."""
     missing = [want for want in WANTED if not (TREES / want[0] / "include/linux").is_dir()]
+    if not (TREES / "kunit" / KUNIT / "kunit.py").is_file():
+        missing.append(("kunit", *WANTED[-1][1:]))
     if not missing:
         return 0
     for tool in ("apt-get", "apt-cache", "dpkg"):
@@ -61,7 +65,8 @@ def bring(missing: Sequence[tuple[str, str, str]], work: Path) -> None:
     for name, pattern, inside in missing:
         package = newest(apt.run("apt-cache", "pkgnames"), pattern)
         print(f"{name}: {package}", file=sys.stderr)
-        apt.run("apt-get", "download", package)
+        if not any(work.glob(f"{package}_*.deb")):
+            apt.run("apt-get", "download", package)
         archive = next(work.glob(f"{package}_*.deb"))
         unpacked = work / "unpacked" / name
         unpacked.mkdir(parents=True)
@@ -69,8 +74,10 @@ def bring(missing: Sequence[tuple[str, str, str]], work: Path) -> None:
         tree = next(unpacked.glob(inside))
         if tree.name.endswith(".tar.xz"):
             without = [f"--exclude=*/{name}" for name in ("drivers", "sound", "tools", "arch/[!x]*")]
-            run(["tar", "-xJf", str(tree), "-C", str(unpacked), *without], work)
-            tree = next(path for path in unpacked.iterdir() if (path / "include/linux").is_dir())
+            of = ["--wildcards", f"*/{KUNIT}"] if name == "kunit" else without
+            run(["tar", "-xJf", str(tree), "-C", str(unpacked), *of], work)
+            inner = KUNIT if name == "kunit" else "include/linux"
+            tree = next(path for path in unpacked.iterdir() if (path / inner).is_dir())
         shutil.rmtree(TREES / name, ignore_errors=True)
         tree.rename(TREES / name)
 

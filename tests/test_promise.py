@@ -20,7 +20,7 @@ def bundled() -> Patch:
 
 
 def said(message: str, subject: str = "[PATCH] mm: tidy up foo()") -> list[str]:
-    return list(promises(replace(bundled(), subject=subject, message=message)))
+    return list(promises(subject, message))
 
 
 @pytest.mark.parametrize("sentence", [
@@ -177,3 +177,11 @@ def test_of_a_series_each_patch_has_to_promise() -> None:
 def test_long_text_ends_soon(text: str) -> None:
     said(text)
     said("x", text)
+
+
+def test_a_cover_letter_promises_for_all_of_its_patches() -> None:
+    silent = replace(bundled(), subject="[PATCH 1/2] mm: tidy up foo()", message="It is tidier so.")
+    cover = "[PATCH 0/2] mm: tidy up\n\nThis tidies up. No functional change intended.\n"
+    assert promise([silent, silent]) == ""
+    assert promise([silent, silent], cover) == "No functional change intended."
+    assert promise([silent], "[PATCH 0/2] mm: tidy up\n\nNo functional change in patch 1.\n") == ""

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extractor.extract import series_items
+from harness.cli.bisect import add_bisect, bisectable
 from harness.cli.options import (
+    add_baseline,
     add_config,
     add_effort,
     add_formats,
     add_series,
+    add_shard,
     add_tree,
     bounds_of,
     colored,
@@ -27,13 +31,17 @@ from harness.cli.options import (
     wants,
     write_forms,
 )
+from harness.cli.told import told
 from harness.errors import HarnessError
 from harness.inputs import Given, given, patches_of, tuple_of
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
-    from harness.check import Result
+    from harness.check import Chosen, Result
+    from harness.drive import Request
     from harness.report.document import Document
+    from harness.report.shards import Shard
 
+STATIC, BASE = "static", "base"
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
 
@@ -58,61 +66,106 @@ def add(commands: Any) -> None:
     check.add_argument(
         "--no-prefixes", action="store_true", help="only the whole series, not what each patch brings"
     )
-    check.add_argument("--baseline", metavar="FILE", help="findings that are known and fail no run")
-    check.add_argument("--write-baseline", metavar="FILE", help="write this run's findings there")
-    check.add_argument("--reason", default="", metavar="TEXT", help="why those that are new to it are known")
+    add_baseline(check)
+    add_shard(check)
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     add_series(check)
+    add_bisect(check)
     check.set_defaults(run=run_check)
 
 
+@bisectable
+@told
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
-    forms(options)  # what cannot be written, or read, is said before anything runs
+    if options.matrix:
+        forms(options)
+        return run_matrix(options)
+    document = document_of(options)
+    emit(options, document)
+    return document.status(options.strict)
+
+
+def document_of(options: argparse.Namespace) -> Document:
+    """The check that a command line asks for; what cannot be written, or read, is said before it runs."""
+    forms(options)
+    if options.matrix:
+        raise HarnessError("--matrix has a report of its own: run kconform check --matrix")
     if options.reason and not options.write_baseline:
         raise HarnessError("--reason is of what --write-baseline FILE writes: give that as well")
+    if options.strength and options.shard:
+        raise HarnessError("--strength is of the whole run: give kconform mutate --shard instead")
     if options.baseline:
         from harness.report.baseline import read_baseline
 
         read_baseline(options.baseline)
-    if options.matrix:
-        return run_matrix(options)
     from harness.build import cache_folder
     from harness.scratch import scratch_folder
 
     with given(options) as revision, scratch_folder(cache_folder()) as folder:
-        return check_revision(options, revision, folder)
+        return baselined(options, judged(options, revision, folder))
 
 
-def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -> int:
+def judged(options: argparse.Namespace, revision: Given, folder: Path) -> Document:
     """`kconform check` of one revision in one configuration; derived contracts are kept in `folder`."""
     from harness import check as checking
     from harness.cli.mutate import strength_of
-    from harness.drive import Request
     from harness.prefixes import stages
     from harness.progress import progress
-    from harness.replay import read_folder
-    from harness.report.series import with_stages
+    from harness.report.stages import with_stages
     from harness.report.words import document
     from harness.subjects import describe
     from harness.traces import save_traces
 
+    begun = time.monotonic()
     config, bounds = config_of(options.config), bounds_of(options.bound)
-    items = revision.items
-    chosen = checking.choose(options.contract, items, bounds, config, folder, options.derive)
+    every = checking.choose(options.contract, revision.items, bounds, config, folder, options.derive)
+    chosen = in_shard(every, options.shard)
     if revision.engine:
         revision.engine.finish()
+    request = request_of(options, revision, every, chosen)
+    with progress() as poll:
+        result = checking.check(request, poll)
+    if mine(every, BASE, options.shard):
+        result = with_base(options, revision, every, result)
+    if options.strength:
+        strength = strength_of(revision.items, chosen.driven, processors(), options.seed)
+        result = replace(result, strength=strength)
+    for lost in result.unresolved:
+        print(describe(lost), file=sys.stderr)
+    if request.traces:
+        save_traces(result, request.traces)
+    said = document(result)
+    if not options.no_prefixes:
+        with progress() as poll:
+            before = list(stages(result, chosen, revision, options.contract, poll))
+        said = with_stages(said, before)
+    order = tuple(loaded.contract.name for loaded in every.driven)
+    shard = "/".join(map(str, options.shard)) if options.shard else ""
+    return replace(said, order=order, shard=shard, seconds=round(time.monotonic() - begun, 2))
+
+
+def request_of(options: argparse.Namespace, revision: Given, every: Chosen, chosen: Chosen) -> Request:
+    """What is to be run of the contracts that are `chosen` of `every` one that fits."""
+    from harness.drive import Request
+    from harness.replay import read_folder
+
     traces = traces_folder(options.traces)
     saved, damaged = read_folder(traces) if traces else ([], [])
-    request = Request(
+    first = not options.shard or options.shard[0] == 1
+    own = {loaded.contract.name for loaded in chosen.driven}
+    others = {loaded.contract.name for loaded in every.driven} - own
+    saved = [(name, trace) for name, trace in saved
+             if trace.contract in own or (first and trace.contract not in others)]  # fmt: skip
+    return Request(
         revision.patches,
-        tuple_of(items),
+        tuple_of(revision.items),
         chosen.driven,
         chosen.static,
         chosen.near,
-        generic=not options.contract,
-        config=config,
+        generic=not options.contract and mine(every, STATIC, options.shard),
+        config=config_of(options.config),
         limits=limits_of(options),
         symmetry=options.symmetry,
         walk=options.walk,
@@ -122,28 +175,27 @@ def check_revision(options: argparse.Namespace, revision: Given, folder: Path) -
         keep=Path(options.keep) if options.keep else None,
         traces=traces,
         saved=tuple(saved),
-        damaged=tuple(damaged),
+        damaged=tuple(damaged) if first else (),
         tree=revision.tree,
         notes=revision.notes,
         cover=revision.cover,
     )
-    with progress() as poll:
-        result = checking.check(request, poll)
-    result = with_base(options, revision, result)
-    if options.strength:
-        result = replace(result, strength=strength_of(items, chosen.driven, processors(), options.seed))
-    for lost in result.unresolved:
-        print(describe(lost), file=sys.stderr)
-    if traces:
-        save_traces(result, traces)
-    said = document(result)
-    if not options.no_prefixes:
-        with progress() as poll:
-            before = list(stages(result, chosen, revision, options.contract, poll))
-        said = with_stages(said, before)
-    said = baselined(options, said)
-    emit(options, said)
-    return said.status(options.strict)
+
+
+def units(chosen: Chosen) -> list[str]:
+    """What a run is split into: contracts, all that is read or compiled, and the comparison with the base."""
+    return [*(loaded.contract.name for loaded in chosen.driven), STATIC, BASE]
+
+
+def mine(chosen: Chosen, unit: str, shard: tuple[int, int] | None) -> bool:
+    """Whether a unit is in the shard; without one, everything is."""
+    return not shard or units(chosen).index(unit) % shard[1] == shard[0] - 1
+
+
+def in_shard(chosen: Chosen, shard: tuple[int, int] | None) -> Chosen:
+    """The contracts that are in the shard."""
+    driven = tuple(each for each in chosen.driven if mine(chosen, each.contract.name, shard))
+    return replace(chosen, driven=driven, static=chosen.static if mine(chosen, STATIC, shard) else ())
 
 
 def baselined(options: argparse.Namespace, document: Document) -> Document:
@@ -159,7 +211,7 @@ def baselined(options: argparse.Namespace, document: Document) -> Document:
     return with_baseline(document, known, today())
 
 
-def with_base(options: argparse.Namespace, revision: Given, result: Result) -> Result:
+def with_base(options: argparse.Namespace, revision: Given, chosen: Chosen, result: Result) -> Result:
     """`result`, and what a patch on a tree does otherwise than its base.
 
     Where the patch promises that nothing changes, differences are findings; where no model says what it
@@ -167,15 +219,15 @@ def with_base(options: argparse.Namespace, revision: Given, result: Result) -> R
     """
     from extractor.promise import promise
 
-    sentence = promise(revision.patches) if revision.tree else ""
-    derived = any(part.loaded.contract.derived for part in result.parts)
+    sentence = promise(revision.patches, revision.cover) if revision.tree else ""
+    derived = any(loaded.contract.derived for loaded in chosen.driven)
     if not (revision.tree and revision.patches and (sentence or derived)):
         return result
     from harness.cli.promise import against_base, base_lines, checks
     from harness.diff.compare import Setting
 
     bounds, config = bounds_of(options.bound), config_of(options.config)
-    known = tuple(part.name for part in result.parts if not part.loaded.contract.derived)
+    known = tuple(loaded.contract.name for loaded in chosen.driven if not loaded.contract.derived)
     setting = Setting(
         options.contract, bounds, config, limits_of(options), options.walk, options.seed,
         None if options.contract else known,
@@ -191,9 +243,11 @@ def run_matrix(options: argparse.Namespace) -> int:
     from harness.drive import Request
     from harness.matrix.cells import matrix
     from harness.progress import progress
+    from harness.report.formats import OUTLINED, render
     from harness.report.matrix import matrix_json, matrix_text
+    from harness.report.outline_matrix import of_matrix
 
-    one = ("traces", "strength", "keep", "coverage", "baseline", "write_baseline")
+    one = ("traces", "strength", "keep", "coverage", "baseline", "write_baseline", "shard")
     alone = [name.replace("_", "-") for name in one if getattr(options, name)]
     if alone:
         raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
@@ -216,6 +270,8 @@ def run_matrix(options: argparse.Namespace) -> int:
     write_forms(options, {
         "text": lambda: matrix_text(made, verbose=options.verbose, color=colored(options)),
         "json": lambda: matrix_json(made),
+        **{name: partial(lambda name: render(name, of_matrix(made, options.strict)), name)
+           for name in OUTLINED},
     })  # fmt: skip
     bad = made.failed + (made.unknown if options.strict else 0)
     return 1 if bad else 0 if made.whole else 2
@@ -224,13 +280,28 @@ def run_matrix(options: argparse.Namespace) -> int:
 def emit(options: argparse.Namespace, document: Document) -> None:
     """Writes each report to where it was asked for."""
     from harness.report.formats import OUTLINED, render
+    from harness.report.html.check import check_page
     from harness.report.json import check_json
     from harness.report.outline import of_check
     from harness.report.text import text_report
 
     write_forms(options, {
         "text": lambda: text_report(document, verbose=options.verbose, color=colored(options)),
-        "json": lambda: check_json(document),
+        "json": lambda: check_json(document, shard_of(options)),
+        "html": lambda: check_page(document, options.strict),
         **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
            for name in OUTLINED},
     })  # fmt: skip
+
+
+def shard_of(options: argparse.Namespace) -> Shard | None:
+    """Which shard of which run this is."""
+    if not getattr(options, "shard", None):
+        return None
+    from harness.check import tool_facts
+    from harness.report.shards import Shard, inputs_of
+
+    apart = {"shard", "format", "output", "run", "verbose", "baseline", "write_baseline", "reason", "strict"}
+    given = {name: value for name, value in vars(options).items() if name not in apart}
+    number, of = options.shard
+    return Shard(number, of, inputs_of({"options": given, "tool": tool_facts()}))

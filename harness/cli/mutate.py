@@ -14,6 +14,7 @@ from harness.cli.options import (
     add_config,
     add_formats,
     add_series,
+    add_shard,
     bounds_of,
     config_of,
     forms,
@@ -41,6 +42,7 @@ def add(commands: Any) -> None:
         "--jobs", type=jobs, default=processors(), metavar="N", help="default: one a processor"
     )
     add_formats(mutate)
+    add_shard(mutate)
     add_series(mutate)
     mutate.set_defaults(run=run_mutate)
 
@@ -49,7 +51,9 @@ def run_mutate(options: argparse.Namespace) -> int:
     """`kconform mutate`."""
     forms(options)  # what cannot be written is said before anything runs
     from harness.check import choose, tool_facts
+    from harness.cli.check import shard_of
     from harness.report.formats import OUTLINED, render
+    from harness.report.html.mutants import mutants_page
     from harness.report.mutate import strength_json, strength_text
     from harness.report.outline import of_mutants
     from harness.report.words import patch_text, strength_record
@@ -59,19 +63,27 @@ def run_mutate(options: argparse.Namespace) -> int:
     items = series_items(patches)
     chosen = choose(options.contract, items, bounds_of(options.bound), config)
     what = "; ".join(patch.subject or patch.source for patch in patches)
-    strength = strength_record(strength_of(items, chosen.driven, options.jobs, options.seed), what)
+    found = strength_of(items, chosen.driven, options.jobs, options.seed, options.shard or (1, 1))
+    strength = strength_record(found, what)
     texts = tuple(patch_text(patch) for patch in patches)
     write_forms(options, {
         "text": lambda: strength_text(strength),
-        "json": lambda: strength_json(strength),
+        "json": lambda: strength_json(strength, shard_of(options)),
+        "html": lambda: mutants_page(strength, texts, tool_facts()),
         **{name: partial(lambda name: render(name, of_mutants(strength, texts, tool_facts())), name)
            for name in OUTLINED},
     })  # fmt: skip
     return 1 if strength.survived else 0
 
 
-def strength_of(items: Sequence[Item], contracts: Sequence[Loaded], jobs: int, seed: int) -> Strength:
+def strength_of(
+    items: Sequence[Item],
+    contracts: Sequence[Loaded],
+    jobs: int,
+    seed: int,
+    shard: tuple[int, int] = (1, 1),
+) -> Strength:
     """What the contracts' checks are worth for this revision."""
     from harness.mutate import mutate
 
-    return mutate(items, contracts, jobs, seed)
+    return mutate(items, contracts, jobs, seed, shard)

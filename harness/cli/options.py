@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.driver import Limits
 
-NAMES = ("text", "json")
+NAMES = ("text", "json", "ktap", "junit", "sarif", "b4", "mail", "html")
 
 
 def add_tree(command: argparse.ArgumentParser) -> None:
@@ -93,6 +93,28 @@ def write_forms(options: argparse.Namespace, makers: Mapping[str, Callable[[], s
             Path(file).write_text(text)
         else:
             write(options, text)
+
+
+def add_baseline(command: argparse.ArgumentParser) -> None:
+    """Findings that are known."""
+    command.add_argument("--baseline", metavar="FILE", help="findings that are known and fail no run")
+    command.add_argument("--write-baseline", metavar="FILE", help="write this run's findings there")
+    command.add_argument(
+        "--reason", default="", metavar="TEXT", help="why those that are new to it are known"
+    )
+
+
+def add_shard(command: argparse.ArgumentParser) -> None:
+    """A part of a run."""
+    command.add_argument("--shard", type=shard, metavar="K/N", help="only the K-th of N parts of the run")
+
+
+def shard(text: str) -> tuple[int, int]:
+    """A shard's number and how many there are, for argparse."""
+    number, slash, of = text.partition("/")
+    if not (slash and number.isdigit() and of.isdigit() and 1 <= int(number) <= int(of) <= 1000):
+        raise argparse.ArgumentTypeError(f"{text} is no shard; give it as K/N, with K from 1 to N")
+    return int(number), int(of)
 
 
 def add_effort(command: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ and become a report in another.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.coverage import PatchCoverage, together
@@ -240,6 +240,19 @@ class StrengthRecord:
 
 
 @dataclass(frozen=True)
+class After:
+    """What fails after so many patches of a series (0: in the tree alone), and what was judged there.
+
+    `failing` has the ids of what fails by fingerprint; `lost` says why a contract was not judged.
+    """
+
+    patches: int
+    failing: Mapping[str, str]
+    judged: tuple[str, ...]
+    lost: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Document:
     """A check of one revision; the first part is that of the contract that reaches most of the patch."""
 
@@ -254,7 +267,7 @@ class Document:
     outlooks: tuple[Case, ...]
     reached: tuple[Case, ...]
     base: tuple[str, ...]  # what a patch does otherwise than its base, where no model is there
-    unused: tuple[tuple[str, str, str], ...]  # file, name, completeness
+    unused: tuple[tuple[str, str, str, int], ...]  # file, name, completeness, line
     near: tuple[str, ...]
     partial: tuple[str, ...]
     unfound: tuple[str, ...]  # includes that a tree does not have
@@ -264,7 +277,9 @@ class Document:
     tool: Mapping[str, str]
     seconds: float = 0.0
     baseline: tuple[str, ...] = ()  # what is to be said of entries of a baseline
-    series: tuple[str, ...] = ()  # what is to be said of each patch of a series
+    history: tuple[After, ...] = ()  # after each patch, and first in the tree; the whole is the last
+    order: tuple[str, ...] = ()  # the contracts that are run, those of other shards among them
+    shard: str = ""  # K/N, where it is only a part of the run
 
     @property
     def whole(self) -> bool:
@@ -315,14 +330,13 @@ GROUPS = ("claim", "crash", "sanitizer", "conformance", "misuse", "promise", "la
 
 
 def merged(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:
-    """Findings that are one defect seen twice (same trace, or same code called otherwise), together."""
+    """Findings that are one defect seen twice (same trace, or same code called otherwise), together.
+
+    What one patch of a series brings and another mends is one as well, told by its plainest trace.
+    """
     blocks: list[tuple[set[object], list[Case]]] = []
-    order = {group: number for number, group in enumerate(GROUPS)}
-    for case in sorted(cases, key=lambda c: order.get(c.group, len(order))):
-        keys: set[object] = {(case.merge, case.within)} if case.merge else set()
-        keys.add((case.calls, case.file, case.line, case.within))
-        if case.exact and case.group in ("claim", "conformance"):  # one faulty line, in several calls
-            keys.add((case.file, case.line, case.within))
+    for case in sorted(cases, key=rank):
+        keys = {*keys_of(case)}
         home = next((block for block in blocks if block[0] & keys), None)
         if home is None:
             blocks.append((keys, [case]))
@@ -332,15 +346,21 @@ def merged(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:
     yield from (tuple(block) for _, block in blocks)
 
 
-def one_deadlock(cases: Sequence[Case]) -> Iterator[Case]:
-    """Contracts have the same check of locks that are never released: those that fail, else one."""
-    same = [case for case in cases if case.id == "crash/deadlock"]
-    failing = [case for case in same if case.verdict == "fail"]
-    unknown = [case for case in same if case.verdict == "unknown"]
-    kept = failing or (unknown or same)[:1]
-    judged = sum(case.judged for case in same)
-    for case in cases:
-        if case.id != "crash/deadlock":
-            yield case
-        elif any(case is other for other in kept):
-            yield case if failing else replace(case, judged=judged)
+def rank(case: Case) -> tuple[int, ...]:
+    """Claims first; of what is between patches, what has a line of its own, and a short trace."""
+    group = GROUPS.index(case.group) if case.group in GROUPS else len(GROUPS)
+    if case.within:
+        return 1, not case.exact, len(case.trace), group
+    return 0, group
+
+
+def keys_of(case: Case) -> Iterator[object]:
+    """What makes two findings one."""
+    if case.within:
+        yield case.within, case.brought, case.mended
+        return
+    if case.merge:
+        yield case.merge
+    yield case.calls, case.file, case.line
+    if case.exact and case.group in ("claim", "conformance"):  # one faulty line, in several calls
+        yield case.file, case.line

@@ -14,6 +14,8 @@ from harness.report.coverage import coverage_json
 from harness.report.derived import derived_words
 from harness.report.document import Case, Document, Lost, Part
 from harness.report.mutate import strength_data
+from harness.report.series import series_lines
+from harness.report.shards import Shard, shard_data
 from harness.report.text import beyond, hidden_state
 from harness.report.words import replay_data
 
@@ -28,9 +30,14 @@ def patch_json(patches: Sequence[Patch]) -> dict[str, Any]:
     }
 
 
-def check_json(document: Document) -> str:
-    """The JSON of `kconform check`."""
-    return json.dumps(check_data(document), indent=1) + "\n"
+def check_json(document: Document, shard: Shard | None = None) -> str:
+    """The JSON of `kconform check`; of a shard, with all that it takes to merge it."""
+    data = check_data(document)
+    if shard:
+        data["shard"] = shard_data(shard, document)
+    # What is not the same in the next run stands apart, at the end.
+    data["timing"] = {"seconds": document.seconds}
+    return json.dumps(data, indent=1) + "\n"
 
 
 def check_data(document: Document) -> dict[str, Any]:
@@ -60,12 +67,12 @@ def check_data(document: Document) -> dict[str, Any]:
         "derived": derived_words(document),
         "not_checked": [
             *(said for part in document.parts for said in part.unjudged),
-            *(f"{file}: {name} ({completeness})" for file, name, completeness in document.unused),
+            *(f"{file}: {name} ({completeness})" for file, name, completeness, _ in document.unused),
             *document.near,
             *document.partial,
             *beyond(document),
         ],
-        "series": list(document.series),
+        "series": list(series_lines(document)),
         "baseline": list(document.baseline),
         "traces": list(document.replays),
         "hidden_state": list(hidden_state(document)),

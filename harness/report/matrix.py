@@ -46,11 +46,22 @@ def matrix_text(matrix: Matrix, *, verbose: bool = False, color: bool = False) -
     return "\n".join(lines).rstrip() + "\n"
 
 
+def verdict_word(matrix: Matrix) -> str:
+    """FAIL, PASS, COMPILES where nothing could be run, or UNKNOWN."""
+    if matrix.failed or not matrix.whole:
+        return "FAIL" if matrix.failed else "UNKNOWN"
+    return "PASS" if matrix.ran else "COMPILES"
+
+
+def configured(cell: Cell) -> str:
+    """A configuration by its number and what makes it differ from the others."""
+    own = " ".join(f"{name.removeprefix('CONFIG_')}={yn(value)}" for name, value in cell.varied.items())
+    return f"configuration {cell.number}, {cell.word} bit{f' {own}' if own else ''}"
+
+
 def head(matrix: Matrix, whole: Document, color: bool) -> list[str]:
     """Verdict and counts, and of what."""
-    word = "FAIL" if matrix.failed else "UNKNOWN"
-    if matrix.whole and not matrix.failed:
-        word = "PASS" if matrix.ran else "COMPILES"
+    word = verdict_word(matrix)
     total = matrix.failed + matrix.unknown + matrix.passed
     counts = []
     if matrix.failed:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.report.document import MutantRecord, StrengthRecord
 from harness.report.page import wrapped
+from harness.report.shards import Shard, shard_data
 
 
 def strength_line(strength: StrengthRecord) -> str:
@@ -55,9 +56,12 @@ def shown(mutant: MutantRecord, word: str) -> Iterator[str]:
         yield f"    {line}"
 
 
-def strength_json(strength: StrengthRecord) -> str:
-    """The JSON of `kconform mutate`."""
-    return json.dumps(strength_data(strength), indent=1) + "\n"
+def strength_json(strength: StrengthRecord, shard: Shard | None = None) -> str:
+    """The JSON of `kconform mutate`; of a shard, with all that it takes to merge it."""
+    data = strength_data(strength)
+    if shard:
+        data["shard"] = shard_data(shard, strength)
+    return json.dumps(data, indent=1) + "\n"
 
 
 def strength_data(strength: StrengthRecord) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from harness.report.derived import derived_words, reached_text
 from harness.report.document import Case, Document, Lost, merged
 from harness.report.mutate import strength_line, where
 from harness.report.page import WIDTH, few, paint, table_lines, wrapped
+from harness.report.series import series_lines
 
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
 NAMED = ("claim", "layout", "configuration", "documentation", "promise")  # groups whose checks are named
@@ -24,7 +25,8 @@ STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "
 def text_report(document: Document, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patch itself says."""
     lines = [*head(document, color), ""]
-    lines += list(series_lines(document))
+    if series := [line for said in series_lines(document) for line in wrapped(said, "")]:
+        lines += [*series, ""]
     for block in merged(document.findings):
         lines += [*finding(document, block, color), ""]
     for name, why in document.failed.items():
@@ -72,6 +74,9 @@ def head(document: Document, color: bool) -> list[str]:
     subjects = "; ".join(p.subject or p.source for p in document.patches)
     about = [f"patch: {subjects}"] if subjects else []
     about += [f"tree: {document.tree}"] if document.tree else []
+    about += (
+        [f"shard {document.shard}: a part of the run, to be merged with the others"] if document.shard else []
+    )
     return [
         f"{paint(word, colors[word], color)}: {counts(document)}",
         *(textwrap.shorten(line, WIDTH, placeholder=" …") for line in about),
@@ -123,14 +128,6 @@ def walked_words(document: Document) -> str:
     return said or "no random walk, no sanitizers"
 
 
-def series_lines(document: Document) -> Iterator[str]:
-    """What each patch of a series brings and mends, and what the base had; an empty line behind it."""
-    for said in document.series:
-        yield from wrapped(said, "")
-    if document.series:
-        yield ""
-
-
 def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]:
     """One finding: what is claimed, the trace, where, and how far it goes."""
     case = block[0]
@@ -150,16 +147,21 @@ def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]
 def finding_words(document: Document, case: Case) -> Iterator[str]:
     """What is said of a finding before its trace."""
     yield case.title
-    if case.within:
-        end = f"mended by {case.mended}" if case.mended else "after which its contract does not fit"
-        yield f"{case.within}: brought by {case.brought}, {end}"
-    elif case.brought:
-        yield f"brought by {case.brought}"
+    yield from stage_words(case)
     part = document.part_of(case)
     if part and case.id in {c.id for c in document.cases if c.contract != case.contract}:
         yield f"against {case.contract}: {part.title}"
     if case.quote and case.group in ("claim", "promise"):
         yield f'{case.says} says: "{case.quote}"'
+
+
+def stage_words(case: Case) -> Iterator[str]:
+    """Which patch of a series brings a finding, and which one mends it."""
+    if case.within:
+        end = f"mended by {case.mended}" if case.mended else "after which its contract does not fit"
+        yield f"{case.within}: brought by {case.brought}, {end}"
+    elif case.brought:
+        yield f"brought by {case.brought}"
 
 
 def also(other: Case, first: Case) -> tuple[str, str]:
@@ -301,7 +303,7 @@ def options(config: Mapping[str, bool]) -> str:
 def unchecked(document: Document, verbose: bool) -> Iterator[str]:
     """What this run says nothing about, a line each."""
     names: dict[str, list[str]] = {}
-    for file, name, completeness in document.unused:
+    for file, name, completeness, _ in document.unused:
         part = f"{name} ({completeness})" if completeness != "complete" else name
         names.setdefault(file, []).append(part)
     yield from dict.fromkeys(said for part in document.parts for said in part.unjudged)

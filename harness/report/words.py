@@ -59,7 +59,7 @@ def document(result: Result) -> Document:
         outlooks=tuple(case_of(result, check) for check in result.outlooks),
         reached=tuple(case_of(result, check) for check in result.reached),
         base=result.base,
-        unused=tuple((item.file, item.name, item.completeness) for item in result.unused),
+        unused=tuple((item.file, item.name, item.completeness, item.line) for item in result.unused),
         near=tuple(request.near),
         partial=result.partial,
         unfound=tuple(unfound(result)),
