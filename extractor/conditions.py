@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 TOKEN = re.compile(
     r"\s*(?:(0[xX][0-9a-fA-F]+|\d+)[uUlL]*(?!\w)|([A-Za-z_]\w*)|"
     r"(\|\||&&|[=!<>]=|<<|>>|[()!<>+*/%?:&|^~-]))"
 )
+NAME = re.compile(r"[A-Za-z_]\w*")
 TESTS = ("defined", "IS_ENABLED", "IS_BUILTIN", "IS_MODULE", "IS_REACHABLE")
 LEVELS = (
     ("||",), ("&&",), ("|",), ("^",), ("&",), ("==", "!="), ("<", "<=", ">", ">="), ("<<", ">>"),
@@ -37,8 +39,20 @@ def evaluate(expression: str, config: Mapping[str, Value]) -> bool | None:
 
     None where it names anything else that `config` does not have, or is no expression.
     """
+    known = ((name, config[name]) for name in _names(expression) if name in config)
+    return _truth(expression, tuple((name, type(value), value) for name, value in known))
+
+
+@lru_cache(1 << 12)
+def _names(expression: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(NAME.findall(expression)))
+
+
+@lru_cache(1 << 12)  # asked of each item of a patch by each contract, in each configuration
+def _truth(expression: str, known: tuple[tuple[str, type, Value], ...]) -> bool | None:
+    """As evaluate(); of values that are alike, such as True and 1, the types tell which it is."""
     try:
-        return bool(_Parser(_tokens(expression), config).whole())
+        return bool(_Parser(_tokens(expression), {name: value for name, _, value in known}).whole())
     except (_UnknownError, RecursionError):
         return None
 

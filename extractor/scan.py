@@ -19,6 +19,7 @@ TOKEN = re.compile(
 DIRECTIVE = re.compile(r"\s*#\s*(\w+)\s*(.*)", re.S)
 MAX_NESTING = 200
 LABEL = re.compile(r"[A-Za-z_]\w*\s*:(?!:)")
+MARKS = re.compile(r"[(\[)\]{};]")
 HEADING_RECORD = re.compile(r"\b(struct|union|enum)\b\s*(\w*)\s*(?:\{|$)")
 HEADING_MACRO = re.compile(r"#\s*define\s+(\w+)")
 CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
@@ -335,7 +336,12 @@ class Scanner:
                 continue
             if line[0] == "}" and (depth > 1 or (depth == 0 and bodied is None)):
                 return self.past_comment(i + 1), False  # unbalanced: the kernel's column 0 decides
-            for n, c in enumerate(line):
+            said = 0  # so much of the line is in the head
+            for mark in MARKS.finditer(line):
+                n, c = mark.start(), mark[0]
+                if bodied is None:
+                    head.append(line[said:n])
+                    said = n
                 if c in "([":
                     parens += 1
                 elif c in ")]":
@@ -350,8 +356,8 @@ class Scanner:
                         return self.past_comment(i + 1), True
                 elif c == ";" and depth <= 0 and parens <= 0:
                     return self.past_comment(i + 1), True
-                if bodied is None:
-                    head.append(c)
+            if bodied is None:
+                head.append(line[said:])
             head.append("\n")
             if depth == 0 and parens == 0 and bodied is None and self.bare_call(at, i):
                 return self.past_comment(i + 1), True
@@ -470,21 +476,24 @@ def outline(text: str) -> list[Part]:
     depth = 0
     opening = ""
     inner: list[str] = []
-    for token in tokens(text):
-        if token.text in ("(", "[", "{"):
+    for match in TOKEN.finditer(text):  # as tokens(), without the lines
+        said = match.group()
+        if said[0] == "/" and match.lastgroup == "skipped":
+            continue
+        if said in ("(", "[", "{"):
             depth += 1
             if depth == 1:
-                opening, inner = token.text, []
+                opening, inner = said, []
                 continue
-        elif token.text in (")", "]", "}") and depth:
+        elif said in (")", "]", "}") and depth:
             depth -= 1
             if depth == 0:
                 add_part(parts, Part(opening, tuple(inner)))
                 continue
         if depth:
-            inner.append(token.text)
+            inner.append(said)
         else:
-            parts.append(Part(token.text))
+            parts.append(Part(said))
     if depth:
         add_part(parts, Part(opening, tuple(inner)))
     return parts

@@ -334,7 +334,10 @@ class Building:
         status, output = self.preprocessing.finish()
         if status:
             raise CompileError(diagnostics(output), output)
-        refuse_unsafe_text(read_preprocessed(self.text), self.folder)
+        text = read_preprocessed(self.text)
+        refuse_unsafe_text(text, self.folder)
+        if self.flavour in (PLAIN, QUICK):  # of others, also what the code costs as it is may be asked
+            self.text.write_bytes(one_copy(text).encode("ascii", "surrogateescape"))
         objects = [made.finish() for made in self.objects]
         if self.beyond:
             status, output = self.beyond.finish()
@@ -404,6 +407,28 @@ def refuse_unsafe_text(preprocessed: str, folder: Path) -> None:
     if found:
         at, what = min(found)
         raise RefusedError(*place(preprocessed, at), what)
+
+
+# What code asks of the optimiser once functions are in their callers.
+ASKED = re.compile(r"__error__|__warning__|__builtin_(?:constant_p|(?:dynamic_)?object_size)\b")
+FORCED = "__attribute__((__always_inline__))"
+
+
+def one_copy(preprocessed: str) -> str:
+    """The text, in which what is no shim's is not forced into each caller where nothing asks for that.
+
+    Operations call the same few functions, and copies of them are most of what the compiler works at.
+    """
+    if ASKED.search(preprocessed):
+        return preprocessed
+    parts: list[str] = []
+    at, shim = 0, False
+    for marker in (*MARKER.finditer(preprocessed), None):
+        part = preprocessed[at : marker.start() if marker else None]
+        parts.append(part if shim else part.replace(f"static inline {FORCED}", "static inline "))
+        if marker:
+            at, shim = marker.start(), marker[2].startswith(("kernel_snippets/include/", f"{INCLUDE}/"))
+    return "".join(parts)
 
 
 def odd(text: str) -> Iterator[tuple[int, str]]:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 
 from harness.contract import CONTRACTS, Bounds, Contract, Loaded, Source, StaticContract, loading
 from harness.errors import HarnessError
@@ -108,6 +108,12 @@ def parsed(path: Path, text: str) -> ast.Module:
     return ast.parse(text, str(path))
 
 
+@cache
+def compiled(path: Path, text: str) -> CodeType:
+    """The code of a contract file."""
+    return compile(parsed(path, text), str(path), "exec")
+
+
 def execute(path: Path, used: Bounds) -> tuple[Source, ...]:
     """Runs a contract file; its source, and those of the contract files that it imports from."""
     text = source_of(path)
@@ -118,7 +124,7 @@ def execute(path: Path, used: Bounds) -> tuple[Source, ...]:
         tree = parsed(path, text)
         sys.modules[module.__name__] = module  # dataclasses look their module up
         with imported_anew() as others:
-            exec(compile(tree, str(path), "exec"), module.__dict__)
+            exec(compiled(path, text), module.__dict__)
     except HarnessError:
         raise
     except SyntaxError as err:

@@ -47,3 +47,9 @@ def test_a_stack_holds_where_all_of_it_does() -> None:
 @given(st.text("()!&|<>=+-*/%?: 019xaCONFIG_Y", max_size=40))
 def test_any_text_is_answered(text: str) -> None:
     assert evaluate(text, CONFIG) in (True, False, None)
+
+
+def test_an_option_that_is_0_is_defined_and_one_that_is_not_set_is_not() -> None:
+    """Python takes them for the same; what was asked of one before is no answer for the other."""
+    for value, truth in ((False, False), (0, True), (False, False)):
+        assert evaluate("defined(CONFIG_X)", {"CONFIG_X": value}) is truth

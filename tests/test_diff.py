@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli import ONE, Done, kconform
+from tests.cli import ONE, Done, kconform, once
 from tests.mails import BUNDLED_PATCH as PATCH
 from tests.mails import V1, next_revision
 from tests.planted import DEFECTS, HARMLESS, REPAIR, added, plant, recount
@@ -47,9 +46,8 @@ def calls(block: Any) -> list[str]:
             for step in block["parts"][0]["trace"][1:]]  # fmt: skip
 
 
-@cache
 def to_next() -> Done:
-    return diff(PATCH, next_revision(), *ONE)
+    return once("diff", PATCH, next_revision(), "--format", "json", *ONE)
 
 
 # From reading both mails, not from a run: what v2 does otherwise with the calls that both have, the

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.build import cache_folder
 from harness.loading import contract_path
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import ONE, QUICK, kconform
@@ -84,12 +86,13 @@ def test_a_run_beyond_its_limits_is_unknown_and_says_what_it_completed(
     always = done.check("claim/exclusive-is-certain")
     assert always["verdict"] == "unknown" and "every trace of up to" in always["reason"]
     text = kconform("check", *ONE, "-", "--bound", "mms=9", "--bound", "pages=64", *limit,
-                    stdin=plant(REPAIR)).out  # fmt: skip
+                    *QUICK, stdin=plant(REPAIR)).out  # fmt: skip
     assert text.startswith("UNKNOWN") and "INCOMPLETE" in text
 
 
 def test_a_defect_is_found_in_a_run_that_its_limits_end() -> None:
-    done = check(plant(DEFECTS["wrong sign"]), "--bound", "mms=9", "--bound", "pages=64", "--time", "0.5")
+    wide = ("--bound", "mms=9", "--bound", "pages=64", "--time", "0.5")
+    done = check(plant(DEFECTS["wrong sign"]), *QUICK, *wide)
     assert done.status == 1 and ops(done.check("conformance/sub/count1")) == ["set", "add", "sub"]
 
 
@@ -144,18 +147,18 @@ FAR = before_sub("	if (diff >= 512)\n		folio->_mm0_mapcount++;")
 
 
 def test_a_walk_finds_what_shows_only_beyond_the_bounds_with_a_minimal_trace() -> None:
-    done = check(FAR)
+    done = check(FAR, "--no-sanitizers")
     finding = done.check("conformance/sub/count0")
     assert finding["verdict"] == "fail" and finding["found"] == "walk"
     steps = [(s["op"], s["args"]) for s in finding["trace"][1:]]
     assert len(steps) == 2 and steps[1] == ("sub", {"mm": 0, "diff": 512})
     assert steps[0][0] in ("add", "set") and 512 in steps[0][1].values()
-    assert check(FAR, "--walk", "0").failed() == FOUND
+    assert check(FAR, *QUICK).failed() == FOUND
 
 
 def test_a_walk_reaches_odd_ids() -> None:
     odd = before_sub("	if (mm_id == 65536)\n		folio->_mm0_mapcount++;")
-    finding = check(odd).check("conformance/sub/count0")
+    finding = check(odd, "--no-sanitizers").check("conformance/sub/count0")
     assert finding["found"] == "walk" and len(finding["trace"]) == 3
 
 
@@ -176,7 +179,7 @@ def test_the_same_seed_walks_the_same_way_and_another_finds_the_same() -> None:
 
 
 def test_what_a_walk_only_passes_is_no_claim_of_exploration() -> None:
-    done = kconform("check", *ONE, BUNDLED_PATCH)
+    done = kconform("check", *ONE, BUNDLED_PATCH, "--no-sanitizers")
     assert "random walk of 300,000 calls, seed 1" in done.out
 
 
@@ -266,7 +269,11 @@ def cache_of(tmp_path: Path) -> dict[str, str]:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of caches of its own, with all of kconform's own parts compiled."""
     home = tmp_path_factory.mktemp("cache")
-    kconform("check", *ONE, BUNDLED_PATCH, env=cache_of(home))
+    wide = ("--bound", "mms=9", "--bound", "pages=64", "--time", "0.1")
+    kconform("check", *ONE, BUNDLED_PATCH, *wide)
+    (home / "kconform").mkdir()
+    for made in (*cache_folder().glob("*.so"), *cache_folder().glob("*.o")):
+        shutil.copy2(made, home / "kconform")
     return home
 
 
@@ -278,14 +285,15 @@ def test_killing_a_run_in_the_middle_leaves_nothing_behind(number: int, filled: 
                "--bound", "pages=64", "--time", "60"]  # fmt: skip
     with subprocess.Popen(command, env=cache_of(filled), stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL) as process:  # fmt: skip
-        deadline = time.monotonic() + 20
-        while len(list(cache.glob("kconform-*/*/*/subject.so"))) < 3:
-            assert time.monotonic() < deadline
+        deadline = time.monotonic() + 50
+        while late := len(list(cache.glob("kconform-*/*/*/subject.so"))) < 3:
+            if time.monotonic() > deadline:
+                break
             time.sleep(0.02)
         time.sleep(0.3)
         workers = children_of(process.pid)
-        assert workers
-        process.send_signal(number)
+        process.send_signal(signal.SIGKILL if late else number)  # nobody waits for its minute
+    assert workers and not late
     deadline = time.monotonic() + 20
     while running(workers) or list(cache.glob("kconform-*")):
         assert time.monotonic() < deadline

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli import Done, kconform
+from tests.cli import Done, kconform, once
 from tests.mails import V1
 from tests.planted import added, plant
 
@@ -33,6 +32,11 @@ def matrix(text: str, *arguments: object, form: str = "json", env: dict[str, str
     return kconform("check", "-", "--matrix", "--format", form, *arguments, stdin=text, env=env)
 
 
+def plain() -> Done:
+    """What an exploration alone finds in the bundled patch."""
+    return once("check", "-", "--matrix", "--format", "json", *SPEEDY, stdin=V1)
+
+
 def verdicts(done: Done) -> list[str]:
     return [cell["verdict"] for cell in done.json["cells"]]
 
@@ -47,7 +51,7 @@ def said(done: Done, name: str) -> Any:
 
 
 def test_the_bundled_patch() -> None:
-    done = matrix(V1, *SPEEDY)
+    done = plain()
     assert done.status == 1 and not done.err
     assert verdicts(done) == ["FAIL", "FAIL", "PASS", "PASS", "REFUSED", "REFUSED", "COMPILES", "COMPILES"]
     cells = done.json["cells"]
@@ -63,7 +67,7 @@ def test_the_bundled_patch() -> None:
 
 
 def test_json_has_each_check_of_each_configuration() -> None:
-    done = matrix(V1, *SPEEDY)
+    done = plain()
     first, second, third = done.json["cells"][:3]
     assert first["check"]["schema"] == done.json["schema"] == 1
     assert first["check"]["config"] == first["config"] and "CONFIG_64BIT" in first["config"]
@@ -81,7 +85,7 @@ def test_json_has_each_check_of_each_configuration() -> None:
 
 
 def test_warnings_are_all_that_differs_without_them() -> None:
-    done = matrix(V1, *SPEEDY)
+    done = plain()
     for name in ("mm-owner-tracking", "large-folio-life", "mm-ids", "mm-ids-word", "without-mm-id"):
         for kind in ("same", "silent"):
             check = said(done, f"configuration/{kind}-without-debug-vm/{name}")
@@ -89,10 +93,9 @@ def test_warnings_are_all_that_differs_without_them() -> None:
             assert check["cells"] == ([3, 4] if name == "without-mm-id" else [1, 2])
 
 
-@cache
 def bundled() -> Done:
     """The report on the bundled patch."""
-    return matrix(V1, form="text")
+    return once("check", "-", "--matrix", stdin=V1)
 
 
 def test_the_text_says_each_finding_once() -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,24 +21,19 @@ from harness.report.words import strength_record
 from harness.shrink import minimal
 from harness.subjects import Attempt, slice_of
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import ONE, kconform
+from tests.cli import ONE, QUICK, kconform, once
 from tests.mails import items_of
 from tests.planted import REPAIR, added, plant
 
 FILES = [f"include/linux/{name}.h" for name in ("rmap", "page-flags", "mm_types")]
 
 
-@cache
-def judged() -> dict:
-    """What `mutate` says of the bundled patch."""
-    done = kconform("mutate", BUNDLED_PATCH, *ONE, "--format", "json")
-    assert done.err == ""
-    return done.json
-
-
 @pytest.fixture
 def said() -> dict:
-    return judged()
+    """What `mutate` says of the bundled patch."""
+    done = once("mutate", BUNDLED_PATCH, *ONE, "--format", "json")
+    assert done.err == ""
+    return done.json
 
 
 def few(monkeypatch: pytest.MonkeyPatch, wanted: Callable[[Mutant], object]) -> None:
@@ -61,7 +55,6 @@ def test_the_bundled_patchs_mutants(said: dict) -> None:
     assert groups == {"conformance", "misuse", "claim", "crash"}
 
 
-@pytest.mark.xdist_group("mutants")  # of which one worker judges them once
 @pytest.mark.xdist_group("mutants")
 def test_every_killed_mutant_names_its_check_and_every_one_its_diff(said: dict) -> None:
     for mutant in said["killed"]:
@@ -71,7 +64,6 @@ def test_every_killed_mutant_names_its_check_and_every_one_its_diff(said: dict) 
         assert mutant["file"] in FILES
 
 
-@pytest.mark.xdist_group("mutants")  # of which one worker judges them once
 @pytest.mark.xdist_group("mutants")
 def test_a_dropped_check_that_a_callee_repeats_is_killed_by_name(said: dict) -> None:
     dropped = [m for m in said["killed"] if m["operator"] == "drop-statement" and m["line"] == 228]
@@ -88,10 +80,15 @@ def test_the_text_report(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert "SURVIVED include/linux/rmap.h:206  change-assignment" in out
 
 
-def test_strength_in_the_report_of_check() -> None:
-    done = kconform("check", BUNDLED_PATCH, *ONE, "--strength")
-    assert re.search(r"^strength: 29\d of 29\d mutants killed", done.out, re.M)
-    assert "  survived: include/linux/rmap.h:206 change-assignment" in done.out
+def test_strength_in_the_report_of_check(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few(monkeypatch, lambda mutant: 195 < mutant.line < 215)
+    assert main(["check", str(BUNDLED_PATCH), *ONE, *QUICK, "--strength"]) == 1
+    out = capsys.readouterr().out
+    killed = re.search(r"^strength: (\d+) of (\d+) mutants killed", out, re.M)
+    assert killed and int(killed[2]) - 1 == int(killed[1]) > 10
+    assert "  survived: include/linux/rmap.h:206 change-assignment" in out
 
 
 def test_a_check_of_little_worth_is_shown_as_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

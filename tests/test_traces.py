@@ -40,7 +40,8 @@ SMASH = (
 
 
 def save(text: str, folder: Path, *arguments: object) -> Done:
-    done = kconform("check", *ONE, "-", "--traces", folder, *arguments, stdin=text)
+    """A check that saves its findings; without `arguments`, those of an exploration alone."""
+    done = kconform("check", *ONE, "-", "--traces", folder, *(arguments or QUICK), stdin=text)
     assert done.status == 1, done.err
     return done
 
@@ -158,7 +159,7 @@ def test_a_check_that_fails_earlier_or_a_step_that_is_not_legal_is_a_change(tmp_
 )
 def test_every_kind_of_finding_runs_again(edit: tuple[str, str], name: str, tmp_path: Path) -> None:
     folder = tmp_path / "traces"
-    save(plant(REPAIR, edit), folder, *(() if name.startswith("sanitizer") else QUICK))
+    save(plant(REPAIR, edit), folder, *(QUICK[: 2 if name.startswith("sanitizer") else 3]))
     repaired = mail(tmp_path, plant(REPAIR))
     files = sorted(folder.iterdir())
     said = replays(*files, status=1)
@@ -177,7 +178,7 @@ def test_what_a_random_walk_found_runs_in_the_walks_bounds(tmp_path: Path) -> No
     assert trace["steps"][1]["args"]["diff"] >= 512
     assert replays(path, status=1)["conformance/add/mapcount"]["verdict"] == "still there"
     assert replays(path, "--patch", mail(tmp_path, plant(REPAIR)), status=0)
-    again = kconform("check", *ONE, "-", "--traces", folder, "--walk", "0", stdin=plant(REPAIR, FAR))
+    again = kconform("check", *ONE, "-", "--traces", folder, *QUICK, stdin=plant(REPAIR, FAR))
     assert again.status == 1 and "trace/conformance-add-mapcount-" in again.out
 
 
@@ -202,7 +203,7 @@ def test_a_contract_file_of_ones_own_is_needed_again(tmp_path: Path) -> None:
     text = contract_path("mm-owner-tracking").read_text()
     mine, folder = tmp_path / "mine.py", tmp_path / "traces"
     mine.write_text(text.replace("return t.mapcount == sum(g.maps)", "return t.mapcount < 3"))
-    save(plant(REPAIR), folder, "--contract", mine)
+    save(plant(REPAIR), folder, *QUICK, "--contract", mine)
     path = next(folder.glob("claim-mapcount-is-the-sum-*"))
     lost = kconform("replay", path)
     assert lost.status == 2 and lost.err.count("\n") == 1 and "mine.py" in lost.err
@@ -210,7 +211,7 @@ def test_a_contract_file_of_ones_own_is_needed_again(tmp_path: Path) -> None:
     mine.write_text(text + "\n")
     note = replays(path, "--contract", mine, status=0)["claim/mapcount-is-the-sum"]["notes"][0]
     assert "not the same text" in note
-    check = kconform("check", *ONE, BUNDLED_PATCH, "--traces", folder, "--format", "json")
+    check = kconform("check", *ONE, *QUICK, BUNDLED_PATCH, "--traces", folder, "--format", "json")
     assert check.check(f"trace/{path.stem}")["verdict"] == "unknown"
 
 
@@ -221,12 +222,13 @@ def test_a_folder_of_traces_over_two_revisions(tmp_path: Path) -> None:
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
     second = save(V1, folder)
     assert "saved traces: 3 replayed: 3 still there" in second.out and "trace/" not in second.out
-    third = kconform("check", *ONE, "-", "--traces", folder, "--format", "json", stdin=plant(REPAIR))
+    saved = ("check", *ONE, *QUICK, "-", "--traces", folder)
+    third = kconform(*saved, "--format", "json", stdin=plant(REPAIR))
     assert (third.status, third.failed()) == (0, set())
     assert third.check(f"trace/{CLAIM[:-5]}")["verdict"] == "pass"
     assert {said["verdict"] for said in third.json["traces"]} == {"gone"}
     (folder / "broken.json").write_text("{")
-    fourth = kconform("check", *ONE, "-", "--traces", folder, stdin=plant(REPAIR))
+    fourth = kconform(*saved, stdin=plant(REPAIR))
     assert fourth.status == 0 and "cannot be run: broken.json: not a trace" in fourth.out
     (folder / "broken.json").unlink()
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
@@ -234,14 +236,14 @@ def test_a_folder_of_traces_over_two_revisions(tmp_path: Path) -> None:
 
 def test_same_input_same_bytes_in_every_form_of_the_mail(traces: Path, tmp_path: Path) -> None:
     folder = tmp_path / "traces"
-    kconform("check", *ONE, BUNDLED_PATCH, "--traces", folder)
+    kconform("check", *ONE, *QUICK, BUNDLED_PATCH, "--traces", folder)
     other = {path.name: path.read_text() for path in folder.iterdir()}
     for path in traces.iterdir():
         said, same = json.loads(path.read_text()), json.loads(other[path.name])
         said["patches"][0]["source"] = same["patches"][0]["source"]
         assert said == same
     folder2 = tmp_path / "again"
-    kconform("check", *ONE, BUNDLED_PATCH, "--traces", folder2)
+    kconform("check", *ONE, *QUICK, BUNDLED_PATCH, "--traces", folder2)
     assert other == {path.name: path.read_text() for path in folder2.iterdir()}
 
 
@@ -256,7 +258,7 @@ def test_a_diff_is_the_same_after_the_way_through_a_file(form: str, tmp_path: Pa
 
 def test_without_traces_nothing_is_written(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "harness.cli", "check", str(BUNDLED_PATCH)], cwd=tmp_path,
+        [sys.executable, "-m", "harness.cli", "check", str(BUNDLED_PATCH), *ONE, *QUICK], cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert "run them again: kconform check … --traces DIR; kconform replay DIR/FILE" in done.stdout

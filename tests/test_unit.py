@@ -623,7 +623,7 @@ static inline long f(struct idr *idr)
     assert compiles(piece, tmp_path) == "" and "int m;" in texts(piece)
 
 
-MANY = 20_000
+MANY = 10_000
 
 
 @pytest.mark.parametrize(
