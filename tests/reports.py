@@ -131,6 +131,7 @@ RUNS: dict[str, Callable[[Path], Reports]] = {
     "series": series,
     "mutate": planted,
     "diff": differing,
+    "matrix": lambda folder: run("check", BUNDLED_PATCH, *ONE, *NARROW, *QUICK, "--matrix"),
     "same": lambda folder: run("diff", BUNDLED_PATCH, BUNDLED_PATCH),
 }
 CHECKS = ("bundled", "unknown", "hostile", "unresolved", "promise", "tree", "series")

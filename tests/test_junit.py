@@ -100,6 +100,7 @@ def test_mutants_and_differences() -> None:
     assert "\n-\t*b |= 4;\n+\t*b &= 4;" in found["failed"][0].result[0].text
     assert [each.result[0].message for each in found["skipped"]] == [
         f"equivalent: {mutant['why']}" for mutant in run.json["equivalent"]]  # fmt: skip
+    assert read(reports("matrix").texts["junit"])["failed"]
     found = read(reports("diff").texts["junit"])
     assert "difference/add/exclusive" in names(found["failed"]) and found["passed"]
     assert "difference/add" in names(read(reports("same").texts["junit"])["passed"])

@@ -117,6 +117,12 @@ def test_mutants_and_differences() -> None:
     assert status == 0 and totals(said).keys() == {"passed"}
 
 
+def test_a_matrix() -> None:
+    run = reports("matrix")
+    status, said = parse(run.texts["ktap"])
+    assert status == 1 and totals(said)["failed"] >= len(run.json["findings"]) and "[ERROR]" not in said
+
+
 def test_known_and_inherited_findings_are_skipped_with_their_reason() -> None:
     text = render(outline(case("claim/a", known=KNOWN), case("claim/b", inherited=True), case("claim/c")))
     assert "  ok 1 claim/a # SKIP known: it is mended in the next series (until 2031-05-01)" in text
