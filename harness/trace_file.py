@@ -31,7 +31,9 @@ MOST_BYTES = 16 << 20
 MOST_TEXT = 4000  # characters of a title or a quote
 INT64 = 1 << 63
 WORDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
-CHECK_ID = re.compile(r"(claim|conformance|misuse|crash|sanitizer)/[A-Za-z0-9_/. -]{1,120}", re.ASCII)
+WALK_ID = "record/walk"  # of a walk that is no finding: steps of legal calls as they went
+MOST_RECORDED = 100_000  # calls of such a walk
+CHECK_ID = re.compile(r"(claim|conformance|misuse|crash|sanitizer|record)/[A-Za-z0-9_/. -]{1,120}", re.ASCII)
 OPERATION = re.compile(r"[A-Za-z0-9_/.-]{1,100}", re.ASCII)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 CONTRACT = re.compile(r"[A-Za-z0-9_.-]{1,100}", re.ASCII)
@@ -138,7 +140,10 @@ def trace_text(trace: TraceFile) -> str:
     }  # fmt: skip
     head |= {"tree": clean(trace.tree)} if trace.tree else {}
     parts = [f" {dump(key)}: {dump(value)}" for key, value in head.items()]
-    parts.append(f' "steps": {listed([step_data(step) for step in trace.steps], 2)}')
+    if trace.id == WALK_ID:
+        parts.append(f' "walk": {walk_text(trace.steps)}')
+    else:
+        parts.append(f' "steps": {listed([step_data(step) for step in trace.steps], 2)}')
     patches = ",\n".join(map(patch_text, trace.patches))
     parts.append(f' "patches": [\n{patches}\n ]')
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -153,6 +158,20 @@ def listed(values: Sequence[object], indent: int) -> str:
     """`values` as JSON, one a line."""
     space = " " * indent  # little: a diff has hundreds of lines
     return "[\n" + ",\n".join(space + dump(value) for value in values) + f"\n{space[1:]}]"
+
+
+def walk_text(steps: Sequence[Recorded]) -> str:
+    """The steps of a recorded walk, a line each: operation, arguments, what was observed.
+
+    Its operations stand in `calls` with their arguments' names; -1 is the initial world, made anew.
+    """
+    calls: dict[str, Sequence[str]] = {step.op: list(step.args) for step in steps if step.op}
+    columns = list(dict.fromkeys(name for step in steps for name in step.observed))
+    number = {name: n for n, name in enumerate(calls)}
+    rows = [[number.get(step.op, -1), list(step.args.values()), [step.observed.get(c) for c in columns]]
+            for step in steps]  # fmt: skip
+    head = f'"calls": {dump([[name, *args] for name, args in calls.items()])},\n  "columns": {dump(columns)}'
+    return "{\n  " + head + f',\n  "steps": {listed(rows, 2)}' + "\n }"
 
 
 def step_data(step: Recorded) -> dict[str, object]:
@@ -355,6 +374,8 @@ def where_of(said: Mapping[str, Any]) -> tuple[str, int] | None:
 
 def steps_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:
     """The steps, the initial world first."""
+    if said.get("id") == WALK_ID:
+        return walk_of(get(said, "walk", dict, "trace"))
     found = get(said, "steps", list, "trace")
     if len(found) > MOST_CALLS + 1:
         raise FaultError(f"it has more than {MOST_CALLS} steps")
@@ -362,6 +383,44 @@ def steps_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:
     if not steps or [number for number, step in enumerate(steps) if not step.op] != [0]:
         raise FaultError("step 0, and no other, is the initial world")
     return steps
+
+
+def walk_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:
+    """The steps of a recorded walk, the initial world first, and wherever it is made anew."""
+    calls = [call_of(call, f"walk: call {n}") for n, call in enumerate(get(said, "calls", list, "walk"))]
+    columns = [matching(name, NAME, "walk: a name in columns") for name in get(said, "columns", list, "walk")]
+    found = get(said, "steps", list, "walk")
+    if not 0 < len(found) <= MOST_RECORDED + 1:
+        raise FaultError(f"walk: it has no steps, or more than {MOST_RECORDED}")
+    steps: list[Recorded] = []
+    for number, row in enumerate(found):
+        where = f"walk: step {number}"
+        if type(row) is not list or len(row) != 3 or type(row[0]) is not int:
+            raise FaultError(f"{where} is not an operation, arguments and observations")
+        name, names = calls[row[0]] if 0 <= row[0] < len(calls) else ("", [])
+        if not -1 <= row[0] < len(calls) or (not number and name):
+            raise FaultError(f"{where} has no operation that the walk names")
+        args, seen = whole_numbers(row[1], len(names), where), whole_numbers(row[2], len(columns), where)
+        observed = {column: value for column, value in zip(columns, seen, strict=True) if value is not None}
+        given = {arg: value for arg, value in zip(names, args, strict=True) if value is not None}
+        if len(given) < len(names):
+            raise FaultError(f"{where} has an argument that is none")
+        steps.append(Recorded(name, given, observed, {}, ()))
+    return tuple(steps)
+
+
+def call_of(said: Any, where: str) -> tuple[str, list[str]]:
+    """An operation of a walk, with its arguments' names."""
+    if type(said) is not list or not said:
+        raise FaultError(f"{where} is not an operation with its arguments' names")
+    return matching(said[0], OPERATION, where), [matching(name, NAME, where) for name in said[1:]]
+
+
+def whole_numbers(said: Any, count: int, where: str) -> list[int | None]:
+    """So many whole numbers, or null."""
+    if type(said) is not list or len(said) != count or any(type(n) not in (int, type(None)) for n in said):
+        raise FaultError(f"{where}: there are not {count} whole numbers")
+    return said
 
 
 def step_of(said: Any, where: str) -> Recorded:

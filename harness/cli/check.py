@@ -280,6 +280,7 @@ def run_matrix(options: argparse.Namespace) -> int:
 def emit(options: argparse.Namespace, document: Document) -> None:
     """Writes each report to where it was asked for."""
     from harness.report.formats import OUTLINED, render
+    from harness.report.html.check import check_page
     from harness.report.json import check_json
     from harness.report.outline import of_check
     from harness.report.text import text_report
@@ -287,6 +288,7 @@ def emit(options: argparse.Namespace, document: Document) -> None:
     write_forms(options, {
         "text": lambda: text_report(document, verbose=options.verbose, color=colored(options)),
         "json": lambda: check_json(document, shard_of(options)),
+        "html": lambda: check_page(document, options.strict),
         **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
            for name in OUTLINED},
     })  # fmt: skip

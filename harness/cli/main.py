@@ -11,10 +11,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extractor.errors import ExtractError, Reject
-from harness.cli import bisect, check, contracts, diff, extract, layout, merge, mutate, replay, tree
+from harness.cli import (
+    bisect,
+    check,
+    contracts,
+    diff,
+    export,
+    extract,
+    layout,
+    merge,
+    mutate,
+    record,
+    replay,
+    schema,
+    tree,
+)
 from harness.errors import HarnessError
 
-COMMANDS = (extract, check, diff, mutate, merge, layout, contracts, tree, replay)
+COMMANDS = (
+    *(extract, check, diff, mutate, merge, layout),
+    *(contracts, tree, replay, export, record, schema),
+)
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
 

@@ -7,13 +7,20 @@ import argparse
 import contextlib
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cli.options import add_config, add_tree, config_of
 from harness.inputs import given, tuple_of
 
-EPILOG = """exit status: 0 all are gone, 1 at least one is still there or changed, 2 one cannot be run."""
+if TYPE_CHECKING:
+    from harness.contract import Loaded
+    from harness.replay import Revision, Stage
+    from harness.trace_file import TraceFile
+
+EPILOG = """exit status: 0 all are gone, 1 at least one is still there or changed, 2 one cannot be run.
+With --kernel: 0 every observation is the same in the kernel, 1 one differs, 2 it cannot be compared."""
 
 
 def add(commands: Any) -> None:
@@ -25,6 +32,7 @@ def add(commands: Any) -> None:
     replay.add_argument("--contract", metavar="NAME|FILE.py", help="for the traces of the contract it has")
     add_config(replay)
     replay.add_argument("--format", choices=("text", "json"), default="text")
+    replay.add_argument("--kernel", metavar="DIR", help="run them in the kernel there as well, under qemu")
     replay.set_defaults(run=run_replay, latest=False, prefix=None)
 
 
@@ -36,7 +44,7 @@ def run_replay(options: argparse.Namespace) -> int:
     from harness.report.json import replays_json
     from harness.report.replay import replays_text
     from harness.scratch import scratch_folder
-    from harness.trace_file import clean, read_trace
+    from harness.trace_file import WALK_ID, clean, read_trace
 
     config = config_of(options.config)
     traces = [(clean(name), read_trace(Path(name))) for name in options.trace]
@@ -48,11 +56,74 @@ def run_replay(options: argparse.Namespace) -> int:
             on = opened.enter_context(given(options))
             revision = Revision(on.patches, tuple_of(on.items), on.tree)
         folder = opened.enter_context(scratch_folder(cache_folder()))
-        replays = list(replay_all(traces, Stage(folder), revision, contracts, config))
+        stage = Stage(folder)
+        if options.kernel:
+            return in_kernel(options, traces, revision, stage, contracts, config)
+        walks = [walk_again(name, trace, revision, stage, contracts, config)
+                 for name, trace in traces if trace.id == WALK_ID]  # fmt: skip
+        traces = [(name, trace) for name, trace in traces if trace.id != WALK_ID]
+        replays = list(replay_all(traces, stage, revision, contracts, config))
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    sys.stdout.write(replays_json(replays) if options.format == "json" else replays_text(replays, color))
+    if replays or not walks:
+        sys.stdout.write(replays_json(replays) if options.format == "json" else replays_text(replays, color))
     lost = [replayed for replayed in replays if replayed.verdict == "cannot be run"]
     for replayed in lost:
         print(f"{replayed.name}: error: cannot be run: {'; '.join(replayed.how)}", file=sys.stderr)
     bad = any(replayed.verdict in ("still there", "changed") for replayed in replays)
-    return 1 if bad else 2 if lost else 0
+    return 1 if bad or not all(walks) else 2 if lost else 0
+
+
+def walk_again(
+    name: str,
+    trace: TraceFile,
+    revision: Revision | None,
+    stage: Stage,
+    contracts: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+) -> bool:
+    """Runs a recorded walk, and says whether every observation is as it was."""
+    from harness.export.compare import Row
+    from harness.export.walks import play_walk, setting_of_walk
+    from harness.replay import own_revision
+    from harness.report.kernel import walks_text
+    from harness.trace import call_text
+
+    setting = setting_of_walk(trace, revision or own_revision(trace), contracts, config)
+    walked = play_walk(trace, setting, stage)
+    was = [Row(call_text(step.op, step.args), {k: int(v) for k, v in step.observed.items()})
+           for step in trace.steps]  # fmt: skip
+    now = [Row("", seen) for _, _, seen in walked.rows]
+    text = walks_text(name, was, now, walked.end, setting.loaded.contract)
+    sys.stdout.write(text)
+    return text.startswith("AS RECORDED")
+
+
+def in_kernel(
+    options: argparse.Namespace,
+    traces: Sequence[tuple[str, TraceFile]],
+    revision: Revision | None,
+    stage: Stage,
+    contracts: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+) -> int:
+    """`kconform replay --kernel DIR`."""
+    import json
+
+    from harness.export.boot import qemu_command
+    from harness.export.compare import compare_all
+    from harness.export.files import wanted
+    from harness.export.kbuild import kernel_in
+    from harness.report.kernel import compared_json, compared_text
+
+    kernel = kernel_in(Path(options.kernel))
+    qemu_command(kernel)  # that it is missing is said before anything is compiled
+    asked = [wanted(name, trace, revision, stage, contracts, config, f"kc{number}")
+             for number, (name, trace) in enumerate(traces)]  # fmt: skip
+    done = compare_all(kernel, [each for each, _ in asked], stage.folder)
+    pairs = [(one, contract) for one, (_, contract) in zip(done, asked, strict=True)]
+    color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    if options.format == "json":
+        print(json.dumps(compared_json(pairs), indent=1))
+    else:
+        sys.stdout.write(compared_text(pairs, color))
+    return 0 if all(one.equal for one in done) else 1

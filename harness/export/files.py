@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The files that a trace is exported as, and how a trace is handed to a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from harness.contract import Contract, Loaded
+from harness.errors import HarnessError
+from harness.export.c_file import c_file
+from harness.export.compare import Row, Wanted
+from harness.export.finding import Finding, finding_of
+from harness.export.kunit_file import kunit_file
+from harness.export.walks import calls_of_walk, play_walk, setting_of_walk
+from harness.replay import Revision, Stage, own_revision
+from harness.trace import Step, call_text
+from harness.trace_file import WALK_ID, TraceFile
+
+
+def exported(
+    trace: TraceFile,
+    revision: Revision | None,
+    stage: Stage,
+    given: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+    name: str,
+    *,
+    kunit: bool,
+) -> str:
+    """A finding as C for gcc or, with `kunit`, for a kernel; HarnessError where it cannot be."""
+    on = revision or own_revision(trace)
+    if trace.id == WALK_ID:
+        if not kunit:
+            raise HarnessError("it is a recorded walk, which shows no finding: export it with --kunit")
+        return walk_file(trace, on, stage, given, config, name)
+    finding = finding_of(trace, on, stage, given, config)
+    return kunit_file(finding, name) if kunit else c_file(finding, name)
+
+
+def wanted(
+    name: str,
+    trace: TraceFile,
+    revision: Revision | None,
+    stage: Stage,
+    given: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+    tag: str,
+) -> tuple[Wanted, Contract]:
+    """A trace with the source of its module, and how it goes in userspace now."""
+    on = revision or own_revision(trace)
+    if trace.id == WALK_ID:
+        setting = setting_of_walk(trace, on, given, config)
+        walked = play_walk(trace, setting, stage)
+        if walked.end:
+            raise HarnessError(f"{name}: {walked.end}")
+        operations = setting.loaded.contract.operations
+        rows = tuple(
+            Row(call_text(operations[op].name, dict(zip(operations[op].args, args, strict=True)))
+                if op >= 0 else "(initial)", seen)
+            for op, args, seen in walked.rows
+        )  # fmt: skip
+        source = walk_file(trace, on, stage, given, config, f"{tag}.c", tag)
+        return Wanted(name, source, rows), setting.loaded.contract
+    finding = finding_of(trace, on, stage, given, config)
+    return Wanted(name, kunit_file(finding, f"{tag}.c", tag), tuple(rows_of(finding))), finding.contract
+
+
+def rows_of(finding: Finding) -> Iterator[Row]:
+    """The steps of a finding as rows to be compared."""
+    for step in finding.steps:
+        yield Row(call_text(step.op, step.args), seen_in(step), step.why)
+
+
+def seen_in(step: Step) -> Mapping[str, int]:
+    """What a step showed, with the names that a module prints."""
+    return {name: value for name, value in step.observed.items() if name != "itself"}
+
+
+def walk_file(
+    trace: TraceFile,
+    revision: Revision,
+    stage: Stage,
+    given: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+    name: str,
+    tag: str = "",
+) -> str:
+    """A recorded walk as C for a kernel."""
+    setting = setting_of_walk(trace, revision, given, config)
+    calls = calls_of_walk(trace, setting.loaded)
+    attempt, _ = stage.ready(setting)
+    short = replace(trace, steps=tuple({step.op: step for step in trace.steps}.values()))
+    finding = Finding(short, setting, attempt.settle(), attempt.folder, (), "")
+    rows = [
+        {"op": call.op, "args": list(call.args)} if call else {"op": -1, "args": []} for call in calls[1:]
+    ]
+    return kunit_file(finding, name, tag, rows)
