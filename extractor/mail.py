@@ -21,6 +21,12 @@ MAX_BYTES = 64 << 20
 # A `<` that begins no tag: text in a careless page, quadratic time in html.parser from a hostile one.
 STRAY = re.compile(r"<(?![^<>]{1,4000}>)")
 PLAIN = ("", "7bit", "8bit", "binary")
+# What no body in that encoding has: it was decoded already. An empty context line of a diff is one blank,
+# and an encoded text has blanks at no line's end.
+NOT_ENCODED = {
+    "quoted-printable": re.compile(rb"[^\n\t\x20-\x7e]|=(?![0-9A-Fa-f]{2}|[ \t]*$)|^ $", re.M),
+    "base64": re.compile(rb"[^A-Za-z0-9+/=\s]"),
+}
 HEADER = re.compile(rb"[A-Za-z][A-Za-z0-9-]*:[ \t]")
 MAIL_HEADERS = re.compile(
     rb"^(From|Subject|Date|Message-ID|To|Return-Path|Received|MIME-Version|Content-Type):",
@@ -174,6 +180,8 @@ def _mail(source: str, data: bytes, line: int) -> Mail:
     except RecursionError:
         raise ExtractError("the mail's parts are nested too deeply", file=source, line=line) from None
     wanted = [part for part in parts if _is_text(part)]
+    for part in wanted:
+        _disown_encoding(part)
     body = "\n".join(_payload(part) for part in wanted or parts[:1])
     if "\0" in body:
         raise _binary(source)
@@ -195,6 +203,20 @@ def _is_text(part: Message) -> bool:
 
 def _encoding(part: Message) -> str:
     return str(part.get("Content-Transfer-Encoding", "")).strip().lower()
+
+
+def _disown_encoding(part: Message) -> None:
+    """Takes the encoding from the headers of a body that is in it no more.
+
+    b4 gives its check commands the headers as they came and the body decoded (LoreMessage.get_msg_as_bytes).
+    """
+    wrong = NOT_ENCODED.get(_encoding(part))
+    if wrong:
+        header = str(part["Content-Transfer-Encoding"])
+        del part["Content-Transfer-Encoding"]
+        raw = part.get_payload(decode=True)
+        if not (isinstance(raw, bytes) and wrong.search(raw)):
+            part["Content-Transfer-Encoding"] = header
 
 
 def _payload(part: Message) -> str:

@@ -68,7 +68,9 @@ def prepare() -> None:
         "report.text report.json report.words report.outline report.outline_diff report.diff "
         "report.outline_matrix report.series report.stages report.baseline report.shards "
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
-        "report.contracts export.files export.boot export.kbuild report.kernel"
+        "report.contracts report.ktap report.junit report.sarif report.schema report.b4 report.mail "
+        "report.formats report.html.check report.html.diff report.html.mutants "
+        "export.files export.boot export.kbuild report.kernel"
     ).split():
         importlib.import_module(f"harness.{name}")
     ffi()

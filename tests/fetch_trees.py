@@ -4,6 +4,7 @@
     linux-6.1    the headers of Debian bookworm's kernel
     linux-6.12   those of bookworm-backports
     linux-7      the source of the newest 7.x, without drivers, sound, tools and other machines'
+    kunit        only tools/testing/kunit of the same: the kernel's own reader of KTAP
     kernel-6.12  what boots: bookworm-backports' kernel for clouds, and what modules for it are built with
 
 Beside it is qemu of bookworm-backports, which boots it: that of bookworm (7.2) translates code that the
@@ -33,6 +34,7 @@ WANTED = (
     ("linux-6.12", r"linux-headers-6\.12\.[\w.+~]+-common", "usr/src/linux-headers-*"),
     ("linux-7", r"linux-source-7\.\d+", "usr/src/linux-source-*.tar.xz"),
 )
+KUNIT = "tools/testing/kunit"  # kunit.py must lie below a folder of this name
 KERNEL = "kernel-6.12"
 # The packages of a kernel that boots, each below the version that its headers have.
 HEADERS = r"linux-headers-(6\.12\.[\w.+~]+)-cloud-amd64"
@@ -48,6 +50,8 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 def main() -> int:
     """Brings what is missing; the exit status."""
     missing = [want for want in WANTED if not (TREES / want[0] / "include/linux").is_dir()]
+    if not (TREES / "kunit" / KUNIT / "kunit.py").is_file():
+        missing.append(("kunit", *WANTED[-1][1:]))
     kernel = not any((TREES / KERNEL).glob("boot/vmlinuz-*"))
     qemu = not (TREES / KERNEL / "usr/bin" / QEMU).exists()
     if not shutil.which(QEMU):
@@ -89,8 +93,10 @@ def bring(apt: Apt, missing: Sequence[tuple[str, str, str]]) -> None:
         tree = next(unpacked.glob(inside))
         if tree.name.endswith(".tar.xz"):
             without = [f"--exclude=*/{name}" for name in ("drivers", "sound", "tools", "arch/[!x]*")]
-            run(["tar", "-xJf", str(tree), "-C", str(unpacked), *without], work)
-            tree = next(path for path in unpacked.iterdir() if (path / "include/linux").is_dir())
+            of = ["--wildcards", f"*/{KUNIT}"] if name == "kunit" else without
+            run(["tar", "-xJf", str(tree), "-C", str(unpacked), *of], work)
+            inner = KUNIT if name == "kunit" else "include/linux"
+            tree = next(path for path in unpacked.iterdir() if (path / inner).is_dir())
         shutil.rmtree(TREES / name, ignore_errors=True)
         tree.rename(TREES / name)
 
@@ -145,10 +151,10 @@ class Apt:
     def unpack(self, package: str, folder: Path) -> None:
         """Fetches a package, and puts its files below `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        self.run("apt-get", "download", package)
-        archive = next(self.work.glob(f"{package.partition('/')[0]}_*.deb"))
-        run(["dpkg", "-x", str(archive), str(folder)], self.work)
-        archive.unlink()
+        name = f"{package.partition('/')[0]}_*.deb"
+        if not any(self.work.glob(name)):  # the newest source is of two trees
+            self.run("apt-get", "download", package)
+        run(["dpkg", "-x", str(next(self.work.glob(name))), str(folder)], self.work)
 
     def run(self, *words: str) -> str:
         """The output of one of its commands."""

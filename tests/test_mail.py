@@ -37,6 +37,16 @@ def test_every_form_gives_the_same_patch(form: str) -> None:
     assert patch.subject == ("" if form == "bare diff" else SUBJECT)
 
 
+@pytest.mark.parametrize("encoding", ["quoted-printable", "base64"])
+def test_a_body_that_is_decoded_already_below_the_headers_of_an_encoded_one(encoding: str) -> None:
+    """As b4 gives mails to its check commands."""
+    mail = FORMS["8bit"].replace(b"Encoding: 8bit", f"Encoding: {encoding}".encode())
+    assert patch_of(mail).sha256 == patch_of(V1.encode()).sha256 and not read(mail)[0].decoded
+    head = f"Subject: x\nContent-Transfer-Encoding: {encoding}\n\n".encode()
+    text = {"quoted-printable": b"a =3D b =\nc=\n", "base64": b"YSA9IGIgYw==\n"}[encoding]
+    assert read(head + text)[0].lines[0].split() == ["a", "=", "b", "c"]
+
+
 @pytest.mark.parametrize("form", ["8bit", "mbox", "crlf", "bare diff", "format-patch"])
 def test_lines_are_those_of_the_source(form: str) -> None:
     source = FORMS[form].decode().replace("\r\n", "\n").split("\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from extractor.extract import series_items
+from harness.cli.bisect import add_bisect, bisectable
 from harness.cli.options import (
     add_baseline,
     add_config,
@@ -30,6 +31,7 @@ from harness.cli.options import (
     wants,
     write_forms,
 )
+from harness.cli.told import told
 from harness.errors import HarnessError
 from harness.inputs import Given, given, patches_of, tuple_of
 
@@ -69,9 +71,12 @@ def add(commands: Any) -> None:
     check.add_argument("--strict", action="store_true", help="unknown counts as a finding")
     check.add_argument("-v", "--verbose", action="store_true", help="show every check")
     add_series(check)
+    add_bisect(check)
     check.set_defaults(run=run_check)
 
 
+@bisectable
+@told
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     if options.matrix:
@@ -275,6 +280,7 @@ def run_matrix(options: argparse.Namespace) -> int:
 def emit(options: argparse.Namespace, document: Document) -> None:
     """Writes each report to where it was asked for."""
     from harness.report.formats import OUTLINED, render
+    from harness.report.html.check import check_page
     from harness.report.json import check_json
     from harness.report.outline import of_check
     from harness.report.text import text_report
@@ -282,6 +288,7 @@ def emit(options: argparse.Namespace, document: Document) -> None:
     write_forms(options, {
         "text": lambda: text_report(document, verbose=options.verbose, color=colored(options)),
         "json": lambda: check_json(document, shard_of(options)),
+        "html": lambda: check_page(document, options.strict),
         **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
            for name in OUTLINED},
     })  # fmt: skip

@@ -57,6 +57,7 @@ def run_diff(options: argparse.Namespace) -> int:
     from harness.report.diff import diff_text
     from harness.report.diff_json import diff_json
     from harness.report.formats import OUTLINED, render
+    from harness.report.html.diff import diff_page
     from harness.report.outline_diff import of_diff
 
     bounds, config = bounds_of(options.bound), config_of(options.config)
@@ -65,6 +66,7 @@ def run_diff(options: argparse.Namespace) -> int:
     write_forms(options, {
         "text": lambda: diff_text(result, verbose=options.verbose, color=colored(options)),
         "json": lambda: diff_json(result),
+        "html": lambda: diff_page(result),
         **{name: partial(lambda name: render(name, of_diff(result)), name) for name in OUTLINED},
     })  # fmt: skip
     return result.status

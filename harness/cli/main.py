@@ -11,10 +11,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from extractor.errors import ExtractError, Reject
-from harness.cli import check, contracts, diff, export, extract, layout, merge, mutate, record, replay, tree
+from harness.cli import (
+    bisect,
+    check,
+    contracts,
+    diff,
+    export,
+    extract,
+    layout,
+    merge,
+    mutate,
+    record,
+    replay,
+    schema,
+    tree,
+)
 from harness.errors import HarnessError
 
-COMMANDS = (extract, check, diff, mutate, merge, layout, contracts, tree, replay, export, record)
+COMMANDS = (
+    *(extract, check, diff, mutate, merge, layout),
+    *(contracts, tree, replay, export, record, schema),
+)
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
 
@@ -36,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit status."""
     open_streams()
-    options = parser().parse_args(arguments)
+    options = parsed(sys.argv[1:] if arguments is None else arguments)
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -61,7 +78,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("KCONFORM_DEBUG"):
             raise
         print(internal_error(err), file=sys.stderr)
-    return 2
+    error_status: int = getattr(options, "error_status", 2)
+    return error_status
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line; of one that is wrong the process ends."""
+    try:
+        return parser().parse_args(arguments)
+    except SystemExit as end:
+        if end.code and bisect.wanted(arguments):  # git bisect run would take 2 for a revision that is bad
+            raise SystemExit(bisect.ABORT) from None
+        raise
 
 
 def internal_error(err: Exception) -> str:

@@ -37,6 +37,7 @@ def run_merge(options: argparse.Namespace) -> int:
         return made.status(options.strict)
     from harness.check import tool_facts
     from harness.report.formats import OUTLINED, render
+    from harness.report.html.mutants import mutants_page
     from harness.report.mutate import strength_json, strength_text
     from harness.report.outline import of_mutants
 
@@ -44,6 +45,7 @@ def run_merge(options: argparse.Namespace) -> int:
     write_forms(options, {
         "text": lambda: strength_text(strength),
         "json": lambda: strength_json(strength),
+        "html": lambda: mutants_page(strength, (), tool_facts()),
         **{name: partial(lambda name: render(name, of_mutants(strength, (), tool_facts())), name)
            for name in OUTLINED},
     })  # fmt: skip

@@ -53,6 +53,7 @@ def run_mutate(options: argparse.Namespace) -> int:
     from harness.check import choose, tool_facts
     from harness.cli.check import shard_of
     from harness.report.formats import OUTLINED, render
+    from harness.report.html.mutants import mutants_page
     from harness.report.mutate import strength_json, strength_text
     from harness.report.outline import of_mutants
     from harness.report.words import patch_text, strength_record
@@ -68,6 +69,7 @@ def run_mutate(options: argparse.Namespace) -> int:
     write_forms(options, {
         "text": lambda: strength_text(strength),
         "json": lambda: strength_json(strength, shard_of(options)),
+        "html": lambda: mutants_page(strength, texts, tool_facts()),
         **{name: partial(lambda name: render(name, of_mutants(strength, texts, tool_facts())), name)
            for name in OUTLINED},
     })  # fmt: skip

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.driver import Limits
 
-NAMES = ("text", "json")
+NAMES = ("text", "json", "ktap", "junit", "sarif", "b4", "mail", "html")
 
 
 def add_tree(command: argparse.ArgumentParser) -> None:

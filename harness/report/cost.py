@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.diff.cost import CodeCost, Cost, Costs
@@ -104,15 +104,25 @@ def pair_name(old: Cost, new: Cost, seen: set[str]) -> str:
 def cost_text(costs: Costs, width: int = WIDTH) -> str:
     """The report; nothing where nothing could be compared."""
     every = pairs(costs)
-    differ = sorted((pair for pair in every if pair.changed), key=lambda pair: pair.change, reverse=True)
+    differ = changed(every)
     lines = [line for pair in differ for line in wrapped(pair.text(), width)]
     if same := len(every) - len(differ):
         lines.append(f"the same in {same} {'other ' if differ else ''}function{'s' if same > 1 else ''}")
     head: list[str] = []
     if every:
-        own = "instructions of a call and bytes of code are those of its own lines, not of shims"
-        head = wrapped(f"cost ({costs.options}; {own})", width)
+        head = wrapped(f"cost ({measured(costs)})", width)
     return "".join(f"{line}\n" for line in (*head, *(f"  {line}" for line in lines), *costs.reasons))
+
+
+def changed(every: Sequence[Pair]) -> list[Pair]:
+    """Those that cost something else, the largest change first."""
+    return sorted((pair for pair in every if pair.changed), key=lambda pair: pair.change, reverse=True)
+
+
+def measured(costs: Costs) -> str:
+    """How it was measured, and of what."""
+    own = "instructions of a call and bytes of code are those of its own lines, not of shims"
+    return f"{costs.options}; {own}"
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -22,14 +22,21 @@ from harness.report.words import bounds_words, call_words, shown
 from harness.trace import Step
 from harness.translate import layout, unpack
 
-GAP = 2
+FATES = {
+    "mended": "claims that OLD breaks and NEW keeps",
+    "broken anew": "claims that OLD keeps and NEW breaks",
+    "broken": "claims that both break",
+    "dropped": "claims that OLD keeps, and NEW neither makes nor keeps",
+    "new": "claims that NEW makes and keeps, and OLD does not keep",
+    "unknown": "claims that were not judged in both",
+}
 
 
 def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False) -> str:
     """The report; at most `WIDTH` columns but for what the patches themselves say."""
     lines = [*head(result, color), "", *result.replay_lines]
     for block, others in result.differences:
-        lines += [*difference(block, others, color), *renumbered(result, block), ""]
+        lines += [*difference(block, others, color), *wrapped(renumbered(result, block), "  "), ""]
     lines += claims(result, verbose)
     for compared in result.compared:
         lines += following(result.blocks_of(compared), verbose)
@@ -37,7 +44,7 @@ def diff_text(result: DiffResult, *, verbose: bool = False, color: bool = False)
         lines += [*interface_text(result.interface).rstrip().split("\n"), ""]
     if result.costs:
         lines += [*cost_text(result.costs).rstrip().split("\n"), ""]
-    lines += unchanged(result)
+    lines += [line for indent, text in unchanged(result) for line in wrapped(text, indent)]
     lines += not_compared(result)
     facts = tool_facts()
     lines.append(f"kconform {facts['version']}, {facts['compiler']}, Python {facts['python']}")
@@ -87,10 +94,8 @@ def extent(driven: Driven) -> str:
 def difference(block: Block, others: Sequence[Block], color: bool) -> list[str]:
     """One difference: what, where in each, the trace of both side by side, how far it goes."""
     first, compared = block.first, block.compared
-    places = [f"{place[0]}:{place[1]}" if place else "?" for place in first.places]
-    where = places[0] if places[0] == places[1] else " -> ".join(places)
     title = f"DIFFERENCE {first.op or 'initial'}/{first.check}"
-    lines = [paint(title, "1;31", color) + f"  {where}"]
+    lines = [paint(title, "1;31", color) + f"  {where(first)}"]
     lines += wrapped(meaning(block), "  ")
     lines += side_by_side(compared, first)
     lines += wrapped(spread(first), "  ")
@@ -102,12 +107,18 @@ def difference(block: Block, others: Sequence[Block], color: bool) -> list[str]:
     return lines
 
 
-def renumbered(result: DiffResult, block: Block) -> list[str]:
+def where(found: Difference) -> str:
+    """The places in OLD and in NEW."""
+    places = [f"{place[0]}:{place[1]}" if place else "?" for place in found.places]
+    return places[0] if places[0] == places[1] else " -> ".join(places)
+
+
+def renumbered(result: DiffResult, block: Block) -> str:
     """The constants of other values that a function uses: where no contract names things, that may be all."""
     if not block.compared.aligned.old.contract.derived:
-        return []
+        return ""
     said = other_values(result, block.compared, block.first.op)
-    return wrapped(f"the value of {'; of '.join(said[:4])}", "  ") if said else []
+    return f"the value of {'; of '.join(said[:4])}" if said else ""
 
 
 def other_values(result: DiffResult, compared: Compared, op: str) -> list[str]:
@@ -315,14 +326,7 @@ def claims(result: DiffResult, verbose: bool) -> list[str]:
     """What became of each claim."""
     lines: list[str] = []
     fates = [fate for compared in result.compared for fate in result.fates_of(compared)]
-    for how, said in (
-        ("mended", "claims that OLD breaks and NEW keeps"),
-        ("broken anew", "claims that OLD keeps and NEW breaks"),
-        ("broken", "claims that both break"),
-        ("dropped", "claims that OLD keeps, and NEW neither makes nor keeps"),
-        ("new", "claims that NEW makes and keeps, and OLD does not keep"),
-        ("unknown", "claims that were not judged in both"),
-    ):
+    for how, said in FATES.items():
         found = [fate for fate in fates if fate.how == how]
         if found:
             lines += [f"{said}:"]
@@ -354,9 +358,8 @@ def claim_witness(fate: ClaimFate) -> str:
     return ", ".join(call_words(contract, step) for step in trace if step.op) or "(initial)"
 
 
-def unchanged(result: DiffResult) -> list[str]:
-    """What was compared and is the same."""
-    lines: list[str] = []
+def unchanged(result: DiffResult) -> Iterator[tuple[str, str]]:
+    """What was compared and is the same: indent and words."""
     for compared in result.compared:
         if compared.same_code:
             continue
@@ -366,11 +369,10 @@ def unchanged(result: DiffResult) -> list[str]:
         same = [ops[n].name for n, _ in compared.aligned.operations
                 if ops[n].name not in apart and ops[n].kind != "setup" and not ops[n].doubtful]  # fmt: skip
         if same:
-            lines += wrapped(f"the same within these bounds against {compared.name}: {few(same)}", "")
+            yield "", f"the same within these bounds against {compared.name}: {few(same)}"
             for name in same if derived(compared) else ():
                 if said := other_values(result, compared, name):
-                    lines += wrapped(f"though in {name} the value of {'; of '.join(said)}", "  ")
-    return lines
+                    yield "  ", f"though in {name} the value of {'; of '.join(said)}"
 
 
 def derived(compared: Compared) -> bool:
@@ -397,6 +399,15 @@ def incomplete(compared: Compared) -> Iterator[str]:
 
 
 def not_compared(result: DiffResult) -> Iterator[str]:
+    """What this comparison says nothing about, as lines."""
+    said = uncompared(result)
+    if said:
+        yield "not compared:"
+    for line in said:
+        yield from wrapped(line, "  ")
+
+
+def uncompared(result: DiffResult) -> list[str]:
     """What this comparison says nothing about."""
     said: list[str] = []
     for compared in result.compared:
@@ -407,8 +418,4 @@ def not_compared(result: DiffResult) -> Iterator[str]:
         said += [f"{name}: {which}: {why}" for which, why in compared.lost]
         said += [f"{name}: {line}" for line in incomplete(compared)]
     said += [f"{name}: {why}" for name, why in result.failed.items()]
-    said = [*result.uncompared, *said, *result.notes]
-    if said:
-        yield "not compared:"
-    for line in dict.fromkeys(said):
-        yield from wrapped(line, "  ")
+    return [*dict.fromkeys([*result.uncompared, *said, *result.notes])]

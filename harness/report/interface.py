@@ -18,9 +18,8 @@ def interface_text(interface: Interface, width: int = 100) -> str:
     """A line a change, by file, and a summary before them; "" says nothing was compared."""
     lines = [summary(interface)]
     file = ""
-    changes = list(gathered(interface.changes))
-    order = {name: n for n, name in reversed(list(enumerate(change.file for change in changes)))}
-    for change in sorted(changes, key=lambda each: order[each.file])[:MOST]:
+    changes = by_file(interface)
+    for change in changes[:MOST]:
         if change.file != file:
             file = change.file
             lines.append(f" {file}")
@@ -30,6 +29,13 @@ def interface_text(interface: Interface, width: int = 100) -> str:
     for note in interface.notes:
         lines += wrap(note, width, initial_indent=" ", subsequent_indent="   ")
     return "\n".join(lines) + "\n"
+
+
+def by_file(interface: Interface) -> list[Change]:
+    """What is told of, the changes of one file together."""
+    changes = list(gathered(interface.changes))
+    order = {name: n for n, name in reversed(list(enumerate(change.file for change in changes)))}
+    return sorted(changes, key=lambda each: order[each.file])
 
 
 def gathered(changes: Sequence[Change]) -> Iterator[Change]:
@@ -58,18 +64,21 @@ def summary(interface: Interface) -> str:
 
 def change_lines(change: Change, interface: Interface, width: int) -> Iterator[str]:
     """One change; what does not fit beside its name goes below it."""
-    name = change.name + ("()" if change.kind in ("function", "fragment") and shows_function(change) else "")
-    if change.kind == "fragment":
-        name = f"in {name}"
-    if change.new_name:
-        name += f" → {change.new_name}"
-    head = f"  {MARKS[change.how]} {shown_kind(change):<9} {name}"
+    head = f"  {MARKS[change.how]} {shown_kind(change):<9} {change_name(change)}"
     what = list(change.what)
     if what and len(head) + 2 + len(what[0]) <= width:
         head += f"  {what.pop(0)}"
     yield head
     for line in what:
         yield from broken(line, width)
+
+
+def change_name(change: Change) -> str:
+    """What is changed, under its new name too."""
+    name = change.name + ("()" if change.kind in ("function", "fragment") and shows_function(change) else "")
+    if change.kind == "fragment":
+        name = f"in {name}"
+    return f"{name} → {change.new_name}" if change.new_name else name
 
 
 def shown_kind(change: Change) -> str:

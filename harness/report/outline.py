@@ -13,7 +13,16 @@ from harness.report.document import Case, Document, MutantRecord, PatchText, Str
 from harness.report.mutate import strength_line
 from harness.report.page import table_lines
 from harness.report.series import series_lines
-from harness.report.text import again, counts, describe, legends, run_words, unchecked, verdict_word
+from harness.report.text import (
+    again,
+    counts,
+    describe,
+    legends,
+    run_words,
+    stage_words,
+    unchecked,
+    verdict_word,
+)
 from harness.report.text import also as also_words
 
 
@@ -58,8 +67,8 @@ class Outline:
         return tuple(case for suite in self.suites for case in suite.cases)
 
     def words(self, case: Case) -> tuple[str, ...]:
-        """What is said of a finding before its trace: its title, its contract, whose sentence it breaks."""
-        said = [case.title]
+        """What is said of a finding before its trace: its title, who brings it, whose sentence it breaks."""
+        said = [case.title, *stage_words(case)]
         if case.quote and case.group in ("claim", "promise"):
             said.append(f'{case.says or "the contract"} says: "{case.quote}"')
         return tuple(said)

@@ -16,8 +16,8 @@ from harness.report.diff import (
     contracts,
     explored,
     meaning,
-    not_compared,
     spread,
+    uncompared,
     values,
 )
 from harness.report.document import Case, PatchText, Row, Table
@@ -41,7 +41,6 @@ def of_diff(result: DiffResult, patches: Sequence[PatchText] = ()) -> Outline:
     blocks = [tuple(difference_cases(block)) for block, _ in result.differences]
     changed = [(case,) for suite in suites for case in suite.cases
                if case.group == "claim" and case.verdict == "fail"]  # fmt: skip
-    unchecked = [line.strip() for line in not_compared(result)][1:]
     return Outline(
         command="diff",
         word=WORDS[result.status],
@@ -53,7 +52,7 @@ def of_diff(result: DiffResult, patches: Sequence[PatchText] = ()) -> Outline:
         findings=(*blocks, *changed),
         errors=tuple(f"{name}: {why}" for name, why in result.failed.items()),
         remarks=tuple(line.strip() for line in result.replay_lines if line.strip()),
-        unchecked=tuple(unchecked),
+        unchecked=tuple(uncompared(result)),
         legends=(),
         again=(),
         patches=tuple(patches),

@@ -147,16 +147,21 @@ def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]
 def finding_words(document: Document, case: Case) -> Iterator[str]:
     """What is said of a finding before its trace."""
     yield case.title
-    if case.within:
-        end = f"mended by {case.mended}" if case.mended else "after which its contract does not fit"
-        yield f"{case.within}: brought by {case.brought}, {end}"
-    elif case.brought:
-        yield f"brought by {case.brought}"
+    yield from stage_words(case)
     part = document.part_of(case)
     if part and case.id in {c.id for c in document.cases if c.contract != case.contract}:
         yield f"against {case.contract}: {part.title}"
     if case.quote and case.group in ("claim", "promise"):
         yield f'{case.says} says: "{case.quote}"'
+
+
+def stage_words(case: Case) -> Iterator[str]:
+    """Which patch of a series brings a finding, and which one mends it."""
+    if case.within:
+        end = f"mended by {case.mended}" if case.mended else "after which its contract does not fit"
+        yield f"{case.within}: brought by {case.brought}, {end}"
+    elif case.brought:
+        yield f"brought by {case.brought}"
 
 
 def also(other: Case, first: Case) -> tuple[str, str]:
