@@ -29,6 +29,7 @@ class Planted:
     edits: Edits = ()
     mended: tuple[str, str] | None = None
     sanitized: bool = False
+    name: str = ""
 
     @property
     def id(self) -> str:
@@ -36,11 +37,11 @@ class Planted:
 
 
 def own(name: str, check: str) -> Planted:
-    return Planted(check, OWNERS, (DEFECTS[name],), sanitized=check.startswith("sanitizer"))
+    return Planted(check, OWNERS, (DEFECTS[name],), sanitized=check.startswith("sanitizer"), name=name)
 
 
 def of_part(part: str, name: str, check: str) -> Planted:
-    return Planted(check, CONTRACTS[part], PARTS[part][name][1])
+    return Planted(check, CONTRACTS[part], PARTS[part][name][1], name=name)
 
 
 FINDINGS = (

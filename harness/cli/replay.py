@@ -16,6 +16,7 @@ from harness.inputs import given, tuple_of
 
 if TYPE_CHECKING:
     from harness.contract import Loaded
+    from harness.export.kbuild import Kernel
     from harness.replay import Revision, Stage
     from harness.trace_file import TraceFile
 
@@ -46,6 +47,7 @@ def run_replay(options: argparse.Namespace) -> int:
     from harness.scratch import scratch_folder
     from harness.trace_file import WALK_ID, clean, read_trace
 
+    kernel = kernel_of(options.kernel) if options.kernel else None
     config = config_of(options.config)
     traces = [(clean(name), read_trace(Path(name))) for name in options.trace]
     own = load(contract_path(options.contract), {}) if options.contract else None
@@ -57,8 +59,8 @@ def run_replay(options: argparse.Namespace) -> int:
             revision = Revision(on.patches, tuple_of(on.items), on.tree)
         folder = opened.enter_context(scratch_folder(cache_folder()))
         stage = Stage(folder)
-        if options.kernel:
-            return in_kernel(options, traces, revision, stage, contracts, config)
+        if kernel:
+            return in_kernel(options, kernel, traces, revision, stage, contracts, config)
         walks = [walk_again(name, trace, revision, stage, contracts, config)
                  for name, trace in traces if trace.id == WALK_ID]  # fmt: skip
         traces = [(name, trace) for name, trace in traces if trace.id != WALK_ID]
@@ -98,8 +100,19 @@ def walk_again(
     return text.startswith("AS RECORDED")
 
 
+def kernel_of(folder: str) -> Kernel:
+    """The kernel in a folder; what is missing to boot it is said before anything is compiled."""
+    from harness.export.boot import qemu_command
+    from harness.export.kbuild import kernel_in
+
+    kernel = kernel_in(Path(folder))
+    qemu_command(kernel)
+    return kernel
+
+
 def in_kernel(
     options: argparse.Namespace,
+    kernel: Kernel,
     traces: Sequence[tuple[str, TraceFile]],
     revision: Revision | None,
     stage: Stage,
@@ -109,14 +122,10 @@ def in_kernel(
     """`kconform replay --kernel DIR`."""
     import json
 
-    from harness.export.boot import qemu_command
     from harness.export.compare import compare_all
     from harness.export.files import wanted
-    from harness.export.kbuild import kernel_in
     from harness.report.kernel import compared_json, compared_text
 
-    kernel = kernel_in(Path(options.kernel))
-    qemu_command(kernel)  # that it is missing is said before anything is compiled
     asked = [wanted(name, trace, revision, stage, contracts, config, f"kc{number}")
              for number, (name, trace) in enumerate(traces)]  # fmt: skip
     done = compare_all(kernel, [each for each, _ in asked], stage.folder)

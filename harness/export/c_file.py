@@ -143,7 +143,23 @@ def step_rows(finding: Finding) -> Iterator[Mapping[str, Any]]:
             "args": [step.args[name] for name in op.args],
             "text": quoted(call_text(step.op, step.args)),
             "expected": [*values, NONE, NONE],
+            "off": hex(off(finding, number)),
         }
+
+
+def off(finding: Finding, number: int) -> int:
+    """A bit for each column of a step that is not as the model expects."""
+    if number >= len(finding.steps) or not finding.steps[number].observed:
+        return 0
+    step = finding.steps[number]
+    seen, due = step.observed, step.expected
+    bits = 0
+    for place, name in enumerate((*finding.columns, "return", "warnings")):
+        was, wanted = seen.get(name), due.get(name)
+        if name == "warnings":
+            was, wanted = (None if value is None else bool(value) for value in (was, wanted))
+        bits |= (wanted is not None and was != wanted) << place
+    return bits
 
 
 def world_text(finding: Finding, sources: Sources, gap: bool = False, strcmp: str = "strcmp") -> str:
@@ -172,7 +188,7 @@ def operation(op: Operation, number: int) -> dict[str, Any]:
     return {
         "number": number,
         "name": op.name,
-        "args": list(op.args),
+        "args": [(n, name) for n, name in enumerate(op.args) if re.search(rf"\b{name}\b", op.call)],
         "before": before,
         "last": f"return {last}" if returns else last,
         "returns": returns or bool(op.by),
