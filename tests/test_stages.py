@@ -105,6 +105,20 @@ def test_another_divergence_of_a_check_that_the_base_fails_is_the_patchs(kernel:
     assert found["kind"] == "too high" and not found["inherited"]
 
 
+def test_what_gets_worse_is_the_patchs(kernel: Path) -> None:
+    seldom = COUNTER.replace(DOWN, "COUNTER_OP(dec, -= (c->value == 3 ? 9 : 1) *)")
+    history(kernel, seldom, COUNTER.replace(DOWN, "COUNTER_OP(dec, -= 9 *)"))
+    found = by_id(range_of(kernel, 1, "--format", "json"))["claim/never-below"]
+    assert not found["inherited"] and str(found["worsened"]).startswith("the base fails it in ")
+    text = " ".join(range_of(kernel, 1).out.split())
+    assert "FINDING claim/never-below" in text and "worse than before: the base fails it in" in text
+    better = range_of(kernel, 1).out
+    assert (
+        "so they are no findings of the patch" not in better
+        or "claim/never-below" not in better.split("no findings of the patch:")[1].split("FINDING")[0]
+    )
+
+
 def test_a_stage_that_does_not_compile_is_said(kernel: Path) -> None:
     odd = COUNTER.replace(GOOD, "c->nothing >= COUNTER_MAX")
     history(kernel, COUNTER, odd, COUNTER + "\n")

@@ -104,6 +104,7 @@ class Case:
     mended: str = ""  # the patch after which it is gone again
     within: str = ""  # the patches after which it is there, where the whole series does not have it
     inherited: bool = False  # the base does the same: no finding of the patch
+    worsened: str = ""  # the base does so as well, in fewer calls or after more: in words
 
     @property
     def calls(self) -> tuple[object, ...]:

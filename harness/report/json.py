@@ -153,7 +153,7 @@ def case_data(case: Case) -> dict[str, Any]:
         known = {"reason": case.known.reason, "expires": case.known.expires} if case.known else None
         said |= {"kind": case.kind, "fingerprint": case.fingerprint, "known": known,
                  "inherited": case.inherited, "brought": case.brought, "mended": case.mended,
-                 "within": case.within}  # fmt: skip
+                 "within": case.within, "worsened": case.worsened}  # fmt: skip
     return said | ({"base": [dict(values) for values in case.base]} if case.base else {})
 
 

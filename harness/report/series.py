@@ -32,7 +32,7 @@ def series_lines(whole: Document) -> Iterator[str]:
     if not whole.history:
         return
     if not whole.history[0].patches:
-        yield from base_lines(whole.history[0], whole.history[-1])
+        yield from base_lines(whole, whole.history[0], whole.history[-1])
     labels = labels_of(whole)
     if len(labels) < 2:
         return
@@ -48,9 +48,9 @@ def series_lines(whole: Document) -> Iterator[str]:
         yield f"{said}: {'; '.join(words) or 'no finding of its own'}"
 
 
-def base_lines(base: After, end: After) -> Iterator[str]:
+def base_lines(whole: Document, base: After, end: After) -> Iterator[str]:
     """What the base has of findings, and what of these the patches mend."""
-    there = [id for fingerprint, id in base.failing.items() if fingerprint in end.failing]
+    there = [case.id for case in whole.cases if case.inherited]
     gone = [id for fingerprint, id in base.failing.items() if fingerprint not in end.failing]
     if there:
         yield f"the base fails these as well, so they are no findings of the patch: {few(there, 6)}"

@@ -25,10 +25,10 @@ def with_stages(whole: Document, before: Sequence[Stage]) -> Document:
     judged = tuple(dict.fromkeys(case.contract for case in whole.cases))
     history.append(After(len(whole.patches), ids(found[-1]), judged, {}))
     labels = labels_of(whole)
-    inherited = frozenset(found[0]) if not history[0].patches else frozenset[str]()
-    cases = [blamed(case, history, labels, case.fingerprint in inherited) if case.verdict == "fail" else case
+    base = found[0] if not history[0].patches else {}
+    cases = [blamed(case, history, labels, base.get(case.fingerprint)) if case.verdict == "fail" else case
              for case in whole.cases]  # fmt: skip
-    cases += passing(history, found, labels, inherited)
+    cases += passing(history, found, labels, frozenset(base))
     return replace(whole, cases=tuple(cases), history=tuple(history))
 
 
@@ -54,15 +54,29 @@ def ids(failing: Mapping[str, Case]) -> dict[str, str]:
     return {fingerprint: case.id for fingerprint, case in failing.items()}
 
 
-def blamed(case: Case, history: Sequence[After], labels: Sequence[str], inherited: bool) -> Case:
+def blamed(case: Case, history: Sequence[After], labels: Sequence[str], base: Case | None) -> Case:
     """A finding of the whole with the patch after which it is there; or as one of the base."""
-    if inherited:
-        return replace(case, inherited=True)
+    if base:
+        less = worsened(base, case)
+        return replace(case, inherited=not less, worsened=less)
     first = len(history) - 1
     while first and case.fingerprint in history[first - 1].failing:
         first -= 1
     several = len(labels) > 1 and history[first].patches
     return replace(case, brought=labels[history[first].patches - 1]) if several else case
+
+
+def worsened(base: Case, case: Case) -> str:
+    """What a finding of the base was, where it shows in more of the calls now, or after fewer; else ""."""
+    if base.wide or case.wide:  # a sample
+        return ""
+    more = case.failed * base.judged > base.failed * case.judged
+    sooner = len(case.trace) < len(base.trace)
+    calls = len(base.trace) - 1
+    said = f"the base fails it in {base.failed:,} of {base.judged:,}"
+    if sooner:
+        said += f", after {calls} call{'s' * (calls != 1)} at the least"
+    return f"{said}; here it is {case.failed:,} of {case.judged:,}" if more or sooner else ""
 
 
 def passing(

@@ -162,6 +162,8 @@ def stage_words(case: Case) -> Iterator[str]:
         yield f"{case.within}: brought by {case.brought}, {end}"
     elif case.brought:
         yield f"brought by {case.brought}"
+    if case.worsened:
+        yield f"worse than before: {case.worsened}"
 
 
 def also(other: Case, first: Case) -> tuple[str, str]:
