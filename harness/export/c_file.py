@@ -71,8 +71,7 @@ def context(finding: Finding, sources: Sources, due: Expectation, name: str) -> 
     columns = finding.columns
     command = command_of(finding, sources, name)
     steps = [*step_rows(finding)]
-    words = [(column, value, text) for column in columns
-             for value, text in contract.words.get(column, {}).items()]  # fmt: skip
+    words = [*words_of_trace(finding)]
     return {
         "head": comment(head(finding, due, command)),
         "group": trace.group,
@@ -85,7 +84,7 @@ def context(finding: Finding, sources: Sources, due: Expectation, name: str) -> 
         "world_c": world_text(finding, sources, trace.group == "sanitizer"),
         "most_args": max([len(op.args) for op in finding.used] or [0]),
         "steps": steps,
-        "words": [(column, value, quoted(text)) for column, value, text in words if len(words) <= 64],
+        "words": [(column, value, quoted(text)) for column, value, text in words],
         "width": max([len(step["text"]) for step in steps] + [11]),
         "has_return": any(op.returns or op.observed or op.by for op in finding.used),
         "id": trace.id,
@@ -103,6 +102,20 @@ def context(finding: Finding, sources: Sources, due: Expectation, name: str) -> 
         "ghost_words": ", ".join(f"{name} {value}" for name, _, value in due.ghost),
         "expected_words": quoted(expected_words(finding, due)),
     }
+
+
+def words_of_trace(finding: Finding) -> Iterator[tuple[str, int, str]]:
+    """The contract's words for values of observations; of many, those that the trace has."""
+    for column in finding.columns:
+        words = finding.contract.words.get(column, {})
+        steps = finding.steps
+        had = {value.get(column) for step in steps for value in (step.observed, step.expected)}
+        for value, text in words.items():
+            if len(words) <= FEW_WORDS or value in had:
+                yield column, value, text
+
+
+FEW_WORDS = 16
 
 
 def claim_call(due: Expectation) -> str:
