@@ -35,12 +35,12 @@ def diff_of(options: argparse.Namespace, setting: Setting) -> DiffResult:
         old, new = stack.enter_context(opened_both(first, second, options, options.file))
         folder = stack.enter_context(scratch_folder(cache_folder()))
         wanted = Wanted(tuple(options.file), options.cost)
-        result = compare_revisions(old, new, setting, folder, wanted)
+        result = replace(compare_revisions(old, new, setting, folder, wanted), patches=new.patches)
         if options.traces:
             result = replace(result, replay_lines=carried_over(new, options.traces, setting, folder))
     if not options.expect_same:
         return result
-    said = promise(new.patches)
+    said = promise(new.patches, new.cover)
     return replace(result, promise=f'the patch says: "{said}"' if said else EXPECTED)
 
 

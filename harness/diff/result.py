@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from extractor.patch import Patch
 from harness.contract import Claim
 from harness.diff.blocks import Block, blocks, rooted, together
 from harness.diff.compare import Compared
@@ -44,6 +45,7 @@ class DiffResult:
     notes: tuple[str, ...] = ()  # what else was not compared: nobody expects it
     same_text: bool = False  # nothing that is compared has another text
     promise: str = ""  # the sentence by which the patch says that nothing changes
+    patches: tuple[Patch, ...] = ()  # of NEW
 
     @cached_property
     def blocks(self) -> dict[str, list[Block]]:

@@ -249,6 +249,7 @@ def layout_json(layouts: Layouts, conditions: Conditions) -> str:
         if name in layouts.before and name in layouts.after
     ]
     data = {
+        "schema": 1,
         "config": dict(layouts.config),
         "records": records,
         "assertions": [

@@ -100,7 +100,7 @@ def closing(outline: Outline) -> Iterator[str]:
     yield ""
     yield from folded(TRACES)
     for said in outline.legends:
-        yield from guarded(folded(said[:1].upper() + said[1:] + "."))
+        yield from guarded(folded(said))
     if outline.again:
         yield from folded(AGAIN)
 

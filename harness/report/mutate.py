@@ -24,7 +24,7 @@ def strength_line(strength: StrengthRecord) -> str:
 
 def strength_text(strength: StrengthRecord) -> str:
     """The report: the score, who killed, then every survivor and every equivalent mutant."""
-    bounds = ", ".join(f"{name}={value}" for name, value in strength.bounds.items())
+    bounds = ", ".join(f"{name}={value}" for name, value in strength.bounds.items()) or "none"
     lines = [strength_line(strength), f"of {strength.what}", f"{strength.total} mutants, bounds {bounds}"]
     lines += wrapped(f"killed by {killers(strength.killed)}", "")
     for mutant in strength.survived:

@@ -139,7 +139,7 @@ def of_mutants(strength: StrengthRecord, patches: Sequence[PatchText], tool: Map
     cases = [mutant_case(mutant, verdict, reason)
              for mutants, verdict, reason in fates(strength) for mutant in mutants]  # fmt: skip
     cases = numbered(sorted(cases, key=lambda case: (case.file, case.line, case.id)))
-    bounds = ", ".join(f"{name}={value}" for name, value in strength.bounds.items())
+    bounds = ", ".join(f"{name}={value}" for name, value in strength.bounds.items()) or "none"
     return Outline(
         command="mutate",
         word="FAIL" if strength.survived else "PASS",

@@ -20,9 +20,9 @@ from harness.report.diff import (
     uncompared,
     values,
 )
-from harness.report.document import Case, PatchText, Row, Table
+from harness.report.document import Case, Row, Table
 from harness.report.outline import Outline, Suite
-from harness.report.words import call_words, shown
+from harness.report.words import call_words, patch_text, shown
 from harness.trace import Step
 
 WORDS = {0: "SAME", 1: "DIFFERENT", 2: "UNKNOWN"}
@@ -34,7 +34,7 @@ FATES = {
 }
 
 
-def of_diff(result: DiffResult, patches: Sequence[PatchText] = ()) -> Outline:
+def of_diff(result: DiffResult) -> Outline:
     """A comparison: differences that follow from no other are findings, and claims that changed."""
     suites = [Suite(one.name, one.aligned.old.contract.title, tuple(cases_of(result, one)))
               for one in result.compared]  # fmt: skip
@@ -55,7 +55,7 @@ def of_diff(result: DiffResult, patches: Sequence[PatchText] = ()) -> Outline:
         unchecked=tuple(uncompared(result)),
         legends=(),
         again=(),
-        patches=tuple(patches),
+        patches=tuple(map(patch_text, result.patches)),
         tool=tool_facts(),
     )
 
