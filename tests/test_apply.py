@@ -14,7 +14,7 @@ from extractor.apply import Applied, apply_patches
 from extractor.errors import ExtractError, Reject
 from extractor.mail import Mail
 from extractor.patch import Patch, parse_patch
-from harness import cli
+from harness.cli import extract, main
 
 BASE = "".join(f"\tline{n}();\n" for n in range(1, 31))
 
@@ -135,8 +135,8 @@ def test_a_reject_names_hunk_line_and_the_nearest_place(capsys: pytest.CaptureFi
     assert shown[0] == "m0:112: hunk 2 of mm/a.c does not apply" and shown[1] == "    @@ -17,7 +18,7 @@"
     assert "    -\tline20();" in shown and "    !     19 \tother 20();" in shown and "\x1b" not in err.excerpt
     monkey = pytest.MonkeyPatch()
-    monkey.setattr(cli, "run_extract", lambda options: applied({"mm/a.c": tree}, ONE))
-    assert cli.main(["extract", "x"]) == 2
+    monkey.setattr(extract, "run_extract", lambda options: applied({"mm/a.c": tree}, ONE))
+    assert main.main(["extract", "x"]) == 2
     monkey.undo()
     assert capsys.readouterr().err == f"{err}\n{err.excerpt}\n"
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import cli, worker
+from harness import worker
 from harness.build import cache_folder, compiler, engine_library
+from harness.cli import extract, main
 from harness.driver import Driver, Flight, Libraries
 from harness.errors import HarnessError
 from harness.loading import load
@@ -308,15 +309,15 @@ def test_an_error_that_nobody_foresaw_is_one_line(
     def broken(_: object) -> int:
         raise ValueError("one\ntwo")
 
-    monkeypatch.setattr(cli, "run_extract", broken)
+    monkeypatch.setattr(extract, "run_extract", broken)
     monkeypatch.delenv("KCONFORM_DEBUG", raising=False)
-    assert cli.main(["extract", "-"]) == 2
+    assert main.main(["extract", "-"]) == 2
     said = capsys.readouterr().err
     assert said.startswith("kconform: error: internal error: ValueError: one two (tests/test_hostile.py:")
     assert said.count("\n") == 1 and "report it" in said
     monkeypatch.setenv("KCONFORM_DEBUG", "1")
     with pytest.raises(ValueError, match="one"):
-        cli.main(["extract", "-"])
+        main.main(["extract", "-"])
 
 
 FIELD = "+					int _mm0_mapcount;\n"
