@@ -81,17 +81,6 @@ class Strength:
         """The changed lines of a mutant."""
         return mutant.diff(next(item for item in self.items if mutant.of(item)))
 
-    @property
-    def total(self) -> int:
-        """How many mutants there are."""
-        return len(self.killed) + len(self.equivalent) + len(self.survived)
-
-    @property
-    def score(self) -> float:
-        """The share of killed ones among those that are not equivalent, 0 to 1."""
-        real = len(self.killed) + len(self.survived)
-        return len(self.killed) / real if real else 1.0
-
 
 @dataclass(frozen=True)
 class Stage:

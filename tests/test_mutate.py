@@ -101,7 +101,7 @@ def test_a_check_of_little_worth_is_shown_as_that(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr("harness.mutate.WALK", 3000)  # each survivor would walk for long
     few(monkeypatch, lambda mutant: mutant.line % 3 == 0)
     weak = mutate(items_of(BUNDLED_PATCH), [load(path, {"mms": 2, "pages": 2})], 2)
-    assert weak.score < 0.7 and len(weak.survived) > 15
+    assert strength_record(weak).score < 0.7 and len(weak.survived) > 15
     assert any("no check minds" in m["why"] for m in strength_data(strength_record(weak))["survived"])
 
 
@@ -151,7 +151,7 @@ def test_a_mutant_that_does_not_compile_is_left_out_by_itself(monkeypatch: pytes
     monkeypatch.setattr("harness.mutate.mutants", lambda _: [*few[:2], broken, *few[3:]])
     strength = mutate(items, [loaded], 1)
     assert [judged.mutant for judged in strength.broken] == [broken]
-    assert strength.total == 5
+    assert strength_record(strength).total == 5
 
 
 # Shrinking.
