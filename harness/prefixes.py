@@ -17,19 +17,21 @@ from harness.drive import Poll, Request
 from harness.errors import HarnessError
 from harness.inputs import Given, tuple_of
 from harness.loading import contract_path, load, without_unknown
-from harness.subjects import slice_of
+from harness.subjects import describe, slice_of
 
 
 @dataclass(frozen=True)
 class Stage:
     """What was judged after so many patches (0: of the tree alone).
 
-    `results` has each contract's result, which may be that of another stage with the same code; `lost`
-    why a contract that is run on the whole could not be judged here.
+    `results` has each contract's result, which may be that of another stage with the same code. Of those
+    that are run on the whole, `unfit` says why one does not fit what is there so far, `lost` why one that
+    does could not be judged.
     """
 
     patches: int
     results: Mapping[str, Result]
+    unfit: Mapping[str, str]
     lost: Mapping[str, str]
 
 
@@ -44,7 +46,7 @@ def stages(
         try:
             earlier = revision.first(count)
         except (ExtractError, HarnessError) as err:  # what these patches alone do not make
-            yield Stage(count, {}, {loaded.contract.name: str(err) for loaded in chosen.driven})
+            yield Stage(count, {}, {}, {loaded.contract.name: str(err) for loaded in chosen.driven})
             continue
         yield stage(replace(
             whole.request, patches=earlier.patches, items=tuple_of(earlier.items), notes=earlier.notes,
@@ -63,12 +65,13 @@ def stage(
     """What the first patches do: each contract that fits already, but for those whose code is known."""
     results: dict[str, Result] = {}
     lost: dict[str, str] = {}
+    unfit: dict[str, str] = {}
     todo: dict[str, tuple[Loaded, tuple[object, ...]]] = {}
-    for loaded in (loaded for loaded in chosen.driven if not loaded.contract.derived):
+    for loaded in chosen.driven:
         name = loaded.contract.name
         fitting, reason = as_it_fits(loaded, request, own)
         if reason:
-            lost[name] = reason
+            unfit[name] = reason
             continue
         key = code_of(fitting, slice_of(fitting, request.items))
         if key in known:
@@ -87,12 +90,15 @@ def stage(
                 results[name] = known[key] = result
             results |= {s.name: result for s in static}
             lost |= result.failed
-    return Stage(count, {name: result for name, result in results.items() if name not in lost}, lost)
+    for result in results.values():
+        lost |= {part.name: describe(part.unresolved[0]) for part in result.parts if part.unresolved}
+    judged = {name: result for name, result in results.items() if name not in lost}
+    return Stage(count, judged, unfit, {name: why for name, why in lost.items() if name not in unfit})
 
 
 def as_it_fits(loaded: Loaded, request: Request, own: str | None) -> tuple[Loaded, str]:
     """A contract in the form that fits a stage, or why none does."""
-    path = contract_path(own or loaded.contract.name)
+    path = loaded.path if loaded.contract.derived else contract_path(own or loaded.contract.name)
     known = load(path, without_unknown(path, loaded.bounds))
     fitting, reason, _ = fits(known, request.items, request.config)
     return fitting, reason

@@ -119,11 +119,53 @@ def test_what_gets_worse_is_the_patchs(kernel: Path) -> None:
     )
 
 
-def test_a_stage_that_does_not_compile_is_said(kernel: Path) -> None:
-    odd = COUNTER.replace(GOOD, "c->nothing >= COUNTER_MAX")
-    history(kernel, COUNTER, odd, COUNTER + "\n")
+ODD = COUNTER.replace(GOOD, "c->nothing >= COUNTER_MAX")
+
+
+def test_a_stage_that_does_not_compile_was_not_judged(kernel: Path) -> None:
+    history(kernel, COUNTER, ODD, COUNTER + "\n")
     done = range_of(kernel, 2)
-    assert done.status in (0, 1) and "1/2 counter: change 1: " in done.out
+    assert done.status == 2 and done.out.startswith("UNKNOWN")
+    assert "1/2 counter: change 1: not judged by counter: " in done.out and "nothing" in done.out
+
+
+def test_nobody_is_blamed_for_what_a_stage_hides(kernel: Path) -> None:
+    bad = COUNTER.replace(GOOD, BAD)
+    history(kernel, COUNTER, bad, ODD, bad + "\n")
+    found = by_id(range_of(kernel, 3, "--format", "json"))["conformance/full/return"]
+    assert found["brought"] == "1/3 counter: change 1"
+    history(kernel, COUNTER, ODD, bad)
+    found = by_id(range_of(kernel, 2, "--format", "json"))["conformance/full/return"]
+    assert found["brought"] == "1/2 counter: change 1 or 2/2 counter: change 2"
+
+
+def test_what_is_brought_again_is_told_twice(kernel: Path) -> None:
+    bad = COUNTER.replace(GOOD, BAD)
+    history(kernel, COUNTER, bad, COUNTER + "\n", bad + "\n")
+    lines = range_of(kernel, 3).out.splitlines()
+    assert "1/3 counter: change 1: brings conformance/full/return" in lines
+    assert "2/3 counter: change 2: mends conformance/full/return" in lines
+    assert "3/3 counter: change 3: brings conformance/full/return" in lines
+
+
+def test_what_is_known_between_patches_is_not_known_at_the_end(kernel: Path, tmp_path: Path) -> None:
+    bad = COUNTER.replace(GOOD, BAD)
+    history(kernel, COUNTER, bad, COUNTER + "\n")
+    known = tmp_path / "known.json"
+    assert range_of(kernel, 2, "--write-baseline", known).status == 0
+    assert range_of(kernel, 2, "--baseline", known).status == 0
+    history(kernel, COUNTER, COUNTER + "\n", bad)
+    assert range_of(kernel, 2, "--baseline", known).status == 1
+
+
+def test_findings_of_derived_contracts_are_held_against_the_base(kernel: Path) -> None:
+    loop = COUNTER.replace(
+        "static inline bool counter_full",
+        "static inline int counter_wait(int nr)\n{\n\twhile (nr == 1);\n\treturn nr;\n}\n\nstatic inline bool counter_full",
+    )
+    history(kernel, loop, loop.replace("\treturn nr;", "\treturn nr + 1;"))
+    done = kconform("check", "--tree", kernel, *QUIET, "--range", "HEAD~1..HEAD")
+    assert "FINDING crash/counter_wait" not in done.out and "the base fails these as well" in done.out
 
 
 def mails(folder: Path, cover: str = "") -> Path:

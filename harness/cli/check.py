@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -38,10 +39,13 @@ from harness.inputs import Given, given, patches_of, tuple_of
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.check import Chosen, Result
     from harness.drive import Request
-    from harness.report.document import Document
+    from harness.report.document import Document, PatchText
     from harness.report.shards import Shard
 
 STATIC, BASE = "static", "base"
+# What the shards of one run have in common.
+INPUTS = ("command", "derive", "config", "bound", "walk", "seed", "time", "memory", "symmetry", "no_sanitizers",
+          "coverage", "no_prefixes", "latest", "prefix")  # fmt: skip
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
 
@@ -287,21 +291,24 @@ def emit(options: argparse.Namespace, document: Document) -> None:
 
     write_forms(options, {
         "text": lambda: text_report(document, verbose=options.verbose, color=colored(options)),
-        "json": lambda: check_json(document, shard_of(options)),
+        "json": lambda: check_json(document, shard_of(options, document.patches, document.tree)),
         "html": lambda: check_page(document, options.strict),
         **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
            for name in OUTLINED},
     })  # fmt: skip
 
 
-def shard_of(options: argparse.Namespace) -> Shard | None:
-    """Which shard of which run this is."""
+def shard_of(options: argparse.Namespace, patches: Sequence[PatchText], tree: str = "") -> Shard | None:
+    """Which shard of which run this is: of what was read, wherever it lies."""
     if not getattr(options, "shard", None):
         return None
     from harness.check import tool_facts
     from harness.report.shards import Shard, inputs_of
 
-    apart = {"shard", "format", "output", "run", "verbose", "baseline", "write_baseline", "reason", "strict"}
-    given = {name: value for name, value in vars(options).items() if name not in apart}
+    given = {name: getattr(options, name, None) for name in INPUTS}
+    files = [Path(name) for name in (getattr(options, "kconfig", None), options.contract) if name]
+    read = [file.read_text() if file.is_file() else str(file) for file in files]
     number, of = options.shard
-    return Shard(number, of, inputs_of({"options": given, "tool": tool_facts()}))
+    shas = [patch.sha256 for patch in patches]
+    said = {"options": given, "patches": shas, "tree": tree, "files": read, "tool": tool_facts()}
+    return Shard(number, of, inputs_of(said))

@@ -68,7 +68,7 @@ def run_mutate(options: argparse.Namespace) -> int:
     texts = tuple(patch_text(patch) for patch in patches)
     write_forms(options, {
         "text": lambda: strength_text(strength),
-        "json": lambda: strength_json(strength, shard_of(options)),
+        "json": lambda: strength_json(strength, shard_of(options, texts)),
         "html": lambda: mutants_page(strength, texts, tool_facts()),
         **{name: partial(lambda name: render(name, of_mutants(strength, texts, tool_facts())), name)
            for name in OUTLINED},

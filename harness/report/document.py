@@ -244,12 +244,14 @@ class StrengthRecord:
 class After:
     """What fails after so many patches of a series (0: in the tree alone), and what was judged there.
 
-    `failing` has the ids of what fails by fingerprint; `lost` says why a contract was not judged.
+    `failing` has the ids of what fails by fingerprint; `unfit` says why a contract does not fit what is
+    there so far, `lost` why one that does could not be judged.
     """
 
     patches: int
     failing: Mapping[str, str]
     judged: tuple[str, ...]
+    unfit: Mapping[str, str]
     lost: Mapping[str, str]
 
 
@@ -286,7 +288,8 @@ class Document:
     def whole(self) -> bool:
         """Whether all was compiled, and explored to its bounds."""
         unread = any(case.group in ("layout", "promise") and case.verdict == "unknown" for case in self.cases)
-        return not self.failed and not unread and all(part.whole for part in self.parts)
+        lost = any(one.lost for one in self.history if one.patches)
+        return not (self.failed or unread or lost) and all(part.whole for part in self.parts)
 
     @property
     def unresolved(self) -> tuple[Lost, ...]:
@@ -319,11 +322,16 @@ class Document:
         """The part that a check belongs to."""
         return next((part for part in self.parts if part.name == case.contract), None)
 
+    @property
+    def judged(self) -> bool:
+        """Whether anything passed or failed; of a shard, others may have."""
+        return bool(self.shard) or any(case.verdict != "unknown" for case in self.cases)
+
     def status(self, strict: bool) -> int:
         """The exit status: 1 with findings (with `strict`, also unknowns), 2 where not all was checked."""
         bad = self.count("fail") + (self.count("unknown") if strict else 0)
         # What did not compile or was not reached was not checked: "all passed" would be untrue.
-        return 1 if bad else 0 if self.whole else 2
+        return 1 if bad else 0 if self.whole and self.judged else 2
 
 
 GROUPS = ("claim", "crash", "sanitizer", "conformance", "misuse", "promise", "layout",

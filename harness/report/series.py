@@ -38,13 +38,15 @@ def series_lines(whole: Document) -> Iterator[str]:
         return
     by_patches = {one.patches: one for one in whole.history}
     for number, said in enumerate(labels, 1):
-        brings = [case.id for case in whole.cases if case.verdict == "fail" and case.brought == said]
+        brings = [case.id for case in whole.cases
+                  if case.verdict == "fail" and said in case.brought.split(" or ")]  # fmt: skip
         mends = [case.id for case in whole.cases if case.mended == said]
         words = [f"brings {few(brings, 4)}"] if brings else []
         words += [f"mends {few(mends, 4)}"] if mends else []
         here = by_patches[number]
-        if not here.judged:
-            words.append(f"not judged: {next(iter(here.lost.values()), 'no contract fits yet')}")
+        words += [f"not judged by {name}: {why}" for name, why in here.lost.items()]
+        if not here.judged and not here.lost:
+            words.append(f"not judged: {next(iter(here.unfit.values()), 'no contract fits yet')}")
         yield f"{said}: {'; '.join(words) or 'no finding of its own'}"
 
 
@@ -56,6 +58,6 @@ def base_lines(whole: Document, base: After, end: After) -> Iterator[str]:
         yield f"the base fails these as well, so they are no findings of the patch: {few(there, 6)}"
     if gone:
         yield f"mends of its base: {few(gone, 6)}"
-    for name, reason in base.lost.items():
+    for name, reason in {**base.unfit, **base.lost}.items():
         if name in end.judged:
             yield f"the base was not judged by {name}: {reason}"

@@ -105,7 +105,12 @@ def structured(path: str, said: Mapping[str, Any], kind: type[Part]) -> Part:
     from cattrs.preconf.json import make_converter
 
     try:
-        return make_converter().structure(said["document"], kind)
+        made = make_converter().structure(said["document"], kind)
+        if isinstance(made, Document):
+            # What reports take for granted of plain mappings.
+            (made.tool["version"], made.tool["compiler"], made.tool["python"])
+            [(each["file"], each["verdict"], each["how"]) for each in made.replays]
+        return made
     except (BaseValidationError, TypeError, ValueError, KeyError, AttributeError, RecursionError):
         raise HarnessError(f"{path}: error: it is damaged, or of another version of kconform; run that shard "
                            "again") from None  # fmt: skip
@@ -115,6 +120,10 @@ def merged_documents(documents: Sequence[Document]) -> Document:
     """One check from its shards: the same report as of one run."""
     first = documents[0]
     order = {name: number for number, name in enumerate(first.order)}
+    there = {part.name for each in documents for part in each.parts}
+    there |= {name for each in documents for name in each.failed}
+    if lost := [name for name in first.order if name not in there]:
+        raise HarnessError(f"the shards have nothing of {', '.join(lost)}: run them again")
 
     def place(name: str) -> int:
         return order.get(name, len(order))
@@ -164,6 +173,7 @@ def history_of(documents: Sequence[Document], order: Mapping[str, int]) -> tuple
         judged = sorted({name for one in ones for name in one.judged}, key=lambda n: order.get(n, len(order)))
         made.append(After(
             patches, {f: id for one in ones for f, id in one.failing.items()}, tuple(judged),
+            {name: why for one in ones for name, why in one.unfit.items()},
             {name: why for one in ones for name, why in one.lost.items()},
         ))  # fmt: skip
     return tuple(made)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ def with_stages(whole: Document, before: Sequence[Stage]) -> Document:
     found.append({case.fingerprint: case for case in whole.cases if case.verdict == "fail"})
     history = [after(stage, cases) for stage, cases in zip(before, found, strict=False)]
     judged = tuple(dict.fromkeys(case.contract for case in whole.cases))
-    history.append(After(len(whole.patches), ids(found[-1]), judged, {}))
+    history.append(After(len(whole.patches), ids(found[-1]), judged, {}, {}))
     labels = labels_of(whole)
     base = found[0] if not history[0].patches else {}
     cases = [blamed(case, history, labels, base.get(case.fingerprint)) if case.verdict == "fail" else case
@@ -46,7 +47,7 @@ def failing_cases(stage: Stage) -> dict[str, Case]:
 
 def after(stage: Stage, failing: Mapping[str, Case]) -> After:
     """A stage, without its traces."""
-    return After(stage.patches, ids(failing), tuple(stage.results), dict(stage.lost))
+    return After(stage.patches, ids(failing), tuple(stage.results), dict(stage.unfit), dict(stage.lost))
 
 
 def ids(failing: Mapping[str, Case]) -> dict[str, str]:
@@ -60,10 +61,25 @@ def blamed(case: Case, history: Sequence[After], labels: Sequence[str], base: Ca
         less = worsened(base, case)
         return replace(case, inherited=not less, worsened=less)
     first = len(history) - 1
-    while first and case.fingerprint in history[first - 1].failing:
-        first -= 1
+    before = first - 1
+    while before >= 0 and (case.fingerprint in history[before].failing or blind(history[before], case)):
+        first = before if case.fingerprint in history[before].failing else first
+        before -= 1
     several = len(labels) > 1 and history[first].patches
-    return replace(case, brought=labels[history[first].patches - 1]) if several else case
+    return replace(case, brought=bringer(history, first, labels, case)) if several else case
+
+
+def blind(here: After, case: Case) -> bool:
+    """Whether a contract that was to be judged there could not be, so that nothing is known of the case."""
+    return case.contract in here.lost
+
+
+def bringer(history: Sequence[After], first: int, labels: Sequence[str], case: Case) -> str:
+    """The patch that brings a case; where it could not be judged before that, all that it may be."""
+    lowest = first
+    while lowest and blind(history[lowest - 1], case) and history[lowest - 1].patches:
+        lowest -= 1
+    return " or ".join(labels[one.patches - 1] for one in history[lowest : first + 1])
 
 
 def worsened(base: Case, case: Case) -> str:
@@ -85,21 +101,39 @@ def passing(
     labels: Sequence[str],
     inherited: frozenset[str],
 ) -> Iterator[Case]:
-    """Findings that a patch brings and a later one mends: each for the first stretch in which it is there."""
-    known = {*found[-1], *inherited}
+    """Findings that a patch brings and a later one mends: each stretch in which one is there."""
     for at, here in enumerate(history[:-1]):
         for fingerprint, case in found[at].items():
-            if fingerprint in known or not here.patches or not counts(case):
+            if fingerprint in inherited or not here.patches or not counts(case):
                 continue
-            known.add(fingerprint)
+            if goes_on(history, found, fingerprint, case, at):
+                continue
             end = at
-            while fingerprint in found[end + 1]:
+            while end + 1 < len(history) and (fingerprint in found[end + 1] or blind(history[end + 1], case)):
                 end += 1
+            if end == len(history) - 1:
+                continue  # the whole has it
             first, last = here.patches, history[end].patches
             gone = case.contract in history[end + 1].judged
             where = f"after patch {first}" if first == last else f"after patches {first} to {last}"
-            yield replace(case, brought=labels[first - 1], mended=labels[last] if gone else "",
-                          within=f"{where} of {len(labels)}")  # fmt: skip
+            yield replace(
+                case,
+                brought=bringer(history, at, labels, case),
+                mended=labels[last] if gone else "",
+                within=f"{where} of {len(labels)}",
+                # Known in between is not known at the end.
+                fingerprint=hashlib.sha256(f"{fingerprint} between".encode()).hexdigest()[:16],
+            )
+
+
+def goes_on(
+    history: Sequence[After], found: Sequence[Mapping[str, Case]], fingerprint: str, case: Case, at: int
+) -> bool:
+    """Whether a case at a stage is that of one before, perhaps beyond stages that could not be judged."""
+    before = at - 1
+    while before >= 0 and blind(history[before], case):
+        before -= 1
+    return before >= 0 and fingerprint in found[before]
 
 
 def counts(case: Case) -> bool:

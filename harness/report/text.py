@@ -88,9 +88,8 @@ def verdict_word(document: Document) -> str:
     """PASS, FAIL or UNKNOWN."""
     if document.count("fail"):
         return "FAIL"
-    return (
-        "PASS" if document.whole and (document.count("pass") or not document.count("unknown")) else "UNKNOWN"
-    )
+    some = document.count("pass") or not document.count("unknown")
+    return "PASS" if document.whole and document.judged and some else "UNKNOWN"
 
 
 def counts(document: Document) -> str:

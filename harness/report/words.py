@@ -36,6 +36,7 @@ from harness.translate import layout, unpack
 from harness.tree.items import TreeItems
 
 STATIC_KEY = re.compile(r"\bstatic_key|STATIC_KEY|\bDECLARE_TRACEPOINT\b")
+UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
 WHY_ALIVE = {
     "same": "no call within the bounds tells it from the patch",
@@ -72,8 +73,15 @@ def document(result: Result) -> Document:
 
 def patch_text(patch: Patch) -> PatchText:
     """One patch."""
-    files = tuple(file.path for file in patch.files)
-    return PatchText(patch.subject, patch.source, patch.sha256, files, patch.notes, patch.message, patch.diff)
+    files = tuple(map(shown_text, (file.path for file in patch.files)))
+    return PatchText(shown_text(patch.subject), shown_text(patch.source), patch.sha256, files,
+                     tuple(map(shown_text, patch.notes)), shown_text(patch.message),
+                     tuple(map(shown_text, patch.diff)))  # fmt: skip
+
+
+def shown_text(text: str) -> str:
+    """A stranger's text without what would drive a terminal, or turn the direction of what is read."""
+    return UNSHOWN.sub("?", text)
 
 
 def tree_words(result: Result) -> str:
@@ -230,9 +238,12 @@ def divergence(check: Check) -> str:
     """
     if not check.trace:
         return "is broken"
+    if check.group == "claim":
+        return f"broken by {check.trace[-1].op}" if check.trace[-1].op else "broken at first"
     last, name = check.trace[-1], check.id.rpartition("/")[2]
     if last.why and check.group in ("crash", "sanitizer"):
-        return last.why if last.why != "signal" else f"signal {last.signal}"
+        by = f" by {last.op}" if check.id == "crash/deadlock" else ""
+        return f"{last.why}{by}" if last.why != "signal" else f"signal {last.signal}"
     if last.report and check.group == "sanitizer":
         return str(last.report["kind"])
     if check.group == "misuse" or name == "warnings":
@@ -254,11 +265,10 @@ def direction(due: int, got: int) -> str:
 def fingerprint(check: Check, kind: str) -> str:
     """The hash of a finding's behaviour: 16 hexadecimal digits of contract, check and kind.
 
-    A sanitizer's second place of one kind has a number in its id, which depends on the order in which
-    they are found: it counts as the first.
+    What is read and not run has no behaviour: what is wrong there counts, without its numbers.
     """
-    id = re.sub(r"-\d+$", "", check.id) if check.group == "sanitizer" else check.id
-    return hashlib.sha256("\0".join((check.contract, id, kind)).encode()).hexdigest()[:16]
+    wrong = "" if check.trace else re.sub(r"\d+", "", check.detail)
+    return hashlib.sha256("\0".join((check.contract, check.id, kind, wrong)).encode()).hexdigest()[:16]
 
 
 def source_line(result: Result, check: Check) -> str:
