@@ -64,6 +64,9 @@ def checked(words: list[str]) -> Document:
             options = parser().parse_args(words)
     except SystemExit:  # argparse has said why, in its last line
         raise HarnessError(said.getvalue().strip().rpartition("\n")[2]) from None
+    for name in ("format", "output", "bisect", "verbose"):
+        if getattr(options, name):
+            raise HarnessError(f"--{name} is of the command: what is returned has it all")
     return document_of(options)
 
 

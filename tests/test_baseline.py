@@ -140,3 +140,33 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
     assert alone.status == 2 and "--write-baseline" in alone.err
     matrix = run(BUNDLED_PATCH, "--matrix", "--write-baseline", tmp_path / "x")
     assert matrix.status == 2 and "--write-baseline is of one configuration" in matrix.err
+
+
+def test_what_this_run_says_nothing_of_is_kept(written: Path, tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    path.write_bytes(written.read_bytes())
+    words = ("check", BUNDLED_PATCH, "--contract", "mm-ids-word", *QUICK, "--write-baseline", path)
+    assert kconform(*words).status == 0 and entries(path) == entries(written)
+    again = run(BUNDLED_PATCH, "--write-baseline", path)
+    assert again.status == 0 and {e["reason"] for e in entries(path)} == {"fixed in v2"}
+    shard = run(BUNDLED_PATCH, "--write-baseline", path, "--shard", "1/2")
+    assert shard.status == 2 and "kconform merge" in shard.err
+
+
+def test_another_defect_of_a_known_kind_is_not_known(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text(V1.replace("+ * @_mm_ids", "+ * @_mm_idz"))
+    second.write_text(first.read_text().replace("+ * @_mm0_mapcount", "+ * @_mm0_mapcounz"))
+    assert V1 != first.read_text() != second.read_text()
+    known = tmp_path / "known.json"
+    every = ("--walk", "0", "--no-sanitizers")
+    assert kconform("check", first, *every, "--write-baseline", known).status == 0
+    done = kconform("check", second, *every, "--baseline", known)
+    assert done.status == 1 and "_mm0_mapcounz" in done.out
+
+
+def test_what_cannot_be_written_is_said_first(tmp_path: Path) -> None:
+    done = run(BUNDLED_PATCH, "--write-baseline", tmp_path / "none/x", "--format", f"json:{tmp_path}/j")
+    assert done.status == 2 and "there is no folder" in done.err and not (tmp_path / "j").exists()
+    twice = run(BUNDLED_PATCH, "--write-baseline", tmp_path / "x", "--format", f"json:{tmp_path}/./x")
+    assert twice.status == 2 and "would be written twice" in twice.err

@@ -161,7 +161,8 @@ def test_what_is_known_between_patches_is_not_known_at_the_end(kernel: Path, tmp
 def test_findings_of_derived_contracts_are_held_against_the_base(kernel: Path) -> None:
     loop = COUNTER.replace(
         "static inline bool counter_full",
-        "static inline int counter_wait(int nr)\n{\n\twhile (nr == 1);\n\treturn nr;\n}\n\nstatic inline bool counter_full",
+        "static inline int counter_wait(int nr)\n{\n\twhile (nr == 1);\n\treturn nr;\n}\n\n"
+        "static inline bool counter_full",
     )
     history(kernel, loop, loop.replace("\treturn nr;", "\treturn nr + 1;"))
     done = kconform("check", "--tree", kernel, *QUIET, "--range", "HEAD~1..HEAD")

@@ -28,6 +28,7 @@ from harness.cli.options import (
     forms,
     limits_of,
     processors,
+    put,
     traces_folder,
     wants,
     write_forms,
@@ -44,8 +45,10 @@ if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts fa
 
 STATIC, BASE = "static", "base"
 # What the shards of one run have in common.
-INPUTS = ("command", "derive", "config", "bound", "walk", "seed", "time", "memory", "symmetry", "no_sanitizers",
-          "coverage", "no_prefixes", "latest", "prefix")  # fmt: skip
+INPUTS = (
+    *("command", "derive", "config", "bound", "walk", "seed", "time", "memory", "symmetry"),
+    *("no_sanitizers", "coverage", "no_prefixes", "latest", "prefix"),
+)
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
 
@@ -98,6 +101,8 @@ def document_of(options: argparse.Namespace) -> Document:
         raise HarnessError("--matrix has a report of its own: run kconform check --matrix")
     if options.reason and not options.write_baseline:
         raise HarnessError("--reason is of what --write-baseline FILE writes: give that as well")
+    if options.write_baseline and options.shard:
+        raise HarnessError("--write-baseline is of the whole run: give it to kconform merge")
     if options.strength and options.shard:
         raise HarnessError("--strength is of the whole run: give kconform mutate --shard instead")
     if options.baseline:
@@ -210,7 +215,9 @@ def baselined(options: argparse.Namespace, document: Document) -> Document:
 
     known = read_baseline(options.baseline) if options.baseline else []
     if options.write_baseline:
-        Path(options.write_baseline).write_text(baseline_text(document, known, options.reason))
+        there = Path(options.write_baseline).is_file()
+        old = known or (read_baseline(options.write_baseline) if there else [])
+        put(options.write_baseline, baseline_text(document, old, options.reason))
         known = read_baseline(options.write_baseline)
     return with_baseline(document, known, today())
 
@@ -251,7 +258,7 @@ def run_matrix(options: argparse.Namespace) -> int:
     from harness.report.matrix import matrix_json, matrix_text
     from harness.report.outline_matrix import of_matrix
 
-    one = ("traces", "strength", "keep", "coverage", "baseline", "write_baseline", "shard")
+    one = "traces strength keep coverage baseline write_baseline reason shard derive no_prefixes".split()
     alone = [name.replace("_", "-") for name in one if getattr(options, name)]
     if alone:
         raise HarnessError(f"--{alone[0]} is of one configuration: give it without --matrix")
@@ -289,13 +296,20 @@ def emit(options: argparse.Namespace, document: Document) -> None:
     from harness.report.outline import of_check
     from harness.report.text import text_report
 
+    # The page always has coverage: what others have does not depend on whether it is made as well.
+    said = document if getattr(options, "coverage", True) else without_coverage(document)
     write_forms(options, {
-        "text": lambda: text_report(document, verbose=options.verbose, color=colored(options)),
-        "json": lambda: check_json(document, shard_of(options, document.patches, document.tree)),
+        "text": lambda: text_report(said, verbose=options.verbose, color=colored(options)),
+        "json": lambda: check_json(said, shard_of(options, document.patches, document.tree)),
         "html": lambda: check_page(document, options.strict),
         **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
            for name in OUTLINED},
     })  # fmt: skip
+
+
+def without_coverage(document: Document) -> Document:
+    """A document, but for what ran of the patch's lines."""
+    return replace(document, parts=tuple(replace(part, coverage=None) for part in document.parts))
 
 
 def shard_of(options: argparse.Namespace, patches: Sequence[PatchText], tree: str = "") -> Shard | None:

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,7 +71,10 @@ def forms(options: argparse.Namespace) -> list[tuple[str, str]]:
         raise HarnessError(f"--format {bare[0]} and --format {bare[1]} would both go to {place}: "
                            f"give one a file, as {bare[1]}:FILE")  # fmt: skip
     files = [file for _, file in asked if file] + ([options.output] if options.output else [])
-    if twice := next((file for file in files if files.count(file) > 1), ""):
+    if baseline := getattr(options, "write_baseline", None):
+        files.append(baseline)
+    places = [os.path.realpath(file) for file in files]
+    if twice := next((f for f, place in zip(files, places, strict=True) if places.count(place) > 1), ""):
         raise HarnessError(f"{twice} would be written twice: give each format a file of its own")
     for file in files:
         if not Path(file).absolute().parent.is_dir():
@@ -90,9 +95,35 @@ def write_forms(options: argparse.Namespace, makers: Mapping[str, Callable[[], s
                                f"{', '.join(makers)} are")  # fmt: skip
         text = makers[name]()
         if file:
-            Path(file).write_text(text)
+            put(file, text)
         else:
             write(options, text)
+
+
+def put(file: str, text: str) -> None:
+    """A file's new text, whole or not at all; what is no plain file is written to as it is."""
+    path = Path(file)
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8", errors="replace")
+        return
+    target = path.resolve()
+    handle, made = tempfile.mkstemp(prefix=".kconform-", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
+            stream.write(text)
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~umask()
+        os.chmod(made, mode & 0o777)
+        os.replace(made, target)
+    except BaseException:
+        os.unlink(made)
+        raise
+
+
+def umask() -> int:
+    """What new files are not allowed."""
+    now = os.umask(0)
+    os.umask(now)
+    return now
 
 
 def add_baseline(command: argparse.ArgumentParser) -> None:
@@ -225,6 +256,8 @@ def colored(options: argparse.Namespace) -> bool:
 def write(options: argparse.Namespace, text: str) -> None:
     """A report to its file, or to standard output."""
     if options.output:
-        Path(options.output).write_text(text)
+        put(options.output, text)
     else:
+        with contextlib.suppress(AttributeError):  # a stream of a test
+            sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
         sys.stdout.write(text)

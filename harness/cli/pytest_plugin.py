@@ -127,6 +127,7 @@ class CheckItem(pytest.Item):
     def __init__(self, *, case: Case, outline: Outline, **rest: Any) -> None:
         super().__init__(**rest)
         self.case, self.outline = case, outline
+        self.strict = "--strict" in shlex.split(self.config.getoption("--kconform-args"))
 
     def runtest(self) -> None:
         case = self.case
@@ -134,8 +135,10 @@ class CheckItem(pytest.Item):
             pytest.xfail(f"known: {case.known.reason}")
         if case.inherited:
             pytest.skip("the base fails it as well")
-        if case.verdict == "unknown":
+        if case.verdict == "unknown" and not self.strict:
             pytest.skip(f"unknown: {case.reason}")
+        if case.verdict == "unknown":
+            pytest.fail(f"unknown: {case.reason}", pytrace=False)
         if case.verdict == "fail":
             raise FindingError
 

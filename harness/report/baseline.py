@@ -11,7 +11,7 @@ import datetime
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ class Entry:
 def today() -> str:
     """The day, as YYYY-MM-DD; that of $SOURCE_DATE_EPOCH where a run is to be reproduced later."""
     moment = os.environ.get("SOURCE_DATE_EPOCH", "")
-    if moment.isdigit() and len(moment) < 13:
+    if re.fullmatch(r"\d{1,11}", moment, re.ASCII):
         return datetime.datetime.fromtimestamp(int(moment), datetime.timezone.utc).date().isoformat()
     return datetime.date.today().isoformat()
 
@@ -118,14 +118,19 @@ def with_baseline(document: Document, entries: Sequence[Entry], day: str) -> Doc
         elif entry.contract in judged and (entry.contract, entry.check) not in unknown:
             lines.append(f"no longer there, drop it from the baseline: {entry.said} of {entry.contract}, "
                          f"{entry.fingerprint}")  # fmt: skip
+    return replace(document, cases=cases, baseline=tuple(lines))
+
+
+def baseline_lines(document: Document) -> Iterator[str]:
+    """What a baseline knows of a run's findings, and what is to be said of its entries."""
+    yield from document.baseline
     known: dict[Known, list[str]] = {}
-    for case in cases:
+    for case in document.cases:
         if case.known:
             known.setdefault(case.known, []).append(f"{case.id} ({case.kind})")
     for why, names in known.items():
         until = f" until {why.expires}" if why.expires else ""
-        lines.append(f"known{until}, {why.reason}: {', '.join(names)}")
-    return replace(document, cases=cases, baseline=tuple(lines))
+        yield f"known{until}, {why.reason}: {', '.join(names)}"
 
 
 def marked(case: Case, entry: Entry | None, day: str) -> Case:
@@ -141,7 +146,10 @@ def expired(entry: Entry, day: str) -> bool:
 
 
 def baseline_text(document: Document, old: Sequence[Entry], reason: str) -> str:
-    """The file for the findings of a run: those that `old` has keep their reason and their end."""
+    """The file for the findings of a run: those that `old` has keep their reason and their end.
+
+    So do those of `old` that this run says nothing of.
+    """
     known = {entry.fingerprint: entry for entry in old}
     found: dict[str, Entry] = {}
     for case in document.cases:
@@ -152,8 +160,21 @@ def baseline_text(document: Document, old: Sequence[Entry], reason: str) -> str:
             case.fingerprint, case.contract, case.id, case.kind, printable(case.title),
             before.reason if before else printable(reason) or REASON, before.expires if before else "",
         ))  # fmt: skip
+    judged = {(case.contract, case.id) for case in document.cases if case.verdict != "unknown"}
+    contracts = {case.contract for case in document.cases}
+    for entry in old:
+        silent = entry.contract not in contracts or (
+            (entry.contract, entry.check) not in judged and ids_of(document, entry)
+        )
+        if silent:
+            found.setdefault(entry.fingerprint, entry)
     ordered = sorted(found.values(), key=lambda entry: (entry.contract, entry.check, entry.kind))
     return json.dumps({"schema": SCHEMA, "findings": [entry_data(e) for e in ordered]}, indent=1) + "\n"
+
+
+def ids_of(document: Document, entry: Entry) -> bool:
+    """Whether a run has the check of an entry at all."""
+    return any((case.contract, case.id) == (entry.contract, entry.check) for case in document.cases)
 
 
 def printable(text: str) -> str:

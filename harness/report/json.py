@@ -10,6 +10,7 @@ from typing import Any
 from extractor.items import Item
 from extractor.patch import Patch
 from harness.replay import Replayed
+from harness.report.baseline import baseline_lines
 from harness.report.coverage import coverage_json
 from harness.report.derived import derived_words
 from harness.report.document import Case, Document, Lost, Part
@@ -73,7 +74,7 @@ def check_data(document: Document) -> dict[str, Any]:
             *beyond(document),
         ],
         "series": list(series_lines(document)),
-        "baseline": list(document.baseline),
+        "baseline": list(baseline_lines(document)),
         "traces": list(document.replays),
         "hidden_state": list(hidden_state(document)),
         "warnings": [

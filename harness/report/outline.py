@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.judge import Verdict
+from harness.report.baseline import baseline_lines
 from harness.report.document import Case, Document, MutantRecord, PatchText, StrengthRecord, merged
 from harness.report.mutate import strength_line
 from harness.report.page import table_lines
@@ -116,7 +117,7 @@ def of_check(document: Document, strict: bool = False) -> Outline:
         suites=tuple(suite for suite in suites if suite.cases),
         findings=tuple(merged(document.findings)),
         errors=tuple(errors),
-        remarks=(*series_lines(document), *document.baseline, *outlooks),
+        remarks=(*series_lines(document), *baseline_lines(document), *outlooks),
         unchecked=tuple(unchecked(document, False)),
         legends=tuple(legends(document, False)),
         again=tuple(again(document)),

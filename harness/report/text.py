@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.report.baseline import baseline_lines
 from harness.report.coverage import coverage_listing, coverage_summary
 from harness.report.derived import derived_words, reached_text
 from harness.report.document import Case, Document, Lost, merged
@@ -35,7 +36,7 @@ def text_report(document: Document, *, verbose: bool = False, color: bool = Fals
         lines += wrapped(f"not compiled: {describe(lost)}", "  ")
     for file, line, text in dict.fromkeys(said for part in document.parts for said in part.warnings):
         lines += wrapped(f"compiler: {file}:{line}: {text}", "  ")
-    for said in document.baseline:
+    for said in baseline_lines(document):
         lines += wrapped(said, "")
     lines += list(saved_traces(document))
     for said in hidden_state(document):
