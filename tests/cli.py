@@ -11,6 +11,7 @@ import importlib
 import json
 import os
 import pickle
+import re
 import select
 import signal
 import subprocess
@@ -40,6 +41,11 @@ class Done:
     status: int
     out: str
     err: str
+
+    @property
+    def untimed(self) -> tuple[int, str, str]:
+        """All of it, but for what is no part of the result."""
+        return self.status, re.sub(r'"timing": \{[^}]*\}', "", self.out), self.err
 
     @property
     def json(self) -> Any:

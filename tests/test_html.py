@@ -91,7 +91,15 @@ def few_mutants(patch: pytest.MonkeyPatch) -> None:
 def bundled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, Done]:
     with pytest.MonkeyPatch.context() as patch:
         few_mutants(patch)
-        return page_of(tmp_path_factory.mktemp("bundled"), "check", BUNDLED_PATCH, *ONE, *QUICK, "--strength")
+        return page_of(
+            tmp_path_factory.mktemp("bundled"),
+            "check",
+            BUNDLED_PATCH,
+            *ONE,
+            *QUICK,
+            "--strength",
+            "--coverage",
+        )
 
 
 @pytest.fixture(scope="module")
@@ -523,7 +531,7 @@ def test_a_series_says_first_what_each_of_its_patches_does() -> None:
     patches = tuple(text_of(f"--- a/{n}.c\n+++ b/{n}.c\n@@ -1,1 +1,2 @@\n a\n+b") for n in (1, 2))
     case = Case("claim/x", "claim", "fail", "x holds", contract="c", brought="1/2 s", mended="2/2 s",
                 within="after patch 1 of 2", file="1.c", line=2, source="b")  # fmt: skip
-    history = (After(1, {"f": "claim/x"}, ("c",), {}), After(2, {}, ("c",), {}))
+    history = (After(1, {"f": "claim/x"}, ("c",), {}, {}), After(2, {}, ("c",), {}, {}))
     said = Document(**{**BLANK, "patches": patches, "cases": (case,), "history": history, "shard": "1/2"})
     page = Page(check_page(said))
     assert words(page.all("h2")[0]) == "Series" and words(page.all("h2")[1]) == "Findings"

@@ -64,7 +64,7 @@ def test_a_finding_as_a_reply(found: str) -> None:
     assert "     call               mapcount  flag       slot 0\n" in found
     assert "  1  add(mm=0, diff=1)  1         shared     mm0 x1\n" in found
     assert "(in every step: slot 1 -, lock -, warnings 0)" in found
-    assert "bounds mms=3, pages=4: all 1,702 states" in found and "Mm0 has ID 1, mm1" in found
+    assert "bounds mms=3, pages=4: all 1,702 states" in found and "mm0 has ID 1, mm1" in found
     assert '"kconform check PATCH --traces DIR" saves them' in found
     assert re.search(r"\n-- \nkconform \S+, gcc .*ebb037f21f4e\n$", found, re.S)
 

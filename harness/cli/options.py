@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,14 @@ if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts fa
     from harness.driver import Limits
 
 NAMES = ("text", "json", "ktap", "junit", "sarif", "b4", "mail", "html")
+
+
+PLAIN = ("text", "mail")
+# In a stranger's text, what drives a terminal or turns the direction of what is read; not our colours.
+UNSHOWN = re.compile(
+    "(?!\x1b\\[(?:1;3[123]|0)m)"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def add_tree(command: argparse.ArgumentParser) -> None:
@@ -94,6 +103,8 @@ def write_forms(options: argparse.Namespace, makers: Mapping[str, Callable[[], s
             raise HarnessError(f"--format {name} is not made of {options.command}: "
                                f"{', '.join(makers)} are")  # fmt: skip
         text = makers[name]()
+        if name in PLAIN:
+            text = UNSHOWN.sub("?", text)
         if file:
             put(file, text)
         else:

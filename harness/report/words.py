@@ -36,7 +36,6 @@ from harness.translate import layout, unpack
 from harness.tree.items import TreeItems
 
 STATIC_KEY = re.compile(r"\bstatic_key|STATIC_KEY|\bDECLARE_TRACEPOINT\b")
-UNSHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
 WHY_ALIVE = {
     "same": "no call within the bounds tells it from the patch",
@@ -73,15 +72,8 @@ def document(result: Result) -> Document:
 
 def patch_text(patch: Patch) -> PatchText:
     """One patch."""
-    files = tuple(map(shown_text, (file.path for file in patch.files)))
-    return PatchText(shown_text(patch.subject), shown_text(patch.source), patch.sha256, files,
-                     tuple(map(shown_text, patch.notes)), shown_text(patch.message),
-                     tuple(map(shown_text, patch.diff)))  # fmt: skip
-
-
-def shown_text(text: str) -> str:
-    """A stranger's text without what would drive a terminal, or turn the direction of what is read."""
-    return UNSHOWN.sub("?", text)
+    files = tuple(file.path for file in patch.files)
+    return PatchText(patch.subject, patch.source, patch.sha256, files, patch.notes, patch.message, patch.diff)
 
 
 def tree_words(result: Result) -> str:
