@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.contract import Contract
+from harness.export.c_file import comment, quoted
 from harness.loading import contract_path, load
 from harness.trace_file import MOST_RECORDED, TraceFile, read_trace, trace_text
 from kernel_snippets import BUNDLED_PATCH
@@ -150,6 +151,42 @@ def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path) -> None:
     done = kconform("export", tmp_path / "none.json", "--kunit")
     assert done.status == 2
     assert "no such file" in done.err
+
+
+EVIL = 'x*/ int evil; /* ???/" %s \\'
+
+
+def test_what_a_stranger_writes_stays_in_comments_and_strings(tmp_path: Path) -> None:
+    said = json.loads(trace_of(FINDINGS[0]).read_text())
+    said |= {"title": EVIL, "quote": EVIL, "reason": EVIL}
+    said["patches"][0] |= {"subject": EVIL, "source": EVIL}
+    evil, out = tmp_path / "evil.json", tmp_path / 'odd " ???name.c'
+    evil.write_text(json.dumps(said))
+    for form in "--c", "--kunit":
+        head, _, rest = export(evil, out, form).partition("*/")
+        assert head.count("x* / int evil; / *") == 3 and "int evil" not in rest
+        for word in ("constructor", "evil"):
+            assert word not in re.sub(r"/\*.*?\*/", "", head + "*/" + rest, flags=re.S)
+    export(evil, out)
+    made = ["gcc", "-Wall", "-Werror=comment", "-trigraphs", out.name]
+    done = subprocess.run(made, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run(["./a.out"], cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+def test_a_place_in_a_trace_is_no_code(tmp_path: Path) -> None:
+    said = json.loads(trace_of(FINDINGS[0]).read_text())
+    said["where"]["file"] = "x*/ __attribute__((constructor)) void evil(void) { } /*"
+    evil = tmp_path / "evil.json"
+    evil.write_text(json.dumps(said))
+    for form in "--c", "--kunit":
+        done = kconform("export", evil, form)
+        assert (done.status, done.out) == (2, "") and "characters that no path has" in done.err
+    assert comment(iter([f"FINDING claim/x  {said['where']['file']}:1"])).count("*/") == 0
+
+
+def test_no_two_question_marks_stand_in_a_string() -> None:
+    assert quoted('a???/"?') == 'a?\\?\\?/\\"?'
 
 
 # Walks.
