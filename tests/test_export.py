@@ -17,7 +17,7 @@ from harness.trace_file import MOST_RECORDED, TraceFile, read_trace, trace_text
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform
 from tests.findings import FINDINGS, Planted, trace_of
-from tests.planted import REPAIR, plant
+from tests.planted import DEFECTS, REPAIR, plant
 
 
 def export(trace: Path, out: Path, form: str = "--c") -> str:
@@ -153,7 +153,7 @@ def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path) -> None:
     assert "no such file" in done.err
 
 
-EVIL = 'x*/ int evil; /* ???/" %s \\'
+EVIL = 'x*/ int evil; /* @slice@ @restore@ ???/" %s \\'
 
 
 def test_what_a_stranger_writes_stays_in_comments_and_strings(tmp_path: Path) -> None:
@@ -187,6 +187,17 @@ def test_a_place_in_a_trace_is_no_code(tmp_path: Path) -> None:
 
 def test_no_two_question_marks_stand_in_a_string() -> None:
     assert quoted('a???/"?') == 'a?\\?\\?/\\"?'
+
+
+@pytest.mark.parametrize("form", ["--c", "--kunit"])
+def test_a_line_of_the_patch_is_no_mark(form: str, tmp_path: Path) -> None:
+    marks = "+\t/*\n+@restore@\n+@slice@\n+@patch@\n+\t */\n"
+    wrong, right = DEFECTS["wrong sign"]
+    planted = Planted("conformance/sub/count1", "mm-owner-tracking", ((wrong, marks + right),))
+    text = export(trace_of(planted), tmp_path / "finding.c", form)
+    assert text.count("\t/*\n@restore@\n@slice@\n@patch@\n\t */\n") == 1
+    if form == "--c":
+        assert run(tmp_path / "finding.c")[0] == 1
 
 
 # Walks.

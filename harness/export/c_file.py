@@ -25,8 +25,9 @@ from harness.trace import call_text
 from harness.trace_file import clean
 from harness.translate import layout
 
-SLICE = "@slice@"
-RESTORE = "@restore@"  # where the lines are the file's own again
+# Marks begin with half a character, which no text has that was read from anywhere.
+SLICE = "\ud800slice"
+RESTORE = "\ud800restore"  # where the lines are the file's own again
 WIDTH = 96
 NONE = "NONE"
 SANITIZE = "-g -fsanitize=undefined,address -fno-sanitize=signed-integer-overflow,pointer-overflow"

@@ -42,7 +42,7 @@ SHIMS = frozenset(
 # What contracts use of a shim and no kernel has; the template brings these.
 IDA = frozenset(["kc_ida_has", "kc_ida_count", "kc_ida_take", "kc_fail_allocations"])
 IDA_NEEDS = frozenset(["kc_fail_allocations", "kc_warned"])
-PATCH = "@patch@"
+PATCH = "\ud800patch"
 
 
 def kernel_headers() -> frozenset[str]:
