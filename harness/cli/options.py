@@ -93,6 +93,7 @@ def write_forms(options: argparse.Namespace, makers: Mapping[str, Callable[[], s
             Path(file).write_text(text)
         else:
             write(options, text)
+        options.written = (*getattr(options, "written", ()), name)
 
 
 def add_baseline(command: argparse.ArgumentParser) -> None:
