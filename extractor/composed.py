@@ -73,7 +73,7 @@ def composed(patches: Sequence[Patch]) -> list[Patch]:
 
 
 def _changed_elsewhere(path: str, patches: Sequence[Patch], number: int) -> bool:
-    """Whether a patch before the one with this number changes the file, or one after it does so by that name."""
+    """Whether an earlier patch than that changes the file, or a later one does under the same name."""
     if any(file.path == path for patch in patches[:number] for file in patch.files):
         return True
     later = [file.status for patch in patches[number + 1 :] for file in patch.files if file.path == path]

@@ -86,7 +86,7 @@ def is_code(said: str) -> bool:
 
 
 def odd_path(name: str) -> str:
-    """Why a name is none of a file in a tree; "" where it is one, which C can have in strings and comments."""
+    """Why a name is no path in a tree, or none that C can have in a comment; "" where it is one."""
     if name.startswith("/") or ".." in name.split("/") or not name:
         return f"the path {name!r} leaves the tree"
     if not name.isprintable() or any(each in name for each in ('"', "\\", "*/", "/*", "??")):

@@ -113,8 +113,9 @@ def refuse_renames(lines: Sequence[str], commit: str) -> None:
     for old, new in zip(names[::2], names[1::2], strict=True):
         if is_code(old) or is_code(new):
             old, new = old.removeprefix("from "), new.removeprefix("to ")
-            raise HarnessError(f"commit {commit}: error: it only renames {old}, which is code, to {new}; give "
-                               f"what is before it (BASE..{commit}^) and after it ({commit}..HEAD) apart")  # fmt: skip
+            raise HarnessError(f"commit {commit}: error: it only renames {old}, which is code, to {new}; "
+                               f"give what is before it (BASE..{commit}^) and after it "
+                               f"({commit}..HEAD) apart")  # fmt: skip
 
 
 def without_binary(lines: Sequence[str], source: str) -> Iterator[str]:
