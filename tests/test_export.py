@@ -18,6 +18,7 @@ from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform
 from tests.findings import FINDINGS, Planted, trace_of
 from tests.planted import DEFECTS, REPAIR, plant
+from tests.test_schemas import held
 
 
 def export(trace: Path, out: Path, form: str = "--c") -> str:
@@ -221,7 +222,24 @@ def test_a_walk_is_the_same_again_from_its_seed_and_replays_as_recorded(walk: Pa
     assert trace_text(trace) == walk.read_text()
     done = kconform("replay", walk)
     assert done.status == 0, done.err
-    assert "AS RECORDED" in done.out
+    assert done.out.startswith("AS RECORDED")
+
+
+def test_a_walk_in_json(walk: Path, tmp_path: Path) -> None:
+    (tmp_path / "mail.txt").write_text(plant(REPAIR))
+    finding = trace_of(FINDINGS[0])
+    done = kconform("replay", walk, finding, "--format", "json")
+    assert done.status == 1, done.err
+    data = held("replay", done)
+    assert [each["verdict"] for each in data["replays"]] == ["still there"]
+    (same,) = data["walks"]
+    assert (same["file"], same["verdict"], same["calls"]) == (str(walk), "as recorded", 2000)
+    assert same["differs_at"] is None
+    done = kconform("replay", walk, "--patch", tmp_path / "mail.txt", "--format", "json")
+    assert done.status == 1, done.err
+    (other,) = held("replay", done)["walks"]
+    assert other["verdict"] == "changed" and other["differs_at"] > 0 and other["call"]
+    assert (other["was"]["exclusive"], other["observed"]["exclusive"]) == (0, 1)
 
 
 def test_a_walk_on_another_revision_says_the_first_step_that_differs(walk: Path, tmp_path: Path) -> None:
