@@ -49,10 +49,9 @@ def composed(patches: Sequence[Patch]) -> list[Patch]:
     for patch in patches:
         for file in patch.files:
             touched.setdefault(file.path, []).append((patch, file))
-    for patch in patches:
+    for number, patch in enumerate(patches):
         for file in patch.files:
-            others = (other for other, _ in touched.get(file.old_path, ()) if other is not patch)
-            if file.status == "renamed" and any(others):
+            if file.status == "renamed" and _changed_elsewhere(file.old_path, patches, number):
                 what = f"{file.old_path}, which another of the patches changes, is renamed here"
                 raise ExtractError(what, file=patch.source, line=file.source_line, hint=WITH_TREE)
     several = {path: found for path, found in touched.items() if len(found) > 1}
@@ -73,6 +72,14 @@ def composed(patches: Sequence[Patch]) -> list[Patch]:
     return result
 
 
+def _changed_elsewhere(path: str, patches: Sequence[Patch], number: int) -> bool:
+    """Whether an earlier patch than that changes the file, or a later one does under the same name."""
+    if any(file.path == path for patch in patches[:number] for file in patch.files):
+        return True
+    later = [file.status for patch in patches[number + 1 :] for file in patch.files if file.path == path]
+    return bool(later) and later[0] in ("modified", "deleted")  # what is added is another file
+
+
 def _one(path: str, found: Sequence[tuple[Patch, FileDiff]]) -> FileDiff:
     """All that is known of one file after the patches."""
     first, last = found[0][1], found[-1][1]
@@ -88,7 +95,9 @@ def _one(path: str, found: Sequence[tuple[Patch, FileDiff]]) -> FileDiff:
     hunks: list[Hunk] = []
     for stretch in image:
         longer = sum(hunk.new_count - hunk.old_count for hunk in hunks)
-        hunks.append(_hunk(stretch, longer))
+        hunk = _hunk(stretch, longer)
+        if hunk.lines:  # else what one patch added another took away, and nothing is known around it
+            hunks.append(hunk)
     return FileDiff(path, first.old_path, status, tuple(hunks), first.source_line)
 
 

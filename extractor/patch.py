@@ -85,6 +85,15 @@ def is_code(said: str) -> bool:
     return bool(CODE.search(said))
 
 
+def odd_path(name: str) -> str:
+    """Why a name is no path in a tree, or none that C can have in a comment; "" where it is one."""
+    if name.startswith("/") or ".." in name.split("/") or not name:
+        return f"the path {name!r} leaves the tree"
+    if not name.isprintable() or any(each in name for each in ('"', "\\", "*/", "/*", "??")):
+        return f"the path {name!r} has characters that no path has"
+    return ""
+
+
 def has_hunk(mail: Mail) -> bool:
     """True where a line of the mail begins a hunk, be it of a patch or not."""
     return any(HUNK.match(line) for line in mail.lines)
@@ -263,12 +272,8 @@ class _Reader:
         if name == "/dev/null":
             return name
         name = re.sub(r"^[ab]/", "", name)
-        if name.startswith("/") or ".." in name.split("/") or not name:
-            raise self.refuse(f"the path '{name}' leaves the tree", self.at + offset, "refused")
-        if not name.isprintable() or '"' in name or "\\" in name:
-            raise self.refuse(
-                f"the path {name!r} has characters that no path has", self.at + offset, "refused"
-            )
+        if odd := odd_path(name):
+            raise self.refuse(odd, self.at + offset, "refused")
         return name
 
     def hunk(self, before: Sequence[Hunk]) -> Hunk:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from extractor.mail import Mail
-from extractor.patch import Patch, parse_patch
+from extractor.patch import Patch, odd_path, parse_patch
 from harness.driver import MOST_CALLS
 from harness.errors import HarnessError
 
@@ -369,7 +369,10 @@ def where_of(said: Mapping[str, Any]) -> tuple[str, int] | None:
     if "where" in said and said["where"] is None:
         return None
     found = get(said, "where", dict, "trace")
-    return line(found, "file", "where"), get(found, "line", int, "where")
+    file = line(found, "file", "where")
+    if odd := odd_path(file):
+        raise FaultError(f"where: {odd}")
+    return file, get(found, "line", int, "where")
 
 
 def steps_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:

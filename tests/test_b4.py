@@ -99,6 +99,29 @@ def test_a_wrong_command_line_is_the_users_and_b4_shows_it_as_failed(checks: Any
     assert result["status"] == "fail" and "there is no folder no/such" in result["details"]
 
 
+@pytest.mark.parametrize("kind", ["file", "deep", "internal"])
+def test_any_other_error_is_a_warning_too(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raised: dict[str, Exception] = {"deep": RecursionError("deep"), "internal": KeyError("x")}
+    if kind in raised:
+
+        def broken(*_: object) -> None:
+            raise raised[kind]
+
+        monkeypatch.setattr("harness.cli.check.document_of", broken)  # before the command forks
+    keep = tmp_path / "file"
+    keep.write_text("")
+    done = kconform("check", "-", "--format", "b4", "--traces", keep / "below", *ONE, *QUICK, stdin=V1)
+    assert done.status == 2 and "kconform: error: " in done.err
+    (told,) = json.loads(done.out)
+    assert (told["status"], told["summary"]) == ("warn", "not judged") and "Error: " in told["details"]
+
+
+def test_an_array_that_is_written_is_not_followed_by_another() -> None:
+    done = kconform("check", "-", "--format", "b4", "--format", "json:/dev/full", *ONE, *QUICK, stdin=V1)
+    assert done.status == 2 and "No space left" in done.err
+    assert [each["status"] for each in json.loads(done.out)] == ["fail"]
+
+
 def test_a_patch_without_findings_passes(checks: Any, tmp_path: Path) -> None:
     mail = EmailMessage()
     mail["From"], mail["Subject"] = "a@b", "[PATCH] x"

@@ -116,6 +116,26 @@ def test_a_commit_range_is_checked_on_what_is_below_it(kernel: Path) -> None:
     assert base.status == 0 and f"tree: {kernel} at {git(kernel, 'rev-parse', 'HEAD~2')[:12]}" in base.out
 
 
+def test_a_commit_of_a_range_that_only_renames_code_is_not_passed_over(kernel: Path) -> None:
+    git(kernel, "init", "-q", "-b", "main")
+    commit(kernel, "base")
+    moved = "include/linux/counted.h"
+    git(kernel, "mv", HEADER, moved)
+    rename = commit(kernel, "mm: rename")[:12]
+    path = kernel / moved
+    path.write_text(COUNTER.replace(">= COUNTER_MAX", "> COUNTER_MAX"))
+    commit(kernel, "mm: change it")
+    done = check(kernel, "--range", "HEAD~2..HEAD")
+    said = f"commit {rename}: error: it only renames {HEADER}, which is code, to {moved}; give what is before"
+    assert (done.status, done.out) == (2, "") and done.err.startswith(said), done.err
+    assert f"({rename}..HEAD)" in done.err and done.err.count("\n") == 1
+    git(kernel, "mv", "Makefile", "Kbuild.txt")
+    path.chmod(0o755)
+    passed = commit(kernel, "mm: no code")[:12]
+    done = check(kernel, "--range", f"{rename}..HEAD")
+    assert f"commit {passed}: no change of text, passed over" in done.err, done.err
+
+
 def test_the_configuration_is_the_users(kernel: Path, tmp_path: Path) -> None:
     config = tmp_path / ".config"
     config.write_text('# a comment\nCONFIG_TOY_WIDE=y\nCONFIG_NAME="x"\n# CONFIG_OTHER is not set\n')

@@ -371,6 +371,35 @@ def test_b4_with_the_configuration_as_it_stands(thread: Mapping[str, Any]) -> No
     assert found and all(flag == "fail" and "ERROR: crash/" in text for flag, text in found), found
 
 
+def prep(folder: Path, text: str, *more: object) -> tuple[int, str]:
+    """What the script says of a mail, which is all that b4 sees of it."""
+    mail = f"From: A <a@b.c>\nSubject: [PATCH] x\n\n{text}"
+    command = [str(CI / "b4/kconform-prep-check"), *map(str, more), "--walk", "0", "--no-sanitizers"]
+    done = call(command, input=mail, cwd=folder, env=environment(folder))
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+def test_prep_check_says_what_fails_only_with_strict(tmp_path: Path) -> None:
+    (tmp_path / "traces").mkdir()
+    (tmp_path / "traces/damaged.json").write_text("{")
+    words = (added_file("include/linux/half.h", HALF), "--traces", "traces")
+    assert prep(tmp_path, *words) == (0, "")
+    status, said = prep(tmp_path, *words, "--strict")
+    assert (status, said) == (1, "ERROR: no finding, but it failed: 1 passed, 1 unknown\n")
+
+
+@pytest.mark.parametrize("form", [("--format", "json"), ("--format", "text:x.txt"), ("-o", "x.txt")])
+def test_prep_check_with_a_format_of_ones_own(form: tuple[str, str], tmp_path: Path) -> None:
+    status, said = prep(tmp_path, added_file("include/linux/spin.h", SPIN), *form)
+    assert status == 1 and said.startswith("ERROR: crash/"), said
+
+
+def test_prep_check_of_a_wrong_option(tmp_path: Path) -> None:
+    status, said = prep(tmp_path, "No diff.\n", "--contrakt", "x")
+    assert status == 1 and said.startswith("not judged: kconform") and "unrecognized arguments" in said, said
+
+
 def test_a_series_that_b4_has_not_stored(thread: Mapping[str, Any]) -> None:
     thread["files"][2].write_text("From: a@b.c\nSubject: [PATCH 2/2] x\n\nNo diff.\n")
     said = reviewed(thread, {})

@@ -21,6 +21,7 @@ from extractor.patch import Patch, parse_patch
 from extractor.regions import regions
 from tests.cli import ONE, QUICK, kconform
 from tests.mails import V1
+from tests.test_toys import added_file
 
 FILE = "include/linux/a.h"
 LINES = st.lists(st.sampled_from("abcdefgh"), min_size=0, max_size=30)
@@ -53,6 +54,44 @@ def test_a_line_that_is_put_back_was_never_changed() -> None:
     one, two = [*"abcdefgh"], [*"abcXefgh"]
     file = composed([patch_of(1, one, two), patch_of(2, two, one)])[0].files[0]
     assert {line.kind for hunk in file.hunks for line in hunk.lines} == {" "}
+
+
+def test_what_is_added_and_removed_again_leaves_no_hunk() -> None:
+    one, two = [*"abcdefgh"], [*"abcdXefgh"]
+    patches = [patch_of(1, one, two, context=0), patch_of(2, two, one, context=0)]
+    assert composed(patches)[0].files[0].hunks == ()
+    far = ([*one, "i"], [*one, "i", "Y"])
+    three = patch_of(3, *far, context=0)
+    (made,) = (hunk for patch in composed([*patches, three]) for file in patch.files for hunk in file.hunks)
+    assert (made.old_start, made.new_start, [line.text for line in made.lines]) == (9, 10, ["Y"])
+
+
+RENAME = "diff --git a/{0} b/{1}\nsimilarity index 100%\nrename from {0}\nrename to {1}\n"
+OLD, NEW = "mm/old.h", "mm/new.h"
+
+
+def mail_of(number: int, diff: str) -> Patch:
+    return parse_patch(Mail(f"mail {number}", f"[PATCH {number}/9] x", "", "", "", tuple(diff.split("\n"))))
+
+
+def change(name: str) -> str:
+    return f"--- a/{name}\n+++ b/{name}\n@@ -1,2 +1,2 @@\n-int a;\n+int b;\n int c;"
+
+
+def test_a_new_file_under_a_name_that_was_renamed_away_is_another() -> None:
+    renamed = mail_of(1, RENAME.format(OLD, NEW) + "-- ")
+    new = mail_of(2, added_file(OLD, "int toy;\nint c;\n"))
+    made = composed([renamed, new, mail_of(3, change(OLD).replace("int a;", "int toy;"))])
+    assert [line.text for line in made[1].files[0].hunks[0].lines] == ["int b;", "int c;"]
+    assert made[1].files[0].status == "added"
+    for patches in (
+        [mail_of(1, change(OLD)), mail_of(2, RENAME.format(OLD, NEW))],
+        [renamed, mail_of(2, change(OLD))],
+        [renamed, mail_of(2, change(OLD)), new],
+        [mail_of(1, added_file(OLD, "int toy;\n")), mail_of(2, RENAME.format(OLD, NEW))],
+    ):
+        with pytest.raises(ExtractError, match="is renamed here"):
+            composed(patches)
 
 
 def test_a_hunk_with_other_numbers_is_found_where_its_lines_are() -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from harness.contract import Contract
+from harness.export.c_file import comment, quoted
 from harness.loading import contract_path, load
 from harness.trace_file import MOST_RECORDED, TraceFile, read_trace, trace_text
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform
 from tests.findings import FINDINGS, Planted, trace_of
-from tests.planted import REPAIR, plant
+from tests.planted import DEFECTS, REPAIR, plant
+from tests.test_schemas import held
 
 
 def export(trace: Path, out: Path, form: str = "--c") -> str:
@@ -152,6 +154,53 @@ def test_what_cannot_be_exported_is_said_in_one_line(tmp_path: Path) -> None:
     assert "no such file" in done.err
 
 
+EVIL = 'x*/ int evil; /* @slice@ @restore@ ???/" %s \\'
+
+
+def test_what_a_stranger_writes_stays_in_comments_and_strings(tmp_path: Path) -> None:
+    said = json.loads(trace_of(FINDINGS[0]).read_text())
+    said |= {"title": EVIL, "quote": EVIL, "reason": EVIL}
+    said["patches"][0] |= {"subject": EVIL, "source": EVIL}
+    evil, out = tmp_path / "evil.json", tmp_path / 'odd " ???name.c'
+    evil.write_text(json.dumps(said))
+    for form in "--c", "--kunit":
+        head, _, rest = export(evil, out, form).partition("*/")
+        assert head.count("x* / int evil; / *") == 3 and "int evil" not in rest
+        for word in ("constructor", "evil"):
+            assert word not in re.sub(r"/\*.*?\*/", "", head + "*/" + rest, flags=re.S)
+    export(evil, out)
+    made = ["gcc", "-Wall", "-Werror=comment", "-trigraphs", out.name]
+    done = subprocess.run(made, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run(["./a.out"], cwd=tmp_path, capture_output=True, check=False).returncode == 1
+
+
+def test_a_place_in_a_trace_is_no_code(tmp_path: Path) -> None:
+    said = json.loads(trace_of(FINDINGS[0]).read_text())
+    said["where"]["file"] = "x*/ __attribute__((constructor)) void evil(void) { } /*"
+    evil = tmp_path / "evil.json"
+    evil.write_text(json.dumps(said))
+    for form in "--c", "--kunit":
+        done = kconform("export", evil, form)
+        assert (done.status, done.out) == (2, "") and "characters that no path has" in done.err
+    assert comment(iter([f"FINDING claim/x  {said['where']['file']}:1"])).count("*/") == 0
+
+
+def test_no_two_question_marks_stand_in_a_string() -> None:
+    assert quoted('a???/"?') == 'a?\\?\\?/\\"?'
+
+
+@pytest.mark.parametrize("form", ["--c", "--kunit"])
+def test_a_line_of_the_patch_is_no_mark(form: str, tmp_path: Path) -> None:
+    marks = "+\t/*\n+@restore@\n+@slice@\n+@patch@\n+\t */\n"
+    wrong, right = DEFECTS["wrong sign"]
+    planted = Planted("conformance/sub/count1", "mm-owner-tracking", ((wrong, marks + right),))
+    text = export(trace_of(planted), tmp_path / "finding.c", form)
+    assert text.count("\t/*\n@restore@\n@slice@\n@patch@\n\t */\n") == 1
+    if form == "--c":
+        assert run(tmp_path / "finding.c")[0] == 1
+
+
 # Walks.
 
 
@@ -173,7 +222,24 @@ def test_a_walk_is_the_same_again_from_its_seed_and_replays_as_recorded(walk: Pa
     assert trace_text(trace) == walk.read_text()
     done = kconform("replay", walk)
     assert done.status == 0, done.err
-    assert "AS RECORDED" in done.out
+    assert done.out.startswith("AS RECORDED")
+
+
+def test_a_walk_in_json(walk: Path, tmp_path: Path) -> None:
+    (tmp_path / "mail.txt").write_text(plant(REPAIR))
+    finding = trace_of(FINDINGS[0])
+    done = kconform("replay", walk, finding, "--format", "json")
+    assert done.status == 1, done.err
+    data = held("replay", done)
+    assert [each["verdict"] for each in data["replays"]] == ["still there"]
+    (same,) = data["walks"]
+    assert (same["file"], same["verdict"], same["calls"]) == (str(walk), "as recorded", 2000)
+    assert same["differs_at"] is None
+    done = kconform("replay", walk, "--patch", tmp_path / "mail.txt", "--format", "json")
+    assert done.status == 1, done.err
+    (other,) = held("replay", done)["walks"]
+    assert other["verdict"] == "changed" and other["differs_at"] > 0 and other["call"]
+    assert (other["was"]["exclusive"], other["observed"]["exclusive"]) == (0, 1)
 
 
 def test_a_walk_on_another_revision_says_the_first_step_that_differs(walk: Path, tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def write_forms(options: argparse.Namespace, makers: Mapping[str, Callable[[], s
             put(file, text)
         else:
             write(options, text)
+        options.written = (*getattr(options, "written", ()), name)
 
 
 def put(file: str, text: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.contract import Loaded
     from harness.export.kbuild import Kernel
     from harness.replay import Revision, Stage
+    from harness.report.kernel import WalkAgain
     from harness.trace_file import TraceFile
 
 EPILOG = """exit status: 0 all are gone, 1 at least one is still there or changed, 2 one cannot be run.
@@ -43,6 +44,7 @@ def run_replay(options: argparse.Namespace) -> int:
     from harness.loading import contract_path, load
     from harness.replay import Revision, Stage, replay_all
     from harness.report.json import replays_json
+    from harness.report.kernel import again_text
     from harness.report.replay import replays_text
     from harness.scratch import scratch_folder
     from harness.trace_file import WALK_ID, clean, read_trace
@@ -66,13 +68,15 @@ def run_replay(options: argparse.Namespace) -> int:
         traces = [(name, trace) for name, trace in traces if trace.id != WALK_ID]
         replays = list(replay_all(traces, stage, revision, contracts, config))
     color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    if replays or not walks:
-        sys.stdout.write(replays_json(replays) if options.format == "json" else replays_text(replays, color))
+    if options.format == "json":
+        sys.stdout.write(replays_json(replays, walks))
+    else:
+        sys.stdout.write("".join(map(again_text, walks)) + replays_text(replays, color))
     lost = [replayed for replayed in replays if replayed.verdict == "cannot be run"]
     for replayed in lost:
         print(f"{replayed.name}: error: cannot be run: {'; '.join(replayed.how)}", file=sys.stderr)
     bad = any(replayed.verdict in ("still there", "changed") for replayed in replays)
-    return 1 if bad or not all(walks) else 2 if lost else 0
+    return 1 if bad or not all(walk.same for walk in walks) else 2 if lost else 0
 
 
 def walk_again(
@@ -82,22 +86,21 @@ def walk_again(
     stage: Stage,
     contracts: Mapping[str, Loaded],
     config: Mapping[str, bool],
-) -> bool:
-    """Runs a recorded walk, and says whether every observation is as it was."""
+) -> WalkAgain:
+    """Runs a recorded walk."""
     from harness.export.compare import Row
     from harness.export.walks import play_walk, setting_of_walk
     from harness.replay import own_revision
-    from harness.report.kernel import walks_text
+    from harness.report.kernel import INITIAL, WalkAgain
     from harness.trace import call_text
 
     setting = setting_of_walk(trace, revision or own_revision(trace), contracts, config)
     walked = play_walk(trace, setting, stage)
-    was = [Row(call_text(step.op, step.args), {k: int(v) for k, v in step.observed.items()})
+    was = [Row(call_text(step.op, step.args) if step.op else INITIAL,
+               {k: int(v) for k, v in step.observed.items()})
            for step in trace.steps]  # fmt: skip
     now = [Row("", seen) for _, _, seen in walked.rows]
-    text = walks_text(name, was, now, walked.end, setting.loaded.contract)
-    sys.stdout.write(text)
-    return text.startswith("AS RECORDED")
+    return WalkAgain(name, was, now, walked.end, setting.loaded.contract, setting.loaded.bounds)
 
 
 def kernel_of(folder: str) -> Kernel:

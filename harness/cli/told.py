@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
+import sys
 from collections.abc import Callable
 
 from extractor.errors import ExtractError
@@ -25,11 +27,22 @@ def told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespa
         forms(options)  # what cannot be written is the caller's error, which b4 shall show as one
         try:
             return run(options)
-        except (ExtractError, HarnessError) as err:
-            from harness.report.b4 import refused
-
-            options.format = [form for form in options.format if form[0] == "b4"]
-            write_forms(options, {"b4": functools.partial(refused, str(err)), "text": str})
+        except Exception as err:
+            # Where it cannot be written either, what was first wrong is still what is said.
+            with contextlib.suppress(OSError):
+                if "b4" not in getattr(options, "written", ()):
+                    refuse(options, err)
+                sys.stdout.flush()
             raise
 
     return telling
+
+
+def refuse(options: argparse.Namespace, err: Exception) -> None:
+    """Writes the array that says why nothing is judged."""
+    from harness.report.b4 import refused
+
+    known = isinstance(err, (ExtractError, HarnessError))
+    why = str(err) if known else f"error: {type(err).__name__}: {err}"
+    options.format = [form for form in options.format if form[0] == "b4"]
+    write_forms(options, {"b4": functools.partial(refused, why), "text": str})

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -24,8 +25,9 @@ from harness.trace import call_text
 from harness.trace_file import clean
 from harness.translate import layout
 
-SLICE = "@slice@"
-RESTORE = "@restore@"  # where the lines are the file's own again
+# Marks begin with half a character, which no text has that was read from anywhere.
+SLICE = "\ud800slice"
+RESTORE = "\ud800restore"  # where the lines are the file's own again
 WIDTH = 96
 NONE = "NONE"
 SANITIZE = "-g -fsanitize=undefined,address -fno-sanitize=signed-integer-overflow,pointer-overflow"
@@ -61,7 +63,8 @@ LIBC = {
 def restored(text: str, name: str) -> str:
     """`text` with each mark as the #line that gives the file its own lines back."""
     lines = text.split("\n")
-    said = (f'#line {n + 2} "{name}"' if line == RESTORE else line for n, line in enumerate(lines))
+    own = quoted(name)
+    said = (f'#line {n + 2} "{own}"' if line == RESTORE else line for n, line in enumerate(lines))
     return "\n".join(said)
 
 
@@ -76,7 +79,7 @@ def context(finding: Finding, sources: Sources, due: Expectation, name: str) -> 
         "head": comment(head(finding, due, command)),
         "group": trace.group,
         "gap": trace.group == "sanitizer",
-        "command": command,
+        "command": quoted(command),
         "options": [option for option, value in sorted(finding.setting.config.items()) if value],
         "slice": slice_text(sources),
         "columns": columns,
@@ -200,7 +203,7 @@ def operation(op: Operation, number: int) -> dict[str, Any]:
     *before, last = statements if not op.by else [*statements, f'return kc_warned_in("{op.by}")']
     return {
         "number": number,
-        "name": op.name,
+        "name": inert(op.name),
         "args": [(n, name) for n, name in enumerate(op.args) if re.search(rf"\b{name}\b", op.call)],
         "before": before,
         "last": f"return {last}" if returns else last,
@@ -277,7 +280,7 @@ def command_of(finding: Finding, sources: Sources, name: str) -> str:
         flags.append("-funsigned-char")
     if re.search(r"^\s*(?:struct|union)\s+\w+;", own, re.M):
         flags.append("-fms-extensions")
-    return " ".join(["gcc", *flags, name])
+    return " ".join(["gcc", *flags, shlex.quote(clean(name))])
 
 
 def head(finding: Finding, due: Expectation, command: str) -> Iterator[str]:
@@ -308,16 +311,21 @@ def head(finding: Finding, due: Expectation, command: str) -> Iterator[str]:
 
 def wrapped(text: str, indent: str = "", more: str = "  ") -> list[str]:
     """Text in lines of a comment."""
-    safe = clean(text).replace("*/", "* /").replace("/*", "/ *")
-    return textwrap.wrap(safe, WIDTH, initial_indent=indent, subsequent_indent=indent + more,
+    return textwrap.wrap(inert(text), WIDTH, initial_indent=indent, subsequent_indent=indent + more,
                          break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
+def inert(text: str) -> str:
+    """Text in one line that neither ends a comment nor begins one."""
+    return clean(text).replace("*/", "* /").replace("/*", "/ *")
+
+
 def comment(lines: Iterator[str]) -> str:
-    """Lines as a comment's."""
-    return "\n".join(f" * {line}".rstrip() for line in lines)
+    """Lines as a comment's, whatever they say."""
+    return "\n".join(f" * {inert(line)}".rstrip() for line in lines)
 
 
 def quoted(text: str) -> str:
     """Text as it stands in a C string."""
-    return clean(text).replace("\\", "\\\\").replace('"', '\\"').replace("??", "?\\?")
+    plain = clean(text).replace("\\", "\\\\").replace('"', '\\"')
+    return re.sub(r"(?<=\?)\?", r"\\?", plain)  # no two of them: `??/` may be a backslash

@@ -19,6 +19,7 @@ from harness.export.c_file import (
     claim_call,
     comment,
     expected_words,
+    inert,
     patch_lines,
     quoted,
     restored,
@@ -41,7 +42,7 @@ SHIMS = frozenset(
 # What contracts use of a shim and no kernel has; the template brings these.
 IDA = frozenset(["kc_ida_has", "kc_ida_count", "kc_ida_take", "kc_fail_allocations"])
 IDA_NEEDS = frozenset(["kc_fail_allocations", "kc_warned"])
-PATCH = "@patch@"
+PATCH = "\ud800patch"
 
 
 def kernel_headers() -> frozenset[str]:
@@ -119,6 +120,7 @@ def context(
         "ghost": [value for _, _, value in due.ghost],
         "ghost_words": ", ".join(f"{name} {value}" for name, _, value in due.ghost),
         "expected_words": quoted(expected_words(finding, due)) if due.what != "none" else "",
+        "said": inert(expected_words(finding, due)) if due.what != "none" else "",
         "case": f"kc_{slug}",
         "suite": f"kconform_{slug}",
         "tag": tag,

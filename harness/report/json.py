@@ -14,6 +14,7 @@ from harness.report.baseline import baseline_lines
 from harness.report.coverage import coverage_json
 from harness.report.derived import derived_words
 from harness.report.document import Case, Document, Lost, Part
+from harness.report.kernel import WalkAgain, again_data
 from harness.report.mutate import strength_data
 from harness.report.series import series_lines
 from harness.report.shards import Shard, shard_data
@@ -158,9 +159,10 @@ def case_data(case: Case) -> dict[str, Any]:
     return said | ({"base": [dict(values) for values in case.base]} if case.base else {})
 
 
-def replays_json(replays: Sequence[Replayed]) -> str:
+def replays_json(replays: Sequence[Replayed], walks: Sequence[WalkAgain] = ()) -> str:
     """The JSON of `kconform replay`."""
-    return json.dumps({"schema": 1, "replays": [replay_data(r) for r in replays]}, indent=1) + "\n"
+    said = {"schema": 1, "replays": list(map(replay_data, replays)), "walks": list(map(again_data, walks))}
+    return json.dumps(said, indent=1) + "\n"
 
 
 def items_json(items: Sequence[Item]) -> str:

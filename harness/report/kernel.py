@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from harness.contract import Contract
 from harness.export.compare import Compared, Row
@@ -93,22 +95,69 @@ def row_data(row: Row) -> Mapping[str, object]:
     return {"call": row.call, "observed": dict(row.seen), "stopped": row.stopped}
 
 
-def walks_text(name: str, recorded: Sequence[Row], now: Sequence[Row], end: str, contract: Contract) -> str:
+@dataclass(frozen=True)
+class WalkAgain:
+    """A recorded walk run again in userspace: its steps then and now; `end` says why there are fewer."""
+
+    name: str
+    recorded: Sequence[Row]
+    now: Sequence[Row]
+    end: str
+    contract: Contract
+    bounds: Mapping[str, int]
+
+    @cached_property
+    def at(self) -> int:
+        """The first step that is otherwise, -1 where none is."""
+        return first_difference(self.recorded, self.now)
+
+    @property
+    def same(self) -> bool:
+        """Whether every observation is as it was."""
+        return self.at < 0 and not self.end
+
+    @property
+    def calls(self) -> int:
+        """How many calls were recorded."""
+        return sum(1 for row in self.recorded if row.call != INITIAL)
+
+
+INITIAL = "(initial)"
+
+
+def again_text(walk: WalkAgain) -> str:
     """What became of a recorded walk in userspace."""
-    at = first_difference(recorded, now)
-    if at < 0 and not end:
-        calls = sum(1 for row in recorded if row.call != "(initial)")
-        how = f"every observation of {calls:,} calls against {contract.name} is as it was"
-        return "\n".join([f"AS RECORDED: {name}", *wrapped(how, "  ")]) + "\n"
-    lines = [f"CHANGED: {name}"]
-    if at < len(now) and at >= 0:
-        was, seen = recorded[at].seen, now[at].seen
-        lines.append(f"  step {at}, {recorded[at].call}:")
+    contract, at = walk.contract, walk.at
+    if walk.same:
+        how = f"every observation of {walk.calls:,} calls against {contract.name} is as it was"
+        return "\n".join([f"AS RECORDED: {walk.name}", *wrapped(how, "  ")]) + "\n"
+    lines = [f"CHANGED: {walk.name}"]
+    if 0 <= at < len(walk.now):
+        was, seen = walk.recorded[at].seen, walk.now[at].seen
+        lines.append(f"  step {at}, {walk.recorded[at].call}:")
         lines += [f"  {key}: was {contract.word(key, was.get(key))}, now {contract.word(key, seen.get(key))}"
                   for key in dict.fromkeys((*was, *seen)) if was.get(key) != seen.get(key)]  # fmt: skip
-    elif end:
-        lines += wrapped(end, "  ")
+    elif walk.end:
+        lines += wrapped(walk.end, "  ")
     return "\n".join(lines) + "\n"
+
+
+def again_data(walk: WalkAgain) -> Mapping[str, object]:
+    """The same as plain data."""
+    at = walk.at
+    there = 0 <= at < len(walk.now)
+    return {
+        "file": walk.name,
+        "verdict": "as recorded" if walk.same else "changed",
+        "calls": walk.calls,
+        "contract": walk.contract.name,
+        "bounds": dict(walk.bounds),
+        "differs_at": at if at >= 0 else None,
+        "call": walk.recorded[at].call if 0 <= at < len(walk.recorded) else "",
+        "was": dict(walk.recorded[at].seen) if there else {},
+        "observed": dict(walk.now[at].seen) if there else {},
+        "end": walk.end,
+    }
 
 
 def first_difference(recorded: Sequence[Row], now: Sequence[Row]) -> int:

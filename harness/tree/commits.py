@@ -101,9 +101,21 @@ def _diffs(repository: Repository, chain: list[str]) -> dict[str, list[str]]:
         else:
             lines.append(text_of(line.removesuffix(b"\r")))
     texts = {oid: list(without_binary(lines, f"commit {oid[:ABBREVIATED]}")) for oid, lines in found.items()}
-    return {
-        oid: lines if any(text.startswith("@@ -") for text in lines) else [] for oid, lines in texts.items()
-    }
+    bare = {oid: lines for oid, lines in texts.items() if not any(line.startswith("@@ -") for line in lines)}
+    for oid, lines in bare.items():
+        refuse_renames(lines, oid[:ABBREVIATED])
+    return {oid: [] if oid in bare else lines for oid, lines in texts.items()}
+
+
+def refuse_renames(lines: Sequence[str], commit: str) -> None:
+    """HarnessError where a commit without a change of text moves code: later ones are of the new name."""
+    names = [line.partition(" ")[2] for line in lines if line.startswith(("rename from ", "rename to "))]
+    for old, new in zip(names[::2], names[1::2], strict=True):
+        if is_code(old) or is_code(new):
+            old, new = old.removeprefix("from "), new.removeprefix("to ")
+            raise HarnessError(f"commit {commit}: error: it only renames {old}, which is code, to {new}; "
+                               f"give what is before it (BASE..{commit}^) and after it "
+                               f"({commit}..HEAD) apart")  # fmt: skip
 
 
 def without_binary(lines: Sequence[str], source: str) -> Iterator[str]:
