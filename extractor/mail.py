@@ -32,6 +32,8 @@ MAIL_HEADERS = re.compile(
     rb"^(From|Subject|Date|Message-ID|To|Return-Path|Received|MIME-Version|Content-Type):",
     re.I | re.M,
 )
+# What git mailsplit takes for the begin of a mail, whatever stands before it.
+DATED = re.compile(rb"From \S+ .*\b\d{1,2}:\d\d(?::\d\d)? .*\b\d{4}\b")
 FROM_LINE = re.compile(rb"^From \S+.*$", re.M)
 SUBJECT = re.compile(r"^\s*(?:Subject:\s*)?((?:Re:\s*)?\[[^\]\n]*PATCH[^\]\n]*\].*)$")
 
@@ -134,7 +136,8 @@ def _split(source: str, data: bytes) -> list[Mail]:
 def _begins_mail(data: bytes, match: re.Match[bytes]) -> bool:
     before = data[max(0, match.start() - 2) : match.start()]
     after = data[match.end() + 1 : match.end() + 200]
-    return (not before or before.endswith(b"\n\n")) and bool(HEADER.match(after))
+    apart = not before or before.endswith(b"\n\n") or DATED.match(match[0])
+    return bool(apart and HEADER.match(after))
 
 
 def _one(source: str, data: bytes, line: int) -> Mail:

@@ -170,3 +170,11 @@ def test_what_cannot_be_written_is_said_first(tmp_path: Path) -> None:
     assert done.status == 2 and "there is no folder" in done.err and not (tmp_path / "j").exists()
     twice = run(BUNDLED_PATCH, "--write-baseline", tmp_path / "x", "--format", f"json:{tmp_path}/./x")
     assert twice.status == 2 and "would be written twice" in twice.err
+
+
+def test_more_calls_than_were_known_are_a_finding(written: Path, tmp_path: Path) -> None:
+    fewer = run(BUNDLED_PATCH, "--baseline", changed(written, tmp_path, failed=1, judged=100_000))
+    assert fewer.status == 1 and "worse than before: the baseline knows it in 1 of 100,000" in fewer.out
+    assert run(BUNDLED_PATCH, "--baseline", changed(written, tmp_path, failed=0, judged=0)).status == 0
+    odd = run(BUNDLED_PATCH, "--baseline", changed(written, tmp_path, failed=-1))
+    assert odd.status == 2 and "failed and judged are numbers" in odd.err

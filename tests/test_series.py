@@ -153,3 +153,9 @@ def test_the_command_takes_a_prefix_and_says_what_it_passed_over(tmp_path: Path)
     assert done.status == 2 and "error: there is no prefix of 4 patches, the series has 3" in done.err
     box = mbox(tmp_path, *THREE, mail("[PATCH v3 {}/3] ", 1))
     assert kconform("extract", box).status == 2 and kconform("extract", box, "--latest").status == 0
+
+
+def test_mails_of_an_mbox_without_empty_lines_between_them(tmp_path: Path) -> None:
+    path = tmp_path / "box"
+    path.write_text("".join(f"From nobody Thu Aug 29 18:56:11 2024\n{text.rstrip()}\n" for text in THREE))
+    assert names(series(str(path))) == ["n1.h", "n2.h", "n3.h"]

@@ -205,3 +205,12 @@ def test_the_cover_letters_claims_are_of_the_whole(tmp_path: Path) -> None:
     box = mails(tmp_path, said)
     done = kconform("check", box, *ONE, *QUICK)
     assert "the cover letter says: " in done.out
+
+
+def test_what_the_base_has_and_a_patch_brings_again_is_the_patchs(kernel: Path) -> None:
+    bad = COUNTER.replace(GOOD, BAD)
+    history(kernel, bad, COUNTER, bad + "\n")
+    done = range_of(kernel, 2)
+    assert done.status == 1
+    assert "1/2 counter: change 1: mends conformance/full/return" in done.out
+    assert "2/2 counter: change 2: brings conformance/full/return" in done.out

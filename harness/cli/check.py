@@ -87,6 +87,8 @@ def add(commands: Any) -> None:
 def run_check(options: argparse.Namespace) -> int:
     """`kconform check`."""
     if options.matrix:
+        if wants(options, "html"):
+            raise HarnessError("--matrix has no page: leave out --format html, or give it without --matrix")
         forms(options)
         return run_matrix(options)
     document = document_of(options)

@@ -61,7 +61,7 @@ def warned(outline: Outline) -> Iterator[tuple[str, Case]]:
 def summary(outline: Outline) -> str:
     """One line: how many checks ended how, and the first finding."""
     if not outline.findings:
-        return outline.summary
+        return outline.summary + (f"; not compiled: {outline.errors[0]}" if outline.errors else "")
     first = outline.findings[0][0]
     return f"{outline.summary}; {first.id}" + (f" at {first.where}" if first.where else "")
 

@@ -27,7 +27,10 @@ REASON = "known when the baseline was written"
 
 @dataclass(frozen=True)
 class Entry:
-    """One known finding; `expires` is the last day on which it is known, "" for none."""
+    """One known finding; `expires` is the last day on which it is known, "" for none.
+
+    A finding that shows in more of the calls than it did is another: two defects may look alike.
+    """
 
     fingerprint: str
     contract: str
@@ -36,6 +39,8 @@ class Entry:
     title: str
     reason: str
     expires: str = ""
+    failed: int = 0  # of so many calls, or states, that were judged; 0: nobody has written it down
+    judged: int = 0
 
     @property
     def said(self) -> str:
@@ -96,7 +101,10 @@ def entry_of(said: Any, where: str) -> Entry:
             raise ValueError
     except (TypeError, ValueError):
         raise HarnessError(f"{where}: it expires on no day; give it as YYYY-MM-DD, or null") from None
-    return Entry(**words, expires=expires)
+    counts = [said.get(name, 0) for name in ("failed", "judged")]
+    if any(type(count) is not int or count < 0 for count in counts):
+        raise HarnessError(f"{where}: failed and judged are numbers of calls")
+    return Entry(**words, expires=expires, failed=counts[0], judged=counts[1])
 
 
 def with_baseline(document: Document, entries: Sequence[Entry], day: str) -> Document:
@@ -137,6 +145,9 @@ def marked(case: Case, entry: Entry | None, day: str) -> Case:
     """A case, known where an entry that holds says so."""
     if case.verdict != "fail" or case.inherited or entry is None or expired(entry, day):
         return case
+    if entry.judged and not case.wide and case.failed * entry.judged > entry.failed * case.judged:
+        less = f"the baseline knows it in {entry.failed:,} of {entry.judged:,}"
+        return replace(case, worsened=f"{less}; here it is {case.failed:,} of {case.judged:,}")
     return replace(case, known=Known(entry.reason, entry.expires))
 
 
@@ -159,6 +170,7 @@ def baseline_text(document: Document, old: Sequence[Entry], reason: str) -> str:
         found.setdefault(case.fingerprint, Entry(
             case.fingerprint, case.contract, case.id, case.kind, printable(case.title),
             before.reason if before else printable(reason) or REASON, before.expires if before else "",
+            0 if case.wide else case.failed, 0 if case.wide else case.judged,
         ))  # fmt: skip
     judged = {(case.contract, case.id) for case in document.cases if case.verdict != "unknown"}
     contracts = {case.contract for case in document.cases}
@@ -182,7 +194,7 @@ def printable(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def entry_data(entry: Entry) -> Mapping[str, str | None]:
+def entry_data(entry: Entry) -> Mapping[str, str | int | None]:
     """One entry as plain data."""
     return {
         "fingerprint": entry.fingerprint,
@@ -192,4 +204,6 @@ def entry_data(entry: Entry) -> Mapping[str, str | None]:
         "title": entry.title,
         "reason": entry.reason,
         "expires": entry.expires or None,
+        "failed": entry.failed,
+        "judged": entry.judged,
     }

@@ -99,6 +99,8 @@ class Case:
     trace: tuple[TraceStep, ...] = ()
     base: tuple[Mapping[str, Value], ...] = ()  # what the same calls show on the base
     table: Table = Table()
+    counted: str = ""  # what `judged` counts, where it is not calls
+    called: tuple[str, ...] = ()  # which functions the trace's calls are, where their names do not say it
     known: Known | None = None
     brought: str = ""  # of a series: the patch after which it is first there
     mended: str = ""  # the patch after which it is gone again

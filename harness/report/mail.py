@@ -146,7 +146,8 @@ def heading(case: Case, number: str, source: bool) -> Iterator[str]:
 
 def ending(case: Case, block: Sequence[Case], others: int) -> list[str]:
     """What the trace comes to, and the other checks of the same defect."""
-    said = [text for text in (case.explained, case.doubt, case.spread) if text]
+    calls = f"({', '.join(case.called)})" if case.called else ""
+    said = [text for text in (calls, case.explained, case.doubt, case.spread) if text]
     lines = [line for text in said for line in guarded(folded(text, "  ", "    "))]
     told = list(also(block))
     for text in told[:others]:

@@ -78,7 +78,7 @@ class Outline:
 def told(case: Case) -> Iterator[str]:
     """A finding's trace and what it comes to, as lines of text without a width of their own."""
     yield from table_lines(case.table, "")
-    yield from (said for said in (case.explained, case.doubt) if said)
+    yield from (said for said in (", ".join(case.called), case.explained, case.doubt) if said)
     if case.source:
         yield f"{case.where}: {case.source}"
     if case.spread:
@@ -171,7 +171,8 @@ def fates(strength: StrengthRecord) -> Iterator[tuple[Sequence[MutantRecord], Ve
 def mutant_case(mutant: MutantRecord, verdict: Verdict, reason: str) -> Case:
     """One mutant as a case."""
     id = f"mutant/{mutant.item}/{mutant.operator}/{mutant.file}:{mutant.line}:{mutant.column}"
-    title = f"a check finds {mutant.operator} in {mutant.item}: {mutant.before} becomes {mutant.after}"
+    finds = "no check finds" if verdict == "fail" else "a check finds"
+    title = f"{finds} {mutant.operator} in {mutant.item}: {mutant.before} becomes {mutant.after}"
     key = "\0".join((mutant.item, mutant.operator, mutant.before, mutant.after))
     return Case(
         id=id,

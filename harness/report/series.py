@@ -41,6 +41,7 @@ def series_lines(whole: Document) -> Iterator[str]:
         brings = [case.id for case in whole.cases
                   if case.verdict == "fail" and said in case.brought.split(" or ")]  # fmt: skip
         mends = [case.id for case in whole.cases if case.mended == said]
+        mends += mended_of_base(whole, number)
         words = [f"brings {few(brings, 4)}"] if brings else []
         words += [f"mends {few(mends, 4)}"] if mends else []
         here = by_patches[number]
@@ -48,6 +49,17 @@ def series_lines(whole: Document) -> Iterator[str]:
         if not here.judged and not here.lost:
             words.append(f"not judged: {next(iter(here.unfit.values()), 'no contract fits yet')}")
         yield f"{said}: {'; '.join(words) or 'no finding of its own'}"
+
+
+def mended_of_base(whole: Document, number: int) -> list[str]:
+    """What the base fails and, for the first time, the tree does not after a patch."""
+    before, here = whole.history[0], next(one for one in whole.history if one.patches == number)
+    if before.patches:
+        return []
+    earlier = [one for one in whole.history if one.patches < number]
+    return [id for fingerprint, id in before.failing.items()
+            if fingerprint not in here.failing and not here.lost
+            and all(fingerprint in one.failing or one.lost for one in earlier)]  # fmt: skip
 
 
 def base_lines(whole: Document, base: After, end: After) -> Iterator[str]:

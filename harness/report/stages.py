@@ -57,7 +57,8 @@ def ids(failing: Mapping[str, Case]) -> dict[str, str]:
 
 def blamed(case: Case, history: Sequence[After], labels: Sequence[str], base: Case | None) -> Case:
     """A finding of the whole with the patch after which it is there; or as one of the base."""
-    if base:
+    stays = all(case.fingerprint in one.failing or blind(one, case) for one in history)
+    if base and stays:
         less = worsened(base, case)
         return replace(case, inherited=not less, worsened=less)
     first = len(history) - 1

@@ -134,6 +134,7 @@ def finding(document: Document, block: Sequence[Case], color: bool) -> list[str]
     lines = [paint(f"FINDING {case.id}", "1;31", color) + (f"  {case.where}" if case.file else "")]
     lines += [line for said in finding_words(document, case) for line in wrapped(said, "  ")]
     lines += table_lines(case.table)
+    lines += wrapped(", ".join(case.called), "  ")
     lines += wrapped(case.explained, "  ") + wrapped(case.doubt, "  ")
     if case.source:
         lines.append(f"  {case.where}: {case.source}")
@@ -261,7 +262,7 @@ def passed(case: Case) -> Iterator[str]:
 
 def judged_word(case: Case) -> str:
     """What a check counts."""
-    return STATIC_WORDS.get(case.group, "calls")
+    return case.counted or STATIC_WORDS.get(case.group, "calls")
 
 
 def beyond(document: Document) -> Iterator[str]:

@@ -215,7 +215,19 @@ def case_of(result: Result, check: Check) -> Case:
                     for step in check.trace),
         base=tuple(dict(values_seen(step)) for step in check.beside),
         table=table(contract, check.trace, base, part) if contract else plain(check.trace),
+        counted="states" if of_state(result, check) else "",
+        called=tuple(called(contract, part, check.trace)) if contract and part else (),
     )  # fmt: skip
+
+
+def called(contract: Contract, part: Part, trace: Sequence[Step]) -> Iterator[str]:
+    """The function that each operation of a trace calls, where that has another name."""
+    by_name = {op.name: op for op in contract.operations}
+    own = {item.name for item in part.piece.code}
+    for name in dict.fromkeys(step.op for step in trace if step.op in by_name):
+        functions = [one for one in by_name[name].called if one in own]
+        if functions and functions[-1] not in name:
+            yield f"{name} calls {functions[-1]}()"
 
 
 def seen(step: Step) -> dict[str, int | str]:
@@ -323,12 +335,16 @@ def explanation(result: Result, check: Check) -> str:
     if name in last.expected and contract:
         due, seen = (contract.word(name, of.get(name)) for of in (last.expected, last.observed))
         return f"{name}: the model expects {due}, the code gives {seen}"
-    claims = result.part_of(check).loaded.contract.claims
-    of_state = any(c.of_state for c in claims if check.id == f"claim/{c.id}")
-    if of_state:
+    if of_state(result, check):
         reached = " that a random walk reached" if check.wide else ""
         return f"broken in {check.failed:,} of {check.judged:,} states{reached}"
     return f"broken after {check.failed:,} of {check.judged:,} calls that were judged"
+
+
+def of_state(result: Result, check: Check) -> bool:
+    """Whether a check is a claim that is judged once a state."""
+    claims = result.part_of(check).loaded.contract.claims if result.parts else ()
+    return any(c.of_state for c in claims if check.id == f"claim/{c.id}")
 
 
 def contract_of(result: Result, check: Check) -> Contract | None:
