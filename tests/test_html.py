@@ -11,7 +11,6 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from email.header import Header
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -120,7 +119,8 @@ def hostile_mail() -> str:
     put = f"+	/* {HOSTILE} {UNSEEN} */\n"
     body = plant((DEFECTS["null dereference"][0], put + DEFECTS["null dereference"][1]))
     body = body[body.index("Let's track") : body.index("-- \n2.46.0") + 10]
-    subject = Header(f"[PATCH] mm: {HOSTILE} {UNSEEN}", "utf-8").encode()
+    # Not by email.header: b4, once imported, changes what that makes of UTF-8.
+    subject = f"=?utf-8?b?{base64.b64encode(f'[PATCH] mm: {HOSTILE} {UNSEEN}'.encode()).decode()}?="
     head = f"From: <script@x>\nSubject: {subject}\nContent-Type: text/plain; charset=utf-8\n"
     return f"{head}Content-Transfer-Encoding: 8bit\n\n{HOSTILE} {UNSEEN}\n\n{body}"
 
