@@ -9,13 +9,11 @@ bytes do not depend on a version of zlib (the bundled patch's trace has 19 KB so
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from extractor.mail import Mail
 from extractor.patch import Patch, odd_path, parse_patch
 from harness.driver import MOST_CALLS
 from harness.errors import HarnessError
+from harness.whole_file import unnamed
 
 SCHEMA = 1
 MOST_BYTES = 16 << 20
@@ -194,17 +193,8 @@ def patch_text(diff: Diff) -> str:
 
 def write_new(folder: Path, name: str, text: str) -> bool:
     """Puts `text` into a new file, whole or not at all; False where there is a file of that name."""
-    handle, made = tempfile.mkstemp(prefix=".trace-", dir=folder)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(made, 0o666 & ~umask)
+    with unnamed(folder, text) as made:
         return put_in_place(made, folder / name)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(made)
 
 
 def put_in_place(made: str, target: Path) -> bool:

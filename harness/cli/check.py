@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,7 +255,7 @@ def run_matrix(options: argparse.Namespace) -> int:
     from harness.drive import Request
     from harness.matrix.cells import matrix
     from harness.progress import progress
-    from harness.report.formats import OUTLINED, render
+    from harness.report.formats import outlined
     from harness.report.matrix import matrix_json, matrix_text
     from harness.report.outline_matrix import of_matrix
 
@@ -283,8 +282,7 @@ def run_matrix(options: argparse.Namespace) -> int:
     write_forms(options, {
         "text": lambda: matrix_text(made, verbose=options.verbose, color=colored(options)),
         "json": lambda: matrix_json(made),
-        **{name: partial(lambda name: render(name, of_matrix(made, options.strict)), name)
-           for name in OUTLINED},
+        **outlined(lambda: of_matrix(made, options.strict)),
     })  # fmt: skip
     bad = made.failed + (made.unknown if options.strict else 0)
     return 1 if bad else 0 if made.whole else 2
@@ -292,8 +290,7 @@ def run_matrix(options: argparse.Namespace) -> int:
 
 def emit(options: argparse.Namespace, document: Document) -> None:
     """Writes each report to where it was asked for."""
-    from harness.report.formats import OUTLINED, render
-    from harness.report.html.check import check_page
+    from harness.report.formats import outlined
     from harness.report.json import check_json
     from harness.report.outline import of_check
     from harness.report.text import text_report
@@ -303,10 +300,16 @@ def emit(options: argparse.Namespace, document: Document) -> None:
     write_forms(options, {
         "text": lambda: text_report(said, verbose=options.verbose, color=colored(options)),
         "json": lambda: check_json(said, shard_of(options, document.patches, document.tree)),
-        "html": lambda: check_page(document, options.strict),
-        **{name: partial(lambda name: render(name, of_check(document, options.strict)), name)
-           for name in OUTLINED},
+        "html": lambda: page_of(document, options.strict),
+        **outlined(lambda: of_check(document, options.strict)),
     })  # fmt: skip
+
+
+def page_of(document: Document, strict: bool) -> str:
+    """The page; what it needs is imported where it is asked for."""
+    from harness.report.html.check import check_page
+
+    return check_page(document, strict)
 
 
 def without_coverage(document: Document) -> Document:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from typing import Any
 
 from harness.cli.options import (
@@ -56,7 +55,7 @@ def run_diff(options: argparse.Namespace) -> int:
     from harness.diff.compare import Setting
     from harness.report.diff import diff_text
     from harness.report.diff_json import diff_json
-    from harness.report.formats import OUTLINED, render
+    from harness.report.formats import outlined
     from harness.report.html.diff import diff_page
     from harness.report.outline_diff import of_diff
 
@@ -67,6 +66,6 @@ def run_diff(options: argparse.Namespace) -> int:
         "text": lambda: diff_text(result, verbose=options.verbose, color=colored(options)),
         "json": lambda: diff_json(result),
         "html": lambda: diff_page(result),
-        **{name: partial(lambda name: render(name, of_diff(result)), name) for name in OUTLINED},
+        **outlined(lambda: of_diff(result)),
     })  # fmt: skip
     return result.status

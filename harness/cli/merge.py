@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from typing import Any
 
-from harness.cli.options import add_baseline, add_formats, forms, write_forms
+from harness.cli.options import add_baseline, add_formats, forms
 
 EPILOG = """exit status: as of the run in one piece; 2 where a shard is missing, or of another run."""
 
@@ -26,6 +25,7 @@ def add(commands: Any) -> None:
 def run_merge(options: argparse.Namespace) -> int:
     """`kconform merge`."""
     from harness.cli.check import baselined, emit
+    from harness.cli.mutate import emit_mutants
     from harness.report.document import Document
     from harness.report.shards import read_shards
 
@@ -35,18 +35,4 @@ def run_merge(options: argparse.Namespace) -> int:
         made = baselined(options, made)
         emit(options, made)
         return made.status(options.strict)
-    from harness.check import tool_facts
-    from harness.report.formats import OUTLINED, render
-    from harness.report.html.mutants import mutants_page
-    from harness.report.mutate import strength_json, strength_text
-    from harness.report.outline import of_mutants
-
-    strength = made
-    write_forms(options, {
-        "text": lambda: strength_text(strength),
-        "json": lambda: strength_json(strength),
-        "html": lambda: mutants_page(strength, (), tool_facts()),
-        **{name: partial(lambda name: render(name, of_mutants(strength, (), tool_facts())), name)
-           for name in OUTLINED},
-    })  # fmt: skip
-    return 1 if strength.survived else 0
+    return emit_mutants(options, made, ())

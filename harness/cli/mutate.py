@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from extractor.extract import series_items
@@ -28,6 +27,7 @@ from harness.inputs import patches_of
 if TYPE_CHECKING:
     from harness.contract import Loaded
     from harness.mutate import Strength
+    from harness.report.document import PatchText, StrengthRecord
 
 
 def add(commands: Any) -> None:
@@ -50,12 +50,7 @@ def add(commands: Any) -> None:
 def run_mutate(options: argparse.Namespace) -> int:
     """`kconform mutate`."""
     forms(options)  # what cannot be written is said before anything runs
-    from harness.check import choose, tool_facts
-    from harness.cli.check import shard_of
-    from harness.report.formats import OUTLINED, render
-    from harness.report.html.mutants import mutants_page
-    from harness.report.mutate import strength_json, strength_text
-    from harness.report.outline import of_mutants
+    from harness.check import choose
     from harness.report.words import patch_text, strength_record
 
     config = config_of(options.config)
@@ -65,13 +60,23 @@ def run_mutate(options: argparse.Namespace) -> int:
     what = "; ".join(patch.subject or patch.source for patch in patches)
     found = strength_of(items, chosen.driven, options.jobs, options.seed, options.shard or (1, 1))
     strength = strength_record(found, what)
-    texts = tuple(patch_text(patch) for patch in patches)
+    return emit_mutants(options, strength, tuple(map(patch_text, patches)))
+
+
+def emit_mutants(options: argparse.Namespace, strength: StrengthRecord, patches: Sequence[PatchText]) -> int:
+    """Writes each report of mutants to where it was asked for; the exit status."""
+    from harness.check import tool_facts
+    from harness.cli.check import shard_of
+    from harness.report.formats import outlined
+    from harness.report.html.mutants import mutants_page
+    from harness.report.mutate import strength_json, strength_text
+    from harness.report.outline import of_mutants
+
     write_forms(options, {
         "text": lambda: strength_text(strength),
-        "json": lambda: strength_json(strength, shard_of(options, texts)),
-        "html": lambda: mutants_page(strength, texts, tool_facts()),
-        **{name: partial(lambda name: render(name, of_mutants(strength, texts, tool_facts())), name)
-           for name in OUTLINED},
+        "json": lambda: strength_json(strength, shard_of(options, patches)),
+        "html": lambda: mutants_page(strength, patches, tool_facts()),
+        **outlined(lambda: of_mutants(strength, patches, tool_facts())),
     })  # fmt: skip
     return 1 if strength.survived else 0
 

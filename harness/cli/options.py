@@ -8,19 +8,17 @@ import contextlib
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
+from harness.whole_file import unnamed
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.driver import Limits
 
 NAMES = ("text", "json", "ktap", "junit", "sarif", "b4", "mail", "html")
-
-
 PLAIN = ("text", "mail")
 # In a stranger's text, what drives a terminal or turns the direction of what is read; not our colours.
 UNSHOWN = re.compile(
@@ -119,23 +117,9 @@ def put(file: str, text: str) -> None:
         path.write_text(text, encoding="utf-8", errors="replace")
         return
     target = path.resolve()
-    handle, made = tempfile.mkstemp(prefix=".kconform-", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="replace", newline="\n") as stream:
-            stream.write(text)
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~umask()
-        os.chmod(made, mode & 0o777)
+    mode = target.stat().st_mode & 0o777 if target.exists() else None
+    with unnamed(target.parent, text, "replace", mode) as made:
         os.replace(made, target)
-    except BaseException:
-        os.unlink(made)
-        raise
-
-
-def umask() -> int:
-    """What new files are not allowed."""
-    now = os.umask(0)
-    os.umask(now)
-    return now
 
 
 def add_baseline(command: argparse.ArgumentParser) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.build import cache_folder
-from harness.diff.align import few
 from harness.diff.blocks import Block
 from harness.diff.compare import Setting
 from harness.diff.result import CHANGED, DiffResult
@@ -16,6 +15,7 @@ from harness.diff.revisions import Named, opened, touched_by
 from harness.diff.run import compare_revisions
 from harness.inputs import Given
 from harness.judge import Check
+from harness.lists import few
 from harness.report.diff import difference, explored, following, values
 from harness.report.page import wrapped
 from harness.scratch import scratch_folder

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import cached_property
 
 from harness.contract import Contract, Loaded, Operation
 from harness.driver import Call
+from harness.lists import few
 from harness.translate import layout
 
 ENGINE_OBSERVATIONS, ENGINE_MEMBERS, ENGINE_CALLS = 32, 32, 65535
@@ -137,11 +138,6 @@ def only_in(which: str, one: Contract, other: Contract, compared: Set[str]) -> l
     if changed and which == "OLD":
         said.append(f"operations that have other arguments in each: {few(changed)}")
     return said
-
-
-def few(names: Sequence[str], most: int = 8) -> str:
-    """Some names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def alike(old: Operation, new: Operation) -> bool:

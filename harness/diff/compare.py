@@ -14,11 +14,12 @@ from extractor.slice import Slice
 from harness.build import PLAIN, QUICK, Cached, Flavour, contract_library
 from harness.check import fits
 from harness.contract import Binding, Loaded
-from harness.diff.align import Aligned, few
+from harness.diff.align import Aligned
 from harness.diff.product import Difference, Driven, Pairing, Place, Work
 from harness.diff.words import code_words
 from harness.driver import Libraries, Limits
 from harness.errors import HarnessError
+from harness.lists import few
 from harness.loading import contract_path, in_walk, is_static, load, shipped, without_unknown
 from harness.locate import function_line, step_place
 from harness.render import Rendered, render, render_contract

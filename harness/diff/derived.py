@@ -10,10 +10,10 @@ from extractor.items import Item
 from harness.derive.both import Renames, derive_both
 from harness.derive.loading import load_text
 from harness.derive.words import touched
-from harness.diff.align import few
 from harness.diff.compare import Matched, Setting, side_of
 from harness.diff.interface import Interface
 from harness.diff.words import code_words
+from harness.lists import few
 
 MOST = 400  # functions of one comparison
 MOST_READERS = 16

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from harness.lists import few
 from harness.report.document import Case
 from harness.report.mail import defect, run_lines
 from harness.report.narrow import folded
@@ -72,8 +73,7 @@ def details(outline: Outline) -> Iterator[str]:
         yield from defect(outline, block, SCREEN)
         yield ""
     for why, cases in by_reason(outline).items():
-        named = ", ".join(case.id for case in cases[:4]) + f" and {len(cases) - 4} more" * (len(cases) > 4)
-        yield from folded(f"{named}: {why}", "- ", "  ")
+        yield from folded(f"{few([case.id for case in cases], 4)}: {why}", "- ", "  ")
     for text in (*outline.errors, *outline.remarks):
         yield from folded(text, "- ", "  ")
     yield ""

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from harness.check import tool_facts
 from harness.contract import Contract
-from harness.diff.align import few
 from harness.diff.blocks import Block
 from harness.diff.compare import Compared
 from harness.diff.product import Difference, Driven
 from harness.diff.result import ClaimFate, DiffResult
 from harness.driver import COMPLETE
 from harness.explore import ENDS
+from harness.lists import few
 from harness.report.cost import cost_text
 from harness.report.interface import interface_text
 from harness.report.page import WIDTH, paint, wrapped

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from extractor.slice import Unresolved
 from harness.coverage import PatchCoverage, together
 from harness.judge import Verdict
 
@@ -34,6 +35,17 @@ class Row:
     member: str = ""
     file: str = ""
     line: int = 0
+
+    @property
+    def before(self) -> tuple[str | None, ...]:
+        """`was`, for each of the cells."""
+        return self.was or (None,) * len(self.cells)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Its cells; those that were another say so."""
+        return tuple(cell if old is None else f"{cell} (was {old})"
+                     for cell, old in zip(self.cells, self.before, strict=True))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,17 +152,6 @@ class Explored:
 
 
 @dataclass(frozen=True)
-class Lost:
-    """A name that could not be compiled, where it is used, and why."""
-
-    name: str
-    user: str
-    file: str
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True)
 class Beyond:
     """What a tree's slice refers to and the tree, or its other files, has elsewhere."""
 
@@ -171,7 +172,7 @@ class Part:
     functions: tuple[str, ...]
     fragments: tuple[str, ...]
     shims: tuple[str, ...]
-    unresolved: tuple[Lost, ...]
+    unresolved: tuple[Unresolved, ...]
     bounds: Mapping[str, int]
     explored: Explored
     walked: int | None  # calls; None without a walk
@@ -187,7 +188,6 @@ class Part:
     hidden_state: tuple[str, ...] = ()
     warnings: tuple[tuple[str, int, str], ...] = ()  # of the compiler: file, line, text
     coverage: PatchCoverage | None = None
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,7 @@ class Document:
         return not (self.failed or unread or lost) and all(part.whole for part in self.parts)
 
     @property
-    def unresolved(self) -> tuple[Lost, ...]:
+    def unresolved(self) -> tuple[Unresolved, ...]:
         """What could not be compiled."""
         return tuple(dict.fromkeys(lost for part in self.parts for lost in part.unresolved))
 

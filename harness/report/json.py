@@ -9,11 +9,12 @@ from typing import Any
 
 from extractor.items import Item
 from extractor.patch import Patch
+from extractor.slice import Unresolved
 from harness.replay import Replayed
 from harness.report.baseline import baseline_lines
 from harness.report.coverage import coverage_json
 from harness.report.derived import derived_words
-from harness.report.document import Case, Document, Lost, Part
+from harness.report.document import Case, Document, Part
 from harness.report.kernel import WalkAgain, again_data
 from harness.report.mutate import strength_data
 from harness.report.series import series_lines
@@ -114,7 +115,7 @@ def part_data(document: Document, part: Part) -> dict[str, Any]:
     }
 
 
-def lost_data(lost: Lost) -> dict[str, Any]:
+def lost_data(lost: Unresolved) -> dict[str, Any]:
     """A name that could not be compiled."""
     return {"name": lost.name, "user": lost.user, "file": lost.file, "line": lost.line,
             "reason": lost.reason}  # fmt: skip

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from harness.lists import few
 from harness.report.document import Case, PatchText
 from harness.report.narrow import folded, guarded, trace_lines
 from harness.report.outline import Outline, also
@@ -77,7 +78,7 @@ def doubts(outline: Outline) -> Iterator[str]:
     for case in outline.cases:
         if case.verdict == "unknown":
             reasons.setdefault(case.reason, []).append(case.id)
-    said = [f"{few(ids)}: not judged, {why}" for why, ids in reasons.items()]
+    said = [f"{few(ids, 3)}: not judged, {why}" for why, ids in reasons.items()]
     said += [f"{case.id}: known, {case.known.reason}" for case in outline.cases if case.known]
     said += [f"{case.id}: the base does the same" for case in outline.cases
              if case.inherited and case.verdict == "fail"]  # fmt: skip
@@ -86,11 +87,6 @@ def doubts(outline: Outline) -> Iterator[str]:
         yield from ("", "Beside that:", "")
     for text in (*said, *outline.remarks):
         yield from guarded(folded(text, "- ", "  "))
-
-
-def few(ids: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
 
 
 def closing(outline: Outline) -> Iterator[str]:
@@ -153,7 +149,7 @@ def ending(case: Case, block: Sequence[Case], others: int) -> list[str]:
     for text in told[:others]:
         lines += guarded(folded(text, "  ", "    "))
     if len(told) > others:
-        lines += guarded(folded(f"also {few([each.id for each in block[1 + others :]])}", "  ", "    "))
+        lines += guarded(folded(f"also {few([each.id for each in block[1 + others :]], 3)}", "  ", "    "))
     return lines
 
 

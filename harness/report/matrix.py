@@ -18,8 +18,9 @@ from harness.matrix.without_warnings import SAME, SILENT
 from harness.report.document import Case, Document, merged
 from harness.report.json import case_data, check_data, patch_json
 from harness.report.page import WIDTH, paint, wrapped
-from harness.report.text import describe, finding, hidden_state, passes, walked_words
+from harness.report.text import finding, passes, walked_words
 from harness.report.words import case_of, document
+from harness.subjects import describe
 
 FEW = 4
 MOST_SAID = 120  # characters of a reason
@@ -200,11 +201,10 @@ def not_compiled(matrix: Matrix) -> Iterator[str]:
     known = {(seen.check.file, seen.check.line) for seen in matrix.findings}
     for cell in matrix.ran:
         assert cell.result
-        said_there = document(cell.result)
-        own = [f"not compiled: {name}: {why}" for name, why in said_there.failed.items()]
-        own += [f"not compiled: {describe(lost)}" for lost in said_there.unresolved
+        own = [f"not compiled: {name}: {why}" for name, why in cell.result.failed.items()]
+        own += [f"not compiled: {describe(lost)}" for lost in cell.result.unresolved
                 if (lost.file, lost.line) not in known]  # fmt: skip
-        own += [f"warning: {each}" for each in hidden_state(said_there)]
+        own += [f"warning: {each}" for each in cell.result.hidden_state]
         for each in own:
             said.setdefault(each, []).append(cell.number)
     for text, numbers in said.items():

@@ -51,7 +51,7 @@ def trace_lines(table: Table, most: int, indent: str = "  ") -> list[str]:
 
     Of a trace that is longer the first and the last steps are shown, and which are left out is said.
     """
-    rows = [(str(number), call_of(row), cells_of(row)) for number, row in enumerate(table.rows)]
+    rows = [(str(number), call_of(row), row.told) for number, row in enumerate(table.rows)]
     changing = [n for n in range(len(table.columns)) if changes(table, n)]
     head = ("", "call", table.columns)
     said = unchanging(table, changing, indent)
@@ -65,13 +65,6 @@ def trace_lines(table: Table, most: int, indent: str = "  ") -> list[str]:
 def call_of(row: Row) -> str:
     """A step's call, and how it ended where it did not come back."""
     return f"{row.call} -> {row.stopped}" if row.stopped and not row.cells else row.call
-
-
-def cells_of(row: Row) -> tuple[str, ...]:
-    """A step's cells; those that were another say so."""
-    was = row.was or (None,) * len(row.cells)
-    return tuple(cell if old is None else f"{cell} (was {old})"
-                 for cell, old in zip(row.cells, was, strict=True))  # fmt: skip
 
 
 def changes(table: Table, n: int) -> bool:

@@ -17,7 +17,6 @@ from harness.report.series import series_lines
 from harness.report.text import (
     again,
     counts,
-    describe,
     legends,
     run_words,
     stage_words,
@@ -25,6 +24,7 @@ from harness.report.text import (
     verdict_word,
 )
 from harness.report.text import also as also_words
+from harness.subjects import describe
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from harness.matrix.plan import Cell
 from harness.report.document import Case
 from harness.report.matrix import bare, blocks, configured, remark, together, verdict_word
 from harness.report.outline import Outline, Suite
-from harness.report.text import describe
-from harness.report.words import case_of, document, patch_text
+from harness.report.words import case_of, patch_text
+from harness.subjects import describe
 
 
 def of_matrix(matrix: Matrix, strict: bool = False) -> Outline:
@@ -23,7 +23,7 @@ def of_matrix(matrix: Matrix, strict: bool = False) -> Outline:
     if beside:
         suites.append(Suite("beside the configurations", "between two of them, or in all", beside))
     errors = [f"configuration {cell.number}: {describe(lost)}" for cell in matrix.ran if cell.result
-              for lost in document(cell.result).unresolved]  # fmt: skip
+              for lost in cell.result.unresolved]  # fmt: skip
     patches = tuple(map(patch_text, matrix.request.patches))
     bad = matrix.failed + (matrix.unknown if strict else 0)
     return Outline(

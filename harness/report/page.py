@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
 
 from harness.report.document import Table
 
@@ -22,11 +21,6 @@ def wrapped(text: str, indent: str, width: int = WIDTH) -> list[str]:
                          break_long_words=False, break_on_hyphens=False)  # fmt: skip
 
 
-def few(names: Sequence[str], most: int) -> str:
-    """The first names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
 def plural(number: int, what: str) -> str:
     """`3 findings`, `1 finding`."""
     return f"{number:,} {what}{'s' * (number != 1)}"
@@ -40,9 +34,6 @@ def table_lines(table: Table, indent: str = "    ") -> list[str]:
         ]
     rows = [["", "call", *table.columns]]
     for number, row in enumerate(table.rows):
-        was = row.was or (None,) * len(row.cells)
-        cells = [cell if old is None else f"{cell} (was {old})"
-                 for cell, old in zip(row.cells, was, strict=True)]  # fmt: skip
-        rows.append([str(number), row.call, *(cells or [f"-> {row.stopped}"])])
+        rows.append([str(number), row.call, *(row.told or [f"-> {row.stopped}"])])
     widths = [max(len(r[i]) for r in rows if i < len(r)) for i in range(len(rows[0]))]
     return [indent + "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=False)).rstrip() for r in rows]

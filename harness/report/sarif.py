@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from harness.lists import few
 from harness.report.document import Case, Row
 from harness.report.ending import broken, ending, one_line, printable
 from harness.report.outline import Outline, also
-from harness.report.page import few
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "SRCROOT"
@@ -134,7 +134,7 @@ class Run:
 
     def step(self, case: Case, number: int, row: Row, place: Data | None) -> Data:
         """One step: its call, and what is observed after it."""
-        cells = [*told_cells(case, row)]
+        cells = [*zip(case.table.columns, row.told, strict=False)]
         seen = f"-> {row.stopped}" if row.stopped else ", ".join(f"{name} {cell}" for name, cell in cells)
         location: Data = {"message": text(f"{number} {row.call}: {seen}" if seen else f"{number} {row.call}")}
         if own := self.place(row.file, row.line) or place:
@@ -203,13 +203,6 @@ def message(outline: Outline, block: Sequence[Case]) -> str:
     first, *more = outline.words(case)
     said = [sentence(first), *more, case.explained, case.doubt, case.spread, *also(block)]
     return "\n".join(line for line in said if line)
-
-
-def told_cells(case: Case, row: Row) -> Iterator[tuple[str, str]]:
-    """The columns of a row, with what they were where that is another."""
-    was = row.was or (None,) * len(row.cells)
-    for name, cell, old in zip(case.table.columns, row.cells, was, strict=False):
-        yield name, cell if old is None else f"{cell} (was {old})"
 
 
 def unknowns(cases: Iterable[Case]) -> Iterator[str]:

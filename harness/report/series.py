@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.lists import few
 from harness.report.document import After, Document, PatchText
-from harness.report.page import few
 
 
 def labels_of(whole: Document) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from harness.prefixes import Stage
 from harness.report.document import After, Case, Document
 from harness.report.series import labels_of
-from harness.report.words import document
+from harness.report.words import case_of
 
 # What must hold after each patch, not only after the last: documents may come behind the code.
 AT_ONCE = ("claim", "crash", "sanitizer", "conformance", "misuse", "layout", "configuration")
@@ -35,14 +35,9 @@ def with_stages(whole: Document, before: Sequence[Stage]) -> Document:
 
 def failing_cases(stage: Stage) -> dict[str, Case]:
     """What fails after a stage, by fingerprint."""
-    made: dict[int, Document] = {}
-    failing: dict[str, Case] = {}
-    for name, result in stage.results.items():
-        if id(result) not in made:
-            made[id(result)] = document(result)
-        said = made[id(result)]
-        failing |= {c.fingerprint: c for c in said.cases if c.verdict == "fail" and c.contract == name}
-    return failing
+    failing = (case_of(result, check) for name, result in stage.results.items() for check in result.checks
+               if check.verdict == "fail" and check.contract == name)  # fmt: skip
+    return {case.fingerprint: case for case in failing}
 
 
 def after(stage: Stage, failing: Mapping[str, Case]) -> After:

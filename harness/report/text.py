@@ -8,13 +8,15 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.lists import few
 from harness.report.baseline import baseline_lines
 from harness.report.coverage import coverage_listing, coverage_summary
 from harness.report.derived import derived_words, reached_text
-from harness.report.document import Case, Document, Lost, merged
+from harness.report.document import Case, Document, merged
 from harness.report.mutate import strength_line, where
-from harness.report.page import WIDTH, few, paint, table_lines, wrapped
+from harness.report.page import WIDTH, paint, table_lines, wrapped
 from harness.report.series import series_lines
+from harness.subjects import describe
 
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
 NAMED = ("claim", "layout", "configuration", "documentation", "promise")  # groups whose checks are named
@@ -56,11 +58,6 @@ def text_report(document: Document, *, verbose: bool = False, color: bool = Fals
     if coverage:
         lines += ["", *coverage_listing(coverage).splitlines()]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def describe(lost: Lost) -> str:
-    """One name that could not be compiled as `file:line: error: …`."""
-    return f"{lost.file}:{lost.line}: error: {lost.user}: {lost.reason}"
 
 
 def hidden_state(document: Document) -> tuple[str, ...]:

@@ -22,7 +22,6 @@ from harness.report.document import (
     Case,
     Document,
     Explored,
-    Lost,
     MutantRecord,
     PatchText,
     Row,
@@ -109,7 +108,7 @@ def part_words(result: Result, part: Part) -> PartWords:
         functions=tuple(part.piece.functions),
         fragments=tuple(part.piece.shown),
         shims=tuple(sorted(part.piece.outside.keys() - lost)),
-        unresolved=tuple(Lost(u.name, u.user, u.file, u.line, u.reason) for u in part.unresolved),
+        unresolved=tuple(part.unresolved),
         bounds=dict(part.loaded.bounds),
         explored=Explored(
             explored.states,

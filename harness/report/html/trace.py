@@ -130,7 +130,6 @@ def changes(rows: Sequence[Row]) -> Iterator[Side]:
     """The observations of each row, with what is another since the row before that has any."""
     last: tuple[str, ...] = ()
     for row in rows:
-        was = row.was or (None,) * len(row.cells)
-        cells = zip(row.cells, last or row.cells, was, strict=False)
+        cells = zip(row.cells, last or row.cells, row.before, strict=False)
         yield Side(tuple(Cell(text, text != before, was=base) for text, before, base in cells), row.stopped)
         last = row.cells or last
