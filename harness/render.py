@@ -122,6 +122,7 @@ def render(loaded: Loaded, piece: Slice, missing: Mapping[str, str]) -> Rendered
         headers=(HEADER,) if piece.unit else include_order(piece, loaded.contract.headers),
         world=declarations(loaded.contract.world),
         variables=variables(piece),
+        places=loaded.contract.owns,
         owns=[*loaded.contract.owns, *(f"kc_own_{name}" for name in variables(piece))],
         standins=standins(loaded.contract, piece),
         wrappers=[wrapper_text(item, item.text) for item in whole_functions(loaded, piece, missing)],

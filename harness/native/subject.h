@@ -10,6 +10,7 @@ typedef long long kc_i64;
 
 struct kc_record;
 struct kc_sanitizer;
+struct kc_threaded;
 
 struct kc_object {		/* one of the world's */
 	unsigned long at, size;
@@ -29,6 +30,7 @@ struct kc_subject {
 	const struct kc_object *objects;
 	int nobjects;
 	const struct kc_sanitizer *sanitizer;	/* in the sanitized flavour only */
+	const struct kc_threaded *threaded;	/* in the threaded flavour only */
 };
 
 /* A setup is the contract's own C: explored further as an operation is, and not judged. */

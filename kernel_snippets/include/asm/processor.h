@@ -3,12 +3,13 @@
 #ifndef _ASM_PROCESSOR_H
 #define _ASM_PROCESSOR_H
 
+#include <kconform/record.h>
 #include <linux/compiler.h>
 
 /* exact: a hint to wait that changes no value; the compiler reads memory anew after it */
-#define cpu_relax() barrier()
-#define rep_nop() barrier()
-#define native_pause() barrier()
+#define cpu_relax() do { barrier(); kc_pause(); } while (0)
+#define rep_nop() cpu_relax()
+#define native_pause() cpu_relax()
 
 /* exact: hints to fetch what is not used as a value */
 #define prefetch(p) __builtin_prefetch(p)

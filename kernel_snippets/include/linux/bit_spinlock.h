@@ -14,25 +14,33 @@
 /* recording: acquire; one atomic read-modify-write for each try */
 static __always_inline void bit_spin_lock(int bitnum, unsigned long *addr)
 {
+	kc_wait(KC_WORD(bitnum, addr), BIT_MASK(bitnum));
 	while (unlikely(test_and_set_bit_lock(bitnum, addr))) {
 		if (kc_record.stop)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);
 	}
+	kc_locked(KC_WORD(bitnum, addr), BIT_MASK(bitnum));
 }
 /* recording: acquire where it is got; true then */
 static __always_inline int bit_spin_trylock(int bitnum, unsigned long *addr)
 {
-	return !test_and_set_bit_lock(bitnum, addr);
+	int got = !test_and_set_bit_lock(bitnum, addr);
+
+	if (got)
+		kc_locked(KC_WORD(bitnum, addr), BIT_MASK(bitnum));
+	return got;
 }
 /* recording: release; atomic */
 static __always_inline void bit_spin_unlock(int bitnum, unsigned long *addr)
 {
+	kc_unlocks(KC_WORD(bitnum, addr), BIT_MASK(bitnum));
 	BUG_ON(!test_bit(bitnum, addr));
 	clear_bit_unlock(bitnum, addr);
 }
 /* recording: release; the word is protected by the lock, so not atomic */
 static __always_inline void __bit_spin_unlock(int bitnum, unsigned long *addr)
 {
+	kc_unlocks(KC_WORD(bitnum, addr), BIT_MASK(bitnum));
 	BUG_ON(!test_bit(bitnum, addr));
 	__clear_bit_unlock(bitnum, addr);
 }

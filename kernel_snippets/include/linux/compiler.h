@@ -90,8 +90,19 @@
 #define READ_ONCE(x) (*(const volatile typeof(x) *)&(x))
 #define WRITE_ONCE(x, value) do { *(volatile typeof(x) *)&(x) = (value); } while (0)
 
-/* exact: the value; that KCSAN looks away has no meaning here */
+/* exact: the value; where operations run as threads, what races in it is no finding, as with KCSAN */
+#ifdef KC_THREADS
+void kc_looks_away(int begins);
+#define data_race(expression) ({							\
+	typeof(({ expression; })) kc_value_;						\
+	kc_looks_away(1);								\
+	kc_value_ = (expression);							\
+	kc_looks_away(0);								\
+	kc_value_;									\
+})
+#else
 #define data_race(expression) (expression)
+#endif
 
 /* exact: the value, of which the optimiser knows nothing from here on */
 #define OPTIMIZER_HIDE_VAR(variable) ((void)({								\

@@ -3,7 +3,8 @@
  * ID allocator. Source: Documentation/core-api/idr.rst and the documentation comments
  * of lib/idr.c, Linux 6.12. What is allocated is a few runs of IDs, so that an IDA can
  * be part of a state: small, without pointers, and the same IDs are the same bytes,
- * whatever calls led there. Its lock is left out, so no read-modify-writes are counted.
+ * whatever calls led there. Its lock is left out, so no read-modify-writes are counted;
+ * where operations run as threads, each allocation and each ida_free() has it.
  *
  * Runs can run out, as memory can. An allocation that would need another run than the
  * last one fails with -ENOMEM, as it is allowed to. Freeing an ID in the middle of a
@@ -139,20 +140,25 @@ static inline int ida_alloc_range(struct ida *ida, unsigned int min, unsigned in
 				  gfp_t gfp)
 {
 	unsigned int at, id = min;
+	int got;
 
 	(void)gfp;
 	if (min > INT_MAX)
 		return -ENOSPC;
+	kc_begin(ida);
 	at = kc_ida_at(ida, min);
 	if (at < ida->kc_count && ida->kc_runs[at].first <= min)
 		id = ida->kc_runs[at].last + 1;
-	if (id > min_t(unsigned int, max, INT_MAX))
-		return -ENOSPC;
-	if (kc_fail_allocations) {
-		kc_fail_allocations--;
-		return -ENOMEM;
+	got = -ENOSPC;
+	if (id <= min_t(unsigned int, max, INT_MAX)) {
+		got = -ENOMEM;
+		if (kc_fail_allocations)
+			kc_fail_allocations--;
+		else if (kc_ida_add(ida, id, id))
+			got = id;
 	}
-	return kc_ida_add(ida, id, id) ? (int)id : -ENOMEM;
+	kc_end(ida);
+	return got;
 }
 static inline int ida_alloc(struct ida *ida, gfp_t gfp)
 {
@@ -170,14 +176,17 @@ static inline int ida_alloc_max(struct ida *ida, unsigned int max, gfp_t gfp)
 /* recording: freeing an ID that is not allocated warns; above INT_MAX it is ignored */
 static inline void ida_free(struct ida *ida, unsigned int id)
 {
-	unsigned int at = kc_ida_at(ida, id);
-	struct kc_ida_run *run = &ida->kc_runs[at];
+	unsigned int at;
+	struct kc_ida_run *run;
 
 	if (id > INT_MAX)
 		return;
-	if (WARN(!kc_ida_has(ida, id), "ida_free called for id=%d which is not allocated.\n", id))
-		return;
-	if (run->first == run->last) {
+	kc_begin(ida);
+	at = kc_ida_at(ida, id);
+	run = &ida->kc_runs[at];
+	if (WARN(!kc_ida_has(ida, id), "ida_free called for id=%d which is not allocated.\n", id)) {
+		;
+	} else if (run->first == run->last) {
 		kc_ida_remove(ida, at);
 	} else if (id == run->first) {
 		run->first++;
@@ -187,6 +196,7 @@ static inline void ida_free(struct ida *ida, unsigned int id)
 		kc_ida_insert(ida, at, (struct kc_ida_run){ run->first, id - 1 });
 		run[1].first = id + 1;
 	}
+	kc_end(ida);
 }
 
 /* exact: all IDs are free again; questions */

@@ -26,11 +26,16 @@ struct mutex {
 /* recording: acquire where it is got; one read-modify-write */
 static inline int mutex_trylock(struct mutex *lock)
 {
-	return !xchg_acquire(&lock->kc_held, 1);
+	int got = !xchg_acquire(&lock->kc_held, 1);
+
+	if (got)
+		kc_locked(&lock->kc_held, 1);
+	return got;
 }
 /* recording: acquire; what would sleep for ever ends the operation as a deadlock */
 static inline void mutex_lock(struct mutex *lock)
 {
+	kc_wait(&lock->kc_held, 1);
 	while (unlikely(!mutex_trylock(lock)))
 		if (kc_record.stop)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);
@@ -48,6 +53,7 @@ static inline int mutex_lock_interruptible(struct mutex *lock)
 /* recording: release */
 static inline void mutex_unlock(struct mutex *lock)
 {
+	kc_unlocks(&lock->kc_held, 1);
 	BUG_ON(!READ_ONCE(lock->kc_held));
 	smp_store_release(&lock->kc_held, 0);
 }

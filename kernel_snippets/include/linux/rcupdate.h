@@ -26,14 +26,25 @@
 #define rcu_read_lock_any_held() 1
 #define RCU_LOCKDEP_WARN(condition, text) ((void)sizeof(condition))
 
+/*
+ * Where operations run as threads, an address that was read orders what is read through it
+ * (memory-barriers.txt, "Address-dependency barriers"); the engine follows no addresses, so it is an
+ * acquire there.
+ */
+#ifdef KC_THREADS
+#define KC_DEREFERENCE(p) smp_load_acquire(&(p))
+#else
+#define KC_DEREFERENCE(p) READ_ONCE(p)
+#endif
+
 /* exact: one access; what it leads to is seen as it was published */
-#define rcu_dereference(p) READ_ONCE(p)
-#define rcu_dereference_bh(p) READ_ONCE(p)
-#define rcu_dereference_sched(p) READ_ONCE(p)
-#define rcu_dereference_raw(p) READ_ONCE(p)
-#define rcu_dereference_check(p, condition) READ_ONCE(p)
-#define rcu_dereference_bh_check(p, condition) READ_ONCE(p)
-#define rcu_dereference_sched_check(p, condition) READ_ONCE(p)
+#define rcu_dereference(p) KC_DEREFERENCE(p)
+#define rcu_dereference_bh(p) KC_DEREFERENCE(p)
+#define rcu_dereference_sched(p) KC_DEREFERENCE(p)
+#define rcu_dereference_raw(p) KC_DEREFERENCE(p)
+#define rcu_dereference_check(p, condition) KC_DEREFERENCE(p)
+#define rcu_dereference_bh_check(p, condition) KC_DEREFERENCE(p)
+#define rcu_dereference_sched_check(p, condition) KC_DEREFERENCE(p)
 #define rcu_dereference_protected(p, condition) (p)
 #define rcu_access_pointer(p) READ_ONCE(p)
 #define rcu_pointer_handoff(p) (p)

@@ -43,12 +43,14 @@ static inline int down_write_trylock(struct rw_semaphore *sem)
 /* recording: acquire; what would sleep for ever ends the operation as a deadlock */
 static inline void down_read(struct rw_semaphore *sem)
 {
+	kc_wait(&sem->kc_readers, 1u << 31);
 	while (unlikely(!down_read_trylock(sem)))
 		if (kc_record.stop)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);
 }
 static inline void down_write(struct rw_semaphore *sem)
 {
+	kc_wait(&sem->kc_readers, ~0u);
 	while (unlikely(!down_write_trylock(sem)))
 		if (kc_record.stop)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);

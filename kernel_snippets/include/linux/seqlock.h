@@ -39,6 +39,7 @@ static inline unsigned int kc_seq_begin(const seqcount_t *s)
 {
 	unsigned int sequence;
 
+	kc_wait(&s->sequence, 1);
 	while ((sequence = smp_load_acquire(&s->sequence)) & 1)
 		if (kc_record.stop)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);

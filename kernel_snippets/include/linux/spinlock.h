@@ -30,11 +30,16 @@ static inline void spin_lock_init(spinlock_t *lock)
 /* recording: acquire where it is got; one read-modify-write */
 static inline int spin_trylock(spinlock_t *lock)
 {
-	return !xchg_acquire(&lock->kc_held, 1);
+	int got = !xchg_acquire(&lock->kc_held, 1);
+
+	if (got)
+		kc_locked(&lock->kc_held, 1);
+	return got;
 }
 /* recording: acquire; one read-modify-write for each try */
 static inline void spin_lock(spinlock_t *lock)
 {
+	kc_wait(&lock->kc_held, 1);
 	while (unlikely(!spin_trylock(lock))) {
 		if (kc_record.stop)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);
@@ -43,7 +48,8 @@ static inline void spin_lock(spinlock_t *lock)
 /* recording: release */
 static inline void spin_unlock(spinlock_t *lock)
 {
-	BUG_ON(!lock->kc_held);
+	kc_unlocks(&lock->kc_held, 1);
+	BUG_ON(!READ_ONCE(lock->kc_held));
 	smp_store_release(&lock->kc_held, 0);
 }
 /* exact: as with CONFIG_SMP */
