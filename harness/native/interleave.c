@@ -182,7 +182,7 @@ int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, i
 			t->target_met = 1;
 		return -1;
 	}
-	if (i == KC_FOUND)
+	if (i == KC_FOUND || (i == t->nfound && i >= MOST_PAIRS && (kind == KC_RACE || kind == KC_WAITER)))
 		return -1;
 	f = &t->found[i];
 	if (i == t->nfound) {
@@ -225,6 +225,8 @@ static void data_race(struct kc_threads *t, int first, int second)
 	int before = t->nfound, found;
 	uintptr_t pa = a->access.pc, pb = b->access.pc;
 
+	if (t->orders_crashed)
+		return;	/* what the calls do even alone is told elsewhere */
 	found = threads_note(t, KC_RACE, pa, pb, 0);
 	if (found < 0)
 		return;
@@ -542,6 +544,16 @@ static void on_wait(const volatile void *p, unsigned int size, unsigned long mas
 	me->wait_mask = mask;
 }
 
+static int forget_lock(struct thread *me, uintptr_t at, uint64_t mask)
+{
+	for (int i = me->nheld - 1; i >= 0; i--)
+		if (me->held[i].at == at && me->held[i].mask & mask) {
+			me->held[i] = me->held[--me->nheld];
+			return 1;
+		}
+	return 0;
+}
+
 static void on_lock(const volatile void *p, unsigned int size, unsigned long mask, int locks, void *pc)
 {
 	struct kc_threads *t = weaving;
@@ -552,15 +564,15 @@ static void on_lock(const volatile void *p, unsigned int size, unsigned long mas
 	if (!me)
 		return;
 	if (locks) {
+		/* Whoever had it let it go without saying so: by a plain store, say. */
+		for (int i = 0; i < t->nthreads; i++)
+			forget_lock(&t->thread[i], at, mask);
 		if (me->nheld < MOST_HELD)
-			me->held[me->nheld++] = (struct held){ at, mask };
+			me->held[me->nheld++] = (struct held){ at, mask, me->at };
 		return;
 	}
-	for (int i = me->nheld - 1; i >= 0; i--)
-		if (me->held[i].at == at && me->held[i].mask & mask) {
-			me->held[i] = me->held[--me->nheld];
-			return;
-		}
+	if (forget_lock(me, at, mask))
+		return;
 	/* The place is that of the call of the shim: its own lines say nothing. */
 	threads_note(t, KC_NOT_HELD, me->depth ? me->frames[me->depth - 1] : (uintptr_t)pc, 0, 0);
 }
@@ -828,15 +840,15 @@ static void name_place(const struct kc_threads *t, uintptr_t at, struct kc_shown
 		}
 }
 
-static void show(struct kc_threads *t, const struct event *e)
+/* An event among those shown, with the calls that lead to it now; where it stands, or -1. */
+static int show(struct kc_threads *t, const struct event *e)
 {
 	const struct thread *me = &t->thread[thread_of(t, e->proc)];
 	struct kc_shown *s = &t->shown[t->nshown];
 	int n = me->depth < 64 ? me->depth : 64, first;
 
 	if (t->nshown == t->most_shown)
-		return;
-	t->nshown++;
+		return -1;
 	memset(s, 0, sizeof(*s));
 	s->thread = me - t->thread;
 	s->call = e->call;
@@ -852,6 +864,7 @@ static void show(struct kc_threads *t, const struct event *e)
 			s->frame[s->frames++] = me->frames[i] - t->run->base;
 	}
 	name_place(t, e->access.at, s);
+	return t->nshown++;
 }
 
 /* A new event at the end of the execution, which `access` of `proc` is; not yet among the others. */
@@ -909,7 +922,7 @@ static void step_thread(struct kc_threads *t, int proc)
 	}
 	if (a.kind & KC_SECTION) {
 		if (a.kind & KC_READ)
-			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1 };
+			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1, me->at };
 		else
 			for (int i = 0; i < t->nsections; i++)
 				if (t->section[i].at == a.at)
@@ -919,6 +932,8 @@ static void step_thread(struct kc_threads *t, int proc)
 		me->first[me->at] = n;
 	me->last = me->open = t->proc_last[proc] = n;
 	t->n++;
+	if (t->shown)
+		me->shown = show(t, e);
 }
 
 /* What is known of the open event of a thread that has come to its next one. */
@@ -938,8 +953,8 @@ static void close_event(struct kc_threads *t, struct thread *me)
 			(e->access.kind & KC_WRITE && e->before != e->after);
 	}
 	t->nhits = 0;
-	if (t->shown)
-		show(t, e);
+	if (t->shown && me->shown >= 0)
+		t->shown[me->shown].after = e->after;
 	me->open = -1;
 	if (e->access.kind & KC_WRITE && !is_weak(t))
 		orders_moment(t);
@@ -1030,8 +1045,10 @@ void threads_finish(struct kc_threads *t)
 	for (int i = 0; i < t->nthreads; i++) {
 		const struct thread *me = &t->thread[i];
 
-		if (me->nheld && me->done)
-			held = i;
+		for (int k = 0; k < me->nheld; k++)
+			if (me->held[k].call < me->at &&
+			    load(t, me->held[k].at, 8) & me->held[k].mask)
+				held = i;
 		if (!me->done)
 			waits = i;
 	}
