@@ -115,6 +115,7 @@ struct kc_called { int done, running, why, warnings; unsigned long pc; char site
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
 int kc_sandbox_to_load(void);	/* before a subject is loaded */
 int kc_sandbox(void);		/* before it runs */
+int kc_sandbox_of_threads(void);	/* before it runs on some */
 /* two runs driven together; see product.c */
 struct kc_witness { int found; unsigned int state, call; struct kc_call *calls; int ncalls; };
 struct kc_pair_op { int second, returns; };	/* the same operation of the second; its value is compared */
