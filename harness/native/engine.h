@@ -116,6 +116,82 @@ int kc_call_each(const void *subject, int count, int round, struct kc_called *ca
 int kc_sandbox_to_load(void);	/* before a subject is loaded */
 int kc_sandbox(void);		/* before it runs */
 int kc_sandbox_of_threads(void);	/* before it runs on some */
+/*
+ * Calls as threads; see interleave.c. A call whose `op` is KC_READS - k reads observation k alone. `memory`:
+ * the order in which stores become visible. KC_RELAXED delays each store by itself, KC_TSO all of a thread
+ * in their order, as far as fences, release and read-modify-writes let them.
+ */
+enum { KC_MOST_THREADS = 4, KC_MOST_CALLS = 8, KC_MOST_FRAMES = 8, KC_FOUND = 64, KC_READS = -1 };
+enum { KC_SC, KC_TSO, KC_RELAXED };
+/* KC_BOUNDED: every schedule with so many preemptions; KC_ILLEGAL: some order of the calls is not allowed */
+enum { KC_ALL, KC_BOUNDED, KC_CUT, KC_ILLEGAL, KC_UNFIT };
+/* kinds of what is found in an execution */
+enum { KC_RACE, KC_WAITER, KC_RESULT, KC_MOMENT, KC_PAIR, KC_NONE_RUNS, KC_HELD, KC_NOT_HELD, KC_CRASHED,
+       KC_SPINS };
+struct kc_scenario {
+	const struct kc_call *start;		/* from the initial world, one after the other */
+	unsigned int nstart;
+	int threads, ncalls[4];
+	const struct kc_call *calls[4];
+};
+struct kc_thread_options {
+	int memory, reduce;			/* without `reduce`: every schedule, equivalent ones as well */
+	int preemptions;			/* at most so many; -1: any number */
+	int everything;				/* each access to the world is a step */
+	unsigned long long max_executions;
+	double seconds;
+	int nreads, reads[8];			/* observations that may be read without a lock */
+};
+struct kc_thread_result {
+	int end;
+	unsigned long long executions, blocked, steps, orders;
+	unsigned long long classes;		/* of executions that differ, where nothing is reduced */
+	double seconds;
+};
+/* `pc`, of a race, those of the two accesses; `changed`: some execution where the write changed the value */
+struct kc_found {
+	int kind, which, scenario, memory, changed;
+	unsigned int access[2];			/* KC_READ | ..., of a race */
+	unsigned long long pc[2], executions;
+	int length;
+	unsigned char schedule[4096];		/* the thread of each step; of a delayed store, KC_MOST_THREADS and up */
+};
+struct kc_shown {
+	int thread, call, delayed, blocked;
+	unsigned int kind, size;
+	unsigned long long pc, before, after, byte;
+	const char *name;
+	int frames;
+	unsigned long long frame[8];		/* of the calls that led there, outermost first */
+};
+struct kc_ending {
+	int why, legal;
+	long long ret[4][8], obs[32];
+	unsigned int warned[4][8];
+	int explained;				/* by which order of the calls, from 0; -1: none */
+	int finished[4];			/* calls that came back */
+};
+struct kc_order { int length, of_model; unsigned char thread[32]; long long ret[4][8], obs[32];
+		  unsigned int warned[4][8]; };
+struct kc_threads;
+struct kc_threads *kc_threads_open(struct kc_run *run);
+void kc_threads_close(struct kc_threads *threads);
+int kc_threads_explore(struct kc_threads *threads, int number, const struct kc_scenario *scenario,
+		       const struct kc_thread_options *options, struct kc_thread_result *result);
+int kc_threads_found(struct kc_threads *threads);
+struct kc_found *kc_threads_finding(struct kc_threads *threads, int i);
+/* The same finding with the fewest switches between threads, looked for in so many executions; 1: one was found */
+int kc_threads_shorten(struct kc_threads *threads, int finding, const struct kc_scenario *scenario,
+		       const struct kc_thread_options *options);
+/*
+ * One schedule, step by step; the number of its steps, or -1: the code does not go so far. What is found is
+ * what that schedule shows, from then on.
+ */
+int kc_threads_show(struct kc_threads *threads, const struct kc_scenario *scenario,
+		    const struct kc_thread_options *options, const unsigned char *schedule, int length,
+		    struct kc_shown *steps, int most, struct kc_ending *ending);
+/* What the calls do one after the other, of the scenario that ran last: order i; 0 where there is none. */
+int kc_threads_order(struct kc_threads *threads, int i, struct kc_order *order);
 /* two runs driven together; see product.c */
 struct kc_witness { int found; unsigned int state, call; struct kc_call *calls; int ncalls; };
 struct kc_pair_op { int second, returns; };	/* the same operation of the second; its value is compared */

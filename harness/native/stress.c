@@ -37,7 +37,7 @@
 #include "stress.h"
 
 enum {
-	MOST_THREADS = 4, MOST_CALLS = 8, MOST_STATE = 32, MOST_OUTCOMES = 8192, MOST_RACES = 256, MOST_FRAMES = 6,
+	MOST_STATE = 32, MOST_OUTCOMES = 8192, MOST_RACES = 256, MOST_FRAMES = 6,
 	MOST_INPUT = 64 << 20, BURST = 32, LOCKS = 64,
 };
 /* Why it ended before its time; stress.py has the words. */
@@ -79,12 +79,12 @@ KC_TSAN_ATOMICS(FAMILY)
 __attribute__((section(".preinit_array"), used)) static void (*const begin_tsan)(void) = __tsan_init;
 
 struct call {
-	long op, args[KC_MAX_ARGS];	/* op -1-k: reads observation k alone */
+	long op, args[KC_MAX_ARGS];	/* op KC_READS - k: reads observation k alone */
 };
 
 struct scenario {
-	const struct call *start, *calls[MOST_THREADS];
-	long starts, threads, length[MOST_THREADS];
+	const struct call *start, *calls[KC_MOST_THREADS];
+	long starts, threads, length[KC_MOST_THREADS];
 	unsigned char *world;		/* where the threads begin, from the first round on */
 	unsigned int fail_allocations;
 	void *task;
@@ -99,8 +99,8 @@ struct worker {
 	const struct call *calls;
 	long length;
 	unsigned int delay;
-	kc_i64 returned[MOST_CALLS];
-	unsigned char warned[MOST_CALLS];
+	kc_i64 returned[KC_MOST_CALLS];
+	unsigned char warned[KC_MOST_CALLS];
 	pthread_t thread;
 	clockid_t clock;		/* its CPU time */
 };
@@ -108,7 +108,7 @@ struct worker {
 struct outcome {
 	long scenario;
 	unsigned long count;		/* 0: a free place in the table */
-	kc_i64 values[2 * MOST_CALLS + MOST_STATE];	/* of each call what it returned and whether it warned */
+	kc_i64 values[2 * KC_MOST_CALLS + MOST_STATE];	/* of each call what it returned and whether it warned */
 };
 
 struct access {
@@ -124,7 +124,7 @@ struct race {
 };
 enum { OF_PLACES, OF_VARIABLES, OF_OBJECTS, OF_NOTHING };
 
-static struct worker workers[MOST_THREADS];
+static struct worker workers[KC_MOST_THREADS];
 static __thread struct worker *me = &workers[0];
 static long threads;			/* the most of a scenario */
 static struct scenario *scenarios;
@@ -432,7 +432,7 @@ static void call_all(struct worker *worker)
 		for (int a = 0; a < KC_MAX_ARGS; a++)
 			args[a] = call->args[a];
 		worker->own.record.warnings = 0;
-		worker->returned[i] = call->op < 0 ? threaded->read(-1 - call->op) : threaded->call(call->op, args);
+		worker->returned[i] = call->op < 0 ? threaded->read(KC_READS - call->op) : threaded->call(call->op, args);
 		worker->warned[i] = call->op >= 0 && worker->own.record.warnings;
 	}
 }
@@ -485,7 +485,7 @@ static long used(const struct worker *worker)	/* ms */
 static void *watch(void *ready)
 {
 	unsigned long seen = 0;
-	long before[MOST_THREADS] = { 0 };
+	long before[KC_MOST_THREADS] = { 0 };
 
 	__atomic_store_n((int *)ready, 1, __ATOMIC_RELEASE);
 	for (;;) {
@@ -559,7 +559,7 @@ static struct worker *worker_of(const struct scenario *scenario, long t)
 
 static void count_outcome(const struct scenario *scenario)
 {
-	kc_i64 values[2 * MOST_CALLS + MOST_STATE];
+	kc_i64 values[2 * KC_MOST_CALLS + MOST_STATE];
 	unsigned long long hash = current;
 	long calls = calls_of(scenario), size = 2 * calls + subject->state_size, n = 0;
 
@@ -698,14 +698,14 @@ static void read_scenarios(void)
 
 		scenario->starts = next_number(KC_MAX_PATH);
 		scenario->start = next_calls(scenario->starts);
-		scenario->threads = next_number(MOST_THREADS);
+		scenario->threads = next_number(KC_MOST_THREADS);
 		if (scenario->threads > threads)
 			threads = scenario->threads;
 		for (long t = 0; t < scenario->threads; t++) {
-			scenario->length[t] = next_number(MOST_CALLS);
+			scenario->length[t] = next_number(KC_MOST_CALLS);
 			scenario->calls[t] = next_calls(scenario->length[t]);
 		}
-		if (calls_of(scenario) > MOST_CALLS)
+		if (calls_of(scenario) > KC_MOST_CALLS)
 			fail("a scenario has more of something than there may be");
 	}
 }

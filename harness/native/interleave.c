@@ -1,0 +1,1070 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Calls as threads: fibers of one OS thread, of which one runs at a time, from one access
+ * that others can see to the next. Who goes on is decided by schedules.c; what comes of
+ * each step is here: order, races, locks, delayed stores.
+ *
+ * A step is an access to a word that some thread writes (which words these are is learned:
+ * an execution in which one more turns up is begun again), since all others are as good as
+ * private. Taking a lock is one step, made when the bits that the shim said are clear.
+ *
+ * Delayed stores (KC_TSO, KC_RELAXED): each waits in its thread's buffer, which is a proc
+ * of its own. While a thread runs, memory is as that thread sees it.
+ */
+#include <stdlib.h>
+
+#include "interleave.h"
+
+#define SECTION_AT (1ull << 62)		/* a lock that is no word of the world: no such address is */
+#define REPEATS 8			/* turns of a loop without a pause, after which it waits */
+
+static struct kc_threads *weaving;	/* hooks have no other way to it */
+
+/* ---- Memory. ---- */
+
+static inline unsigned int word_hash(uintptr_t word)
+{
+	return (word * 0x9e3779b97f4a7c15u >> 40) % (MOST_WORDS * 4);
+}
+
+static inline int word_slot(const struct kc_threads *t, uintptr_t word)
+{
+	unsigned int h = word_hash(word);
+
+	for (; t->slot[h] >= 0; h = (h + 1) % (MOST_WORDS * 4))
+		if (t->word[t->slot[h]] == word)
+			return t->slot[h];
+	return -1;
+}
+
+static void learn_word(struct kc_threads *t, uintptr_t word)
+{
+	unsigned int h = word_hash(word);
+
+	if (word_slot(t, word) >= 0)
+		return;
+	t->learned = 1;
+	if (t->nwords == MOST_WORDS) {
+		t->failed_memory = 1;
+		return;
+	}
+	while (t->slot[h] >= 0)
+		h = (h + 1) % (MOST_WORDS * 4);
+	t->slot[h] = t->nwords;
+	t->word[t->nwords++] = word;
+}
+
+static inline int is_shared(const struct kc_threads *t, uintptr_t at, unsigned int size)
+{
+	for (uintptr_t word = at >> 3; word <= (at + size - 1) >> 3; word++)
+		if (word_slot(t, word) >= 0)
+			return 1;
+	return 0;
+}
+
+static int section_held(const struct kc_threads *t, uintptr_t at)
+{
+	for (int i = 0; i < t->nsections; i++)
+		if (t->section[i].at == at)
+			return 1;
+	return 0;
+}
+
+/* What everyone sees at `at`; between steps memory is that. */
+static inline uint64_t load(const struct kc_threads *t, uintptr_t at, unsigned int size)
+{
+	uint64_t value = 0;
+
+	if (at & SECTION_AT)
+		return section_held(t, at);
+	memcpy(&value, (void *)at, size < 8 ? size : 8);
+	return value;
+}
+
+static inline void store(uintptr_t at, unsigned int size, uint64_t value)
+{
+	memcpy((void *)at, &value, size < 8 ? size : 8);
+}
+
+/* Memory as thread `me` sees it, with its delayed stores. */
+static void put_on(struct kc_threads *t, struct thread *me)
+{
+	for (int i = 0; i < t->nwords; i++)
+		memcpy(&t->global[i], (void *)(t->word[i] << 3), 8);
+	for (int i = 0; i < me->ndelayed; i++)
+		store(me->delayed[i].at, me->delayed[i].size, me->delayed[i].value);
+}
+
+/* The value of its newest store is there, now that it was made. */
+static inline void fill(struct thread *me)
+{
+	struct delayed *last = &me->delayed[me->ndelayed - 1];
+
+	if (!me->ndelayed || last->filled)
+		return;
+	last->value = 0;
+	memcpy(&last->value, (void *)last->at, last->size);
+	last->filled = 1;
+}
+
+/* Memory as everyone sees it; what its read-modify-write stored is among that. */
+static void take_off(struct kc_threads *t, struct thread *me)
+{
+	struct event *open = me->open >= 0 ? &t->event[me->open] : NULL;
+	uint64_t value = 0;
+
+	fill(me);
+	if (open && open->access.kind & KC_WRITE && open->access.size && !(open->access.at & SECTION_AT))
+		value = load(t, open->access.at, open->access.size);
+	else
+		open = NULL;
+	for (int i = 0; i < t->nwords; i++)
+		memcpy((void *)(t->word[i] << 3), &t->global[i], 8);
+	if (open)
+		store(open->access.at, open->access.size, value);
+}
+
+/* The buffer in which a thread's store waits; -1: there are too many. */
+static int buffer_of(struct kc_threads *t, int thread, uintptr_t at)
+{
+	uintptr_t key = t->options.memory == KC_TSO ? 0 : at >> 3;
+
+	for (int proc = KC_MOST_THREADS; proc < t->nprocs; proc++)
+		if (t->buffer[proc].thread == thread && t->buffer[proc].key == key)
+			return proc;
+	if (t->nprocs == MOST_PROCS)
+		return -1;
+	t->buffer[t->nprocs].thread = thread;
+	t->buffer[t->nprocs].key = key;
+	return t->nprocs++;
+}
+
+static inline int overlaps(const struct delayed *d, uintptr_t at, unsigned int size)
+{
+	return d->at < at + size && at < d->at + d->size;
+}
+
+/* The oldest store in a buffer, where it may become visible now; -1. */
+static int ripe(const struct kc_threads *t, int proc)
+{
+	const struct thread *me = &t->thread[t->buffer[proc].thread];
+
+	for (int i = 0; i < me->ndelayed; i++) {
+		const struct delayed *d = &me->delayed[i];
+
+		if (d->proc != proc)
+			continue;
+		/* Release: all that was stored before is visible; a fence: what was before it. */
+		if (i && (d->kind & KC_RELEASE || me->delayed[0].epoch < d->epoch))
+			return -1;
+		return i;
+	}
+	return -1;
+}
+
+/* ---- What is found. ---- */
+
+int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, int which)
+{
+	struct kc_found *f;
+	int i;
+
+	pc0 -= pc0 ? t->run->base : 0;
+	pc1 -= pc1 ? t->run->base : 0;
+	for (i = 0; i < t->nfound; i++) {
+		f = &t->found[i];
+		if (f->kind == kind && f->which == which && f->memory == t->options.memory &&
+		    ((f->pc[0] == pc0 && f->pc[1] == pc1) || (f->pc[0] == pc1 && f->pc[1] == pc0)))
+			break;
+	}
+	if (t->target >= 0) {
+		if (i == t->target)
+			t->target_met = 1;
+		return -1;
+	}
+	if (i == KC_FOUND)
+		return -1;
+	f = &t->found[i];
+	if (i == t->nfound) {
+		memset(f, 0, sizeof(*f) - sizeof(f->schedule));
+		f->kind = kind;
+		f->which = which;
+		f->memory = t->options.memory;
+		f->pc[0] = pc0;
+		f->pc[1] = pc1;
+		f->scenario = t->number;
+		f->length = -1;		/* the schedule is known when the execution ends */
+		t->nfound++;
+	}
+	if (t->seen[i] != t->executions + 1)
+		f->executions++;
+	t->seen[i] = t->executions + 1;
+	return i;
+}
+
+/* ---- Order of steps. ---- */
+
+static inline void join(uint16_t *into, const uint16_t *from, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (into[i] < from[i])
+			into[i] = from[i];
+}
+
+static void note_race(struct kc_threads *t, int first, int second)
+{
+	if (t->nraces < MOST_RACES)
+		t->races[t->nraces++] = (struct race){ first, second };
+	else
+		t->failed_memory = 1;
+}
+
+static void data_race(struct kc_threads *t, int first, int second)
+{
+	const struct event *a = &t->event[first], *b = &t->event[second];
+	int before = t->nfound, found;
+	uintptr_t pa = a->access.pc, pb = b->access.pc;
+
+	found = threads_note(t, KC_RACE, pa, pb, 0);
+	if (found < 0)
+		return;
+	if (t->nfound > before) {
+		t->found[found].access[0] = a->access.kind;
+		t->found[found].access[1] = b->access.kind;
+	}
+	if (t->nhits < 64)
+		t->hits[t->nhits++] = (struct hit){ found, first, second };
+}
+
+static inline int races(const struct event *a, const struct event *b)
+{
+	const unsigned int both = a->access.kind & b->access.kind, any = a->access.kind | b->access.kind;
+
+	return !(both & KC_MARKED) && !(any & (KC_IGNORED | KC_SECTION)) && any & KC_WRITE;
+}
+
+/* A read of `e` met what `from` wrote: what that orders. */
+static void synchronise(struct thread *me, struct event *e, const uint16_t *published)
+{
+	if (!(e->access.kind & KC_READ) || !(e->access.kind & KC_MARKED))
+		return;
+	join(e->access.kind & KC_ACQUIRE ? me->sync : me->pending, published, KC_MOST_THREADS);
+}
+
+/* After a thread's access: what whoever reads it may synchronise with. */
+static void publish(struct thread *me, struct event *e, const uint16_t *met)
+{
+	unsigned int kind = e->access.kind;
+
+	memset(e->published, 0, sizeof(e->published));
+	if (kind & KC_FULL)
+		join(me->sync, me->pending, KC_MOST_THREADS);
+	if (!(kind & KC_WRITE) || !(kind & KC_MARKED))
+		return;
+	join(e->published, kind & KC_RELEASE ? me->sync : me->fenced, KC_MOST_THREADS);
+	if (kind & KC_READ)
+		join(e->published, met, KC_MOST_THREADS);
+	if (kind & KC_FULL)
+		memcpy(me->fenced, me->sync, sizeof(me->fenced));
+}
+
+static void keep_sync(const struct thread *me, struct event *e)
+{
+	memcpy(e->sync, me->sync, sizeof(e->sync));
+	memcpy(e->pending, me->pending, sizeof(e->pending));
+	memcpy(e->fenced, me->fenced, sizeof(e->fenced));
+}
+
+/* `value`, which stood at `a` after `f`, as it was before. */
+static uint64_t undone(const struct access *a, uint64_t value, const struct event *f)
+{
+	unsigned int size = f->access.size < 8 ? f->access.size : 8;
+
+	if (a->kind & KC_SECTION)
+		return f->before;
+	for (unsigned int b = 0; b < size; b++) {
+		uintptr_t byte = f->access.at + b - a->at;
+
+		if (byte < 8)
+			value = (value & ~(0xffull << byte * 8)) | (f->before >> b * 8 & 0xff) << byte * 8;
+	}
+	return value;
+}
+
+/*
+ * Event `n`, not yet in the execution, against all before it: its clock, and the steps
+ * whose order with it could be the other way round. For a step that waits these are the
+ * last ones before which it need not have waited: taking a lock conflicts with whoever
+ * took it before, not with his letting it go, which cannot come later.
+ */
+static void order(struct kc_threads *t, int n)
+{
+	struct event *e = &t->event[n];
+	uint64_t value = e->access.kind & KC_WAITS ? load(t, e->access.at, 8) : 0;
+	uint16_t candidates[MOST_PROCS];
+	int family = thread_of(t, e->proc);
+
+	memcpy(e->clock, e->before_it, sizeof(e->clock));
+	memcpy(candidates, e->before_it, sizeof(candidates));
+	for (int i = n - 1; i >= 0; i--) {
+		const struct event *f = &t->event[i];
+
+		if (f->proc == e->proc || !conflict(&f->access, &e->access))
+			continue;
+		if (e->access.kind & KC_WAITS)
+			value = undone(&e->access, value, f);
+		if (thread_of(t, f->proc) == family) {
+			join(e->clock, f->clock, t->nprocs);
+			join(candidates, f->clock, t->nprocs);
+			continue;
+		}
+		if (e->access.kind & KC_WAITS) {
+			if (f->own > candidates[f->proc] && !(value & e->access.mask)) {
+				note_race(t, i, n);
+				join(candidates, f->clock, t->nprocs);
+			}
+			join(e->clock, f->clock, t->nprocs);
+		} else if (f->own > e->clock[f->proc]) {
+			note_race(t, i, n);
+			join(e->clock, f->clock, t->nprocs);
+		}
+	}
+	e->clock[e->proc] = e->own;
+}
+
+/* The kernel's memory model: what a thread's access is ordered after, and what it races with. */
+static void order_memory(struct kc_threads *t, struct thread *me, int n)
+{
+	struct event *e = &t->event[n];
+	uint16_t met[KC_MOST_THREADS] = { 0 };
+	int id = e->proc;
+
+	for (int i = n - 1; i >= 0; i--) {
+		const struct event *f = &t->event[i];
+
+		if (!f->failed && f->access.kind & KC_WRITE && conflict(&f->access, &e->access)) {
+			memcpy(met, f->published, sizeof(met));
+			break;
+		}
+	}
+	memcpy(me->sync_before, me->sync, sizeof(me->sync));	/* until it is known not to fail */
+	memcpy(me->met, met, sizeof(met));
+	synchronise(me, e, met);
+	me->sync[id] = e->own;
+	for (int i = n - 1; i >= 0; i--) {
+		const struct event *f = &t->event[i];
+
+		if (f->proc != id && f->own > me->sync[f->proc] && conflict(&f->access, &e->access) &&
+		    races(f, e))
+			data_race(t, i, n);
+	}
+	publish(me, e, met);
+}
+
+/* ---- Hooks: called from a thread. ---- */
+
+static inline void count_warnings(struct kc_threads *t, struct thread *me)
+{
+	if (t->run->record->warnings) {
+		if (me->at < me->ncalls)
+			me->warned[me->at] += t->run->record->warnings;
+		t->run->record->warnings = 0;
+	}
+}
+
+static void yield_to_main(struct kc_threads *t, struct thread *me)
+{
+	count_warnings(t, me);
+	t->current = NULL;
+	fiber_switch(&me->fiber.sp, t->main_sp);
+}
+
+static inline int is_private(const struct kc_threads *t, const struct thread *me, uintptr_t at)
+{
+	if (at - (uintptr_t)me->fiber.stack < FIBER_STACK)
+		return 1;
+	for (int i = 0; i < t->s->nours; i++)
+		if (at - (uintptr_t)t->s->ours[i].at < t->s->ours[i].size)
+			return 1;
+	return 0;
+}
+
+/* A turn of a loop that reads and does not write is over: it goes on when it would read another value. */
+static inline void wait_for_change(struct thread *me)
+{
+	if (me->nread && !me->writes)
+		me->spins = 1;
+}
+
+static void note_loop(struct thread *me, const struct access *a)
+{
+	if (me->nread && !(a->kind & KC_WRITE) && me->read[0].pc == a->pc && me->read[0].at == a->at) {
+		if (++me->loops >= REPEATS)
+			wait_for_change(me);
+		if (!me->spins)
+			me->nread = 0;
+	}
+}
+
+static void delay(struct kc_threads *t, struct thread *me, const struct access *a)
+{
+	int proc = buffer_of(t, me - t->thread, a->at);
+
+	if (proc < 0 || me->ndelayed == MOST_DELAYED) {
+		t->failed_memory = 1;
+		t->learned = 1;
+		yield_to_main(t, me);
+	}
+	me->delayed[me->ndelayed++] = (struct delayed){
+		.at = a->at, .pc = a->pc, .size = a->size, .kind = a->kind, .proc = proc,
+		.issued = me->last, .number = me->nstores++, .epoch = me->epoch,
+	};
+	me->writes = 1;
+	me->nread = me->loops = 0;
+}
+
+/* Whether a read is of what the thread itself stored last, and nobody sees yet. */
+static int own_store(const struct thread *me, const struct access *a)
+{
+	for (int i = me->ndelayed - 1; i >= 0; i--) {
+		const struct delayed *d = &me->delayed[i];
+
+		if (overlaps(d, a->at, a->size))
+			return d->at <= a->at && a->at + a->size <= d->at + d->size;
+	}
+	return 0;
+}
+
+static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind, void *pc)
+{
+	if (kind & KC_ACQUIRE)
+		join(me->sync, me->pending, KC_MOST_THREADS);
+	if (kind & KC_RELEASE) {
+		memcpy(me->fenced, me->sync, sizeof(me->fenced));
+		me->epoch++;
+	}
+	if (!is_weak(t) || !(kind & KC_FULL))
+		return;
+	me->next = (struct access){ .pc = (uintptr_t)pc, .kind = kind };
+	me->has_next = 1;
+	yield_to_main(t, me);
+}
+
+static void on_access(const volatile void *p, unsigned int size, unsigned int kind, void *pc)
+{
+	struct kc_threads *t = weaving;
+	struct thread *me = t->current;
+	uintptr_t at = (uintptr_t)p;
+	struct access a = { at, (uintptr_t)pc, 0, size, kind | (me && me->looks_away ? KC_IGNORED : 0) };
+
+	if (!me)
+		return;
+	if (is_weak(t))
+		fill(me);
+	if (kind & KC_FENCE) {
+		on_fence(t, me, kind, pc);
+		return;
+	}
+	if (kind & KC_SECTION) {
+		;
+	} else if (is_private(t, me, at)) {
+		return;
+	} else if (!is_shared(t, at, size) &&
+		   !(t->options.everything && at - (uintptr_t)t->run->world < (uintptr_t)t->run->words * 4)) {
+		if (!(kind & KC_WRITE))
+			return;
+		for (uintptr_t word = at >> 3; word <= (at + size - 1) >> 3; word++)
+			learn_word(t, word);
+		yield_to_main(t, me);
+	}
+	if (me->wait_at && at - me->wait_at < 8) {
+		a.kind |= KC_WAITS;
+		a.mask = me->wait_mask;
+		a.mask = at == me->wait_at ? a.mask : a.mask >> (at - me->wait_at) * 8;
+		me->wait_at = 0;
+	}
+	if (is_weak(t) && !(kind & (KC_READ | KC_SECTION)) && size <= 8) {
+		delay(t, me, &a);
+		return;
+	}
+	if (is_weak(t) && !(kind & KC_WRITE) && own_store(me, &a))
+		return;
+	note_loop(me, &a);
+	me->next = a;
+	me->has_next = 1;
+	yield_to_main(t, me);
+}
+
+static void on_failed(void)
+{
+	struct kc_threads *t = weaving;
+	struct thread *me = t->current;
+	struct event *e;
+
+	if (!me || me->open < 0)
+		return;
+	e = &t->event[me->open];
+	e->failed = 1;
+	if (me->open < t->known || is_weak(t))
+		return;
+	/* It stored nothing, and orders nothing (atomic_t.txt): as it was before, but for the step itself. */
+	memcpy(me->sync, me->sync_before, sizeof(me->sync));
+	me->sync[e->proc] = e->own;
+	join(me->pending, me->met, KC_MOST_THREADS);
+	memcpy(e->published, me->met, sizeof(e->published));
+	keep_sync(me, e);
+}
+
+static void on_enter(void *pc)
+{
+	struct thread *me = weaving->current;
+
+	if (me && me->depth++ < 64)
+		me->frames[me->depth - 1] = (uintptr_t)pc;
+}
+
+static void on_leave(void)
+{
+	struct thread *me = weaving->current;
+
+	if (me && me->depth)
+		me->depth--;
+}
+
+static void on_wait(const volatile void *p, unsigned int size, unsigned long mask)
+{
+	struct thread *me = weaving->current;
+
+	(void)size;
+	if (!me)
+		return;
+	me->wait_at = (uintptr_t)p;
+	me->wait_mask = mask;
+}
+
+static void on_lock(const volatile void *p, unsigned int size, unsigned long mask, int locks, void *pc)
+{
+	struct kc_threads *t = weaving;
+	struct thread *me = t->current;
+	uintptr_t at = (uintptr_t)p;
+
+	(void)size;
+	if (!me)
+		return;
+	if (locks) {
+		if (me->nheld < MOST_HELD)
+			me->held[me->nheld++] = (struct held){ at, mask };
+		return;
+	}
+	for (int i = me->nheld - 1; i >= 0; i--)
+		if (me->held[i].at == at && me->held[i].mask & mask) {
+			me->held[i] = me->held[--me->nheld];
+			return;
+		}
+	/* The place is that of the call of the shim: its own lines say nothing. */
+	threads_note(t, KC_NOT_HELD, me->depth ? me->frames[me->depth - 1] : (uintptr_t)pc, 0, 0);
+}
+
+static void on_section(const volatile void *p, int begins, void *pc)
+{
+	unsigned int kind = KC_SECTION | KC_WRITE | KC_MARKED;
+	struct thread *me = weaving->current;
+
+	if (!me)
+		return;
+	if (begins) {
+		me->wait_at = (uintptr_t)p | SECTION_AT;
+		me->wait_mask = 1;
+		kind |= KC_READ | KC_ACQUIRE;
+	} else {
+		kind |= KC_RELEASE;
+	}
+	on_access((const volatile char *)((uintptr_t)p | SECTION_AT), 8, kind, pc);
+}
+
+static void on_pause(void)
+{
+	struct thread *me = weaving->current;
+
+	if (!me)
+		return;
+	wait_for_change(me);
+	me->writes = 0;
+	if (!me->spins)
+		me->nread = 0;
+}
+
+static void on_looks_away(int begins)
+{
+	struct thread *me = weaving->current;
+
+	if (me)
+		me->looks_away += begins ? 1 : -1;
+}
+
+/* A shim has tried in vain, and would spin: it tries again when what it tried at has changed. */
+static void on_thread_stop(int why, const struct kc_site *site)
+{
+	struct kc_threads *t = weaving;
+	struct thread *me = t->current;
+	const struct event *e;
+
+	if (!me || why != KC_STOP_DEADLOCK) {
+		on_stop(why, site);
+		return;
+	}
+	if (me->open < 0)
+		return;
+	e = &t->event[me->open];
+	me->read[0].at = e->access.at;
+	me->read[0].pc = e->access.pc;
+	me->read[0].size = e->access.size;
+	me->read[0].value = load(t, e->access.at, e->access.size);
+	me->nread = me->spins = 1;
+	me->writes = 0;
+}
+
+static const struct kc_hooks thread_hooks = {
+	.access = on_access, .failed = on_failed, .enter = on_enter, .leave = on_leave,
+	.wait = on_wait, .lock = on_lock, .section = on_section, .pause = on_pause,
+	.looks_away = on_looks_away,
+};
+
+/* ---- Steps: made by whoever schedules. ---- */
+
+static void thread_main(void)
+{
+	struct kc_threads *t = weaving;
+	struct thread *me = t->current;
+
+	while (me->at < me->ncalls) {
+		struct kc_call call = me->calls[me->at];
+		kc_i64 ret;
+
+		me->inside = 1;
+		ret = call.op > KC_READS ? t->s->call(call.op, call.args) : t->s->read(KC_READS - call.op);
+		count_warnings(t, me);
+		me->ret[me->at] = ret;
+		me->end[me->at] = me->last;
+		me->inside = 0;
+		me->at++;
+	}
+	me->done = 1;
+	for (;;)
+		yield_to_main(t, me);
+}
+
+/* Up to its next access that others can see. */
+static void run_thread(struct kc_threads *t, struct thread *me)
+{
+	me->has_next = 0;
+	if (is_weak(t))
+		put_on(t, me);
+	t->current = me;
+	fiber_switch(&t->main_sp, me->fiber.sp);
+	if (is_weak(t))
+		take_off(t, me);
+}
+
+void threads_reset(struct kc_threads *t)
+{
+	struct kc_run *run = t->run;
+	unsigned long at = 0;
+
+	memcpy(run->world, t->start, run->words * 4);
+	for (int i = 0; i < t->s->nvariables; i++) {
+		memcpy(t->s->variables[i].at, t->variables + at, t->s->variables[i].size);
+		at += t->s->variables[i].size;
+	}
+	run->record->warnings = run->record->rmw = 0;
+}
+
+void threads_begin(struct kc_threads *t)
+{
+	threads_reset(t);
+	guard.sequence++;
+	t->n = t->nsections = t->nhits = t->why = t->learned = t->nshown = 0;
+	t->last_proc = -1;
+	for (int i = 0; i < MOST_PROCS; i++)
+		t->proc_last[i] = -1;
+	for (int i = 0; i < t->nthreads; i++) {
+		struct thread *me = &t->thread[i];
+		struct fiber fiber = me->fiber;
+
+		memset(me, 0, offsetof(struct thread, delayed));
+		me->ndelayed = me->nstores = me->epoch = me->nheld = me->depth = 0;
+		me->fiber = fiber;
+		me->ncalls = t->scenario->ncalls[i];
+		me->calls = t->scenario->calls[i];
+		me->last = me->open = -1;
+		for (int c = 0; c < me->ncalls; c++) {
+			me->first[c] = me->end[c] = -1;
+			me->warned[c] = 0;
+		}
+		fiber_begin(&me->fiber, thread_main);
+	}
+	for (int i = 0; i < t->nthreads && !t->learned; i++)
+		run_thread(t, &t->thread[i]);
+}
+
+/* Whether a thread's step is made only when none of its stores is delayed. */
+static int drains(const struct kc_threads *t, const struct access *a)
+{
+	if (!a->size)
+		return 1;
+	return a->kind & KC_WRITE &&
+	       (t->options.memory == KC_TSO || a->kind & (KC_RELEASE | KC_FULL | KC_SECTION));
+}
+
+static int drained(const struct kc_threads *t, const struct thread *me, const struct access *a)
+{
+	if (drains(t, a))
+		return !me->ndelayed;
+	for (int i = 0; i < me->ndelayed; i++)
+		if (overlaps(&me->delayed[i], a->at, a->size))
+			return 0;
+	return 1;
+}
+
+static int changed(const struct kc_threads *t, const struct thread *me)
+{
+	for (int i = 0; i < me->nread; i++)
+		if (load(t, me->read[i].at, me->read[i].size) != me->read[i].value)
+			return 1;
+	return 0;
+}
+
+static int thread_enabled(const struct kc_threads *t, const struct thread *me)
+{
+	const struct access *a = &me->next;
+
+	if (!me->has_next)
+		return 0;
+	if (is_weak(t) && (!a->size || a->kind & KC_WRITE) && !drained(t, me, a))
+		return 0;
+	if (a->kind & KC_WAITS && load(t, a->at, a->kind & KC_SECTION ? 8 : a->size) & a->mask)
+		return 0;
+	return !me->spins || changed(t, me);
+}
+
+uint32_t threads_enabled(struct kc_threads *t)
+{
+	uint32_t enabled = 0;
+
+	for (int i = 0; i < t->nthreads; i++)
+		enabled |= (uint32_t)thread_enabled(t, &t->thread[i]) << i;
+	for (int proc = KC_MOST_THREADS; proc < t->nprocs; proc++)
+		enabled |= (uint32_t)(ripe(t, proc) >= 0) << proc;
+	return enabled;
+}
+
+static struct access buffered(const struct delayed *d)
+{
+	return (struct access){ d->at, d->pc, 0, d->size, (d->kind & KC_MARKED) | KC_WRITE };
+}
+
+const struct access *threads_next(struct kc_threads *t, int proc)
+{
+	static struct access a;
+
+	if (!is_buffer(proc))
+		return &t->thread[proc].next;
+	a = buffered(&t->thread[t->buffer[proc].thread].delayed[ripe(t, proc)]);
+	return &a;
+}
+
+/* Where nobody can go on, loops that wait turn once more; 0: there are none. */
+int threads_stuck(struct kc_threads *t)
+{
+	int any = 0;
+
+	for (int i = 0; i < t->nthreads; i++) {
+		struct thread *me = &t->thread[i];
+
+		if (!me->spins || !me->has_next || me->loops > MOST_LOOPS)
+			continue;
+		me->spins = me->nread = 0;
+		me->loops++;
+		any = 1;
+	}
+	return any;
+}
+
+/* Somebody waits for a bit of the word that is accessed here: by the letter, his tries race with it. */
+static void note_waiters(struct kc_threads *t, const struct event *e)
+{
+	if (e->access.kind & KC_MARKED || is_weak(t))
+		return;
+	for (int i = 0; i < t->nthreads; i++) {
+		const struct thread *other = &t->thread[i];
+		const struct access *a = &other->next;
+
+		if (i != e->proc && other->has_next && a->kind & KC_WAITS && conflict(a, &e->access) &&
+		    load(t, a->at, a->size) & a->mask)
+			threads_note(t, KC_WAITER, e->access.pc, a->pc, 0);
+	}
+}
+
+/* The name of what is at an address, and the byte in it. */
+static void name_place(const struct kc_threads *t, uintptr_t at, struct kc_shown *s)
+{
+	uintptr_t in_world = (at & ~SECTION_AT) - (uintptr_t)t->run->world;
+
+	at &= ~SECTION_AT;
+	for (int pass = 0; pass < 2; pass++) {
+		const struct kc_object *objects = pass ? t->run->s->objects : t->s->places;
+		int n = pass ? t->run->s->nobjects : t->s->nplaces;
+
+		for (int i = 0; i < n && !s->name; i++)
+			if (in_world - objects[i].at < objects[i].size) {
+				s->name = objects[i].name;
+				s->byte = in_world - objects[i].at;
+			}
+	}
+	for (int i = 0; i < t->s->nvariables && !s->name; i++)
+		if (at - (uintptr_t)t->s->variables[i].at < t->s->variables[i].size) {
+			s->name = t->s->variables[i].name;
+			s->byte = at - (uintptr_t)t->s->variables[i].at;
+		}
+}
+
+static void show(struct kc_threads *t, const struct event *e)
+{
+	const struct thread *me = &t->thread[thread_of(t, e->proc)];
+	struct kc_shown *s = &t->shown[t->nshown];
+	int n = me->depth < 64 ? me->depth : 64, first;
+
+	if (t->nshown == t->most_shown)
+		return;
+	t->nshown++;
+	memset(s, 0, sizeof(*s));
+	s->thread = me - t->thread;
+	s->call = e->call;
+	s->delayed = is_buffer(e->proc);
+	s->kind = e->access.kind;
+	s->size = e->access.size;
+	s->pc = e->access.pc - t->run->base;
+	s->before = e->before;
+	s->after = e->after;
+	if (!s->delayed) {
+		first = n > KC_MOST_FRAMES ? n - KC_MOST_FRAMES : 1;	/* the engine's own call is no frame */
+		for (int i = first; i < n; i++)
+			s->frame[s->frames++] = me->frames[i] - t->run->base;
+	}
+	name_place(t, e->access.at, s);
+}
+
+/* A new event at the end of the execution, which `access` of `proc` is; not yet among the others. */
+static struct event *new_event(struct kc_threads *t, int proc, const struct access *access)
+{
+	struct event *e = &t->event[t->n];
+	int last = t->proc_last[proc];
+
+	e->access = *access;
+	e->proc = proc;
+	e->failed = 0;
+	e->own = last < 0 ? 1 : t->event[last].own + 1;
+	memset(e->before_it, 0, sizeof(e->before_it));
+	if (last >= 0)
+		memcpy(e->before_it, t->event[last].clock, sizeof(e->before_it));
+	return e;
+}
+
+static void value_before(struct kc_threads *t, struct event *e)
+{
+	e->before = e->after = e->access.size ? load(t, e->access.at, e->access.size) : 0;
+}
+
+static void step_thread(struct kc_threads *t, int proc)
+{
+	struct thread *me = &t->thread[proc];
+	const struct access a = me->next;
+	int n = t->n, fresh = n >= t->known;
+	struct event *e = &t->event[n];
+
+	if (fresh) {
+		e = new_event(t, proc, &a);
+		if (is_weak(t) && drains(t, &a))
+			join(e->before_it, me->flushed, t->nprocs);
+	}
+	e->call = me->at;
+	value_before(t, e);
+	if (fresh) {
+		order(t, n);
+		if (!is_weak(t)) {
+			order_memory(t, me, n);
+			note_waiters(t, e);
+		}
+	}
+	if (me->spins)
+		me->nread = me->spins = 0;
+	if (a.kind & KC_WRITE) {
+		me->writes = 1;
+		me->nread = me->loops = 0;
+	} else if (me->nread < 8) {
+		me->read[me->nread].at = a.at;
+		me->read[me->nread].pc = a.pc;
+		me->read[me->nread].size = a.size;
+		me->read[me->nread++].value = e->before;
+	}
+	if (a.kind & KC_SECTION) {
+		if (a.kind & KC_READ)
+			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1 };
+		else
+			for (int i = 0; i < t->nsections; i++)
+				if (t->section[i].at == a.at)
+					t->section[i--] = t->section[--t->nsections];
+	}
+	if (me->first[me->at] < 0)
+		me->first[me->at] = n;
+	me->last = me->open = t->proc_last[proc] = n;
+	t->n++;
+}
+
+/* What is known of the open event of a thread that has come to its next one. */
+static void close_event(struct kc_threads *t, struct thread *me)
+{
+	struct event *e;
+
+	if (me->open < 0)
+		return;
+	e = &t->event[me->open];
+	e->after = e->access.size ? load(t, e->access.at, e->access.size) : 0;
+	for (int i = 0; i < t->nhits; i++) {
+		const struct event *a = &t->event[t->hits[i].first];
+
+		t->found[t->hits[i].found].changed |=
+			(a->access.kind & KC_WRITE && a->before != a->after) ||
+			(e->access.kind & KC_WRITE && e->before != e->after);
+	}
+	t->nhits = 0;
+	if (t->shown)
+		show(t, e);
+	me->open = -1;
+	if (e->access.kind & KC_WRITE && !is_weak(t))
+		orders_moment(t);
+}
+
+/* A store that had to wait for others of its thread is after them. */
+static void after_stores(struct kc_threads *t, struct event *e, int release)
+{
+	for (int i = 0; i < t->n; i++) {
+		const struct event *f = &t->event[i];
+
+		if (is_buffer(f->proc) && thread_of(t, f->proc) == thread_of(t, e->proc) &&
+		    (f->epoch < e->epoch || (release && f->store < e->store)))
+			join(e->before_it, f->clock, t->nprocs);
+	}
+}
+
+static void step_buffer(struct kc_threads *t, int proc)
+{
+	struct thread *me = &t->thread[t->buffer[proc].thread];
+	int at = ripe(t, proc), n = t->n;
+	struct delayed d = me->delayed[at];
+	struct access a = buffered(&d);
+	struct event *e = &t->event[n];
+
+	if (n >= t->known) {
+		e = new_event(t, proc, &a);
+		if (d.issued >= 0)
+			join(e->before_it, t->event[d.issued].clock, t->nprocs);
+		e->store = d.number;
+		e->epoch = d.epoch;
+		after_stores(t, e, d.kind & KC_RELEASE);
+	}
+	value_before(t, e);
+	if (n >= t->known)
+		order(t, n);
+	for (int i = at + 1; i < me->ndelayed; i++)
+		me->delayed[i - 1] = me->delayed[i];
+	me->ndelayed--;
+	store(a.at, a.size, d.value);
+	e->after = d.value;
+	e->call = me->at;
+	join(me->flushed, e->clock, t->nprocs);
+	t->proc_last[proc] = n;
+	t->n++;
+	if (t->shown)
+		show(t, e);
+}
+
+/* One step of `proc`, which is enabled; -1: the execution cannot go on. */
+int threads_step(struct kc_threads *t, int proc)
+{
+	struct thread *me;
+
+	if (t->n == MOST_EVENTS) {
+		t->why = KC_SPINS;
+		return -1;
+	}
+	t->steps++;
+	t->last_proc = proc;
+	if (is_buffer(proc)) {
+		step_buffer(t, proc);
+		return 0;
+	}
+	me = &t->thread[proc];
+	/* What fences did since its last access is in none of its events; what is known is run the same way. */
+	if (t->n < t->known) {
+		const struct event *e = &t->event[t->n];
+
+		step_thread(t, proc);
+		memcpy(me->sync, e->sync, sizeof(me->sync));
+		memcpy(me->pending, e->pending, sizeof(me->pending));
+		memcpy(me->fenced, e->fenced, sizeof(me->fenced));
+	} else {
+		step_thread(t, proc);
+		keep_sync(me, &t->event[t->n - 1]);
+	}
+	run_thread(t, me);
+	close_event(t, me);
+	return t->learned ? -1 : 0;
+}
+
+/* What the end of an execution shows: locks that stay, threads that cannot go on. */
+void threads_finish(struct kc_threads *t)
+{
+	int waits = -1, held = -1;
+
+	for (int i = 0; i < t->nthreads; i++) {
+		const struct thread *me = &t->thread[i];
+
+		if (me->nheld && me->done)
+			held = i;
+		if (!me->done)
+			waits = i;
+	}
+	if (t->why == KC_CRASHED)
+		return;
+	if (t->why == KC_SPINS || (waits >= 0 && t->thread[waits].spins)) {
+		t->why = KC_SPINS;
+		threads_note(t, KC_SPINS, 0, 0, 0);
+	} else if (held >= 0) {
+		t->why = KC_HELD;
+		threads_note(t, KC_HELD, 0, 0, 0);
+	} else if (waits >= 0) {
+		t->why = KC_NONE_RUNS;
+		threads_note(t, KC_NONE_RUNS, 0, 0, 0);
+	} else {
+		orders_judge(t);
+	}
+}
+
+/* Steps that wait in vain could have been made before those that they wait for. */
+void threads_pending_races(struct kc_threads *t)
+{
+	for (int i = 0; i < t->nthreads; i++) {
+		struct thread *me = &t->thread[i];
+
+		if (me->done || !me->has_next || t->n >= MOST_EVENTS)
+			continue;
+		new_event(t, i, &me->next);
+		if (is_weak(t) && drains(t, &me->next))
+			join(t->event[t->n].before_it, me->flushed, t->nprocs);
+		value_before(t, &t->event[t->n]);
+		order(t, t->n);
+		/* It stands where the next one is put as well: its races are looked at now. */
+		schedules_reverse(t);
+	}
+}

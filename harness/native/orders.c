@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What calls do one after the other, in every order: by the code alone, and by the model
+ * where there is one. A concurrent execution is explained by one of these orders, or is a
+ * finding: what the code does wrong also when it is alone is judged elsewhere.
+ */
+#include <stdlib.h>
+
+#include "interleave.h"
+
+struct alone {			/* after some calls, one after the other */
+	uint32_t *world;
+	unsigned char *variables;
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS], model[MAX_SLOTS];
+	int modelled;
+};
+
+static unsigned long variables_size(const struct kc_threads *t)
+{
+	unsigned long size = 0;
+
+	for (int i = 0; i < t->s->nvariables; i++)
+		size += t->s->variables[i].size;
+	return size;
+}
+
+static void keep_variables(const struct kc_threads *t, unsigned char *to)
+{
+	for (int i = 0; i < t->s->nvariables; i++) {
+		memcpy(to, t->s->variables[i].at, t->s->variables[i].size);
+		to += t->s->variables[i].size;
+	}
+}
+
+static void put_variables(const struct kc_threads *t, const unsigned char *from)
+{
+	for (int i = 0; i < t->s->nvariables; i++) {
+		memcpy(t->s->variables[i].at, from, t->s->variables[i].size);
+		from += t->s->variables[i].size;
+	}
+}
+
+/* The numbers of calls of each thread, as one number. */
+static int counts_index(const struct kc_threads *t, const int *made)
+{
+	int at = 0;
+
+	for (int i = 0; i < t->nthreads; i++)
+		at = at * (t->scenario->ncalls[i] + 1) + made[i];
+	return at;
+}
+
+/* That this may be observed after so many calls of each thread. */
+static void add_moment(struct kc_threads *t, const int *made, const kc_i64 *obs)
+{
+	int of = counts_index(t, made), size = t->run->c->state_size;
+
+	for (int i = 0; i < t->nmoments; i++)
+		if (t->moment_of[i] == of && !memcmp(t->moments[i], obs, size * sizeof(*obs)))
+			return;
+	if (t->nmoments == t->most_moments) {
+		int most = t->most_moments ? t->most_moments * 2 : 64;
+		void *moments = realloc(t->moments, most * sizeof(*t->moments));
+		void *of_them = moments ? realloc(t->moment_of, most * sizeof(*t->moment_of)) : NULL;
+
+		if (moments)
+			t->moments = moments;
+		if (!of_them) {
+			t->failed_memory = 1;
+			return;
+		}
+		t->moment_of = of_them;
+		t->most_moments = most;
+	}
+	memcpy(t->moments[t->nmoments], obs, size * sizeof(*obs));
+	t->moment_of[t->nmoments++] = of;
+}
+
+/* One call of the code alone; -1 where the contract does not allow it. */
+static int call_alone(struct kc_threads *t, struct alone *after, const struct kc_call *call,
+		      kc_i64 *ret, unsigned int *warned)
+{
+	const struct kc_contract *c = t->run->c;
+	struct kc_call mine = *call;
+	kc_i64 next[MAX_SLOTS], obs[MAX_SLOTS];
+
+	if (call->op <= KC_READS) {
+		*ret = t->s->read(KC_READS - call->op);
+		*warned = 0;
+		return 0;
+	}
+	if (!c->when(call->op, after->ghost, after->obs, call->args) || !c->within(after->obs))
+		return -1;
+	t->run->record->warnings = t->run->record->rmw = 0;
+	*ret = t->s->call(mine.op, mine.args);
+	*warned = t->run->record->warnings;
+	t->run->s->peek(obs);
+	memcpy(next, after->ghost, sizeof(next));
+	c->judge(call->op, after->ghost, after->obs, call->args, obs, *ret, *warned, 0, next);
+	if (c->op[call->op].has_ghost)
+		memcpy(after->ghost, next, sizeof(next));
+	memcpy(after->obs, obs, sizeof(obs));
+	return 0;
+}
+
+/* The same by the model. */
+static void call_model(const struct kc_threads *t, struct alone *after, const kc_i64 *ghost,
+		       const struct kc_call *call, kc_i64 *ret, unsigned int *warned)
+{
+	const struct kc_contract *c = t->run->c;
+	kc_i64 next[MAX_SLOTS];
+
+	if (call->op <= KC_READS) {
+		*ret = after->model[KC_READS - call->op];
+		*warned = 0;
+		return;
+	}
+	if (!c->op[call->op].has_model) {
+		after->modelled = 0;
+		return;
+	}
+	if (c->op[call->op].has_ret)
+		*ret = c->returns(call->op, after->model, call->args);
+	*warned = c->op[call->op].has_warns ? c->warns(call->op, ghost, after->model, call->args) : 0;
+	c->model(call->op, after->model, call->args, next);
+	memcpy(after->model, next, c->state_size * sizeof(*next));
+}
+
+/* Every order from here on; `so_far` and `by_model` are what was done. -1: some order is not allowed. */
+static int go_on(struct kc_threads *t, const struct alone *from, int *made, struct kc_order *so_far,
+		 struct kc_order *by_model)
+{
+	unsigned long variables = variables_size(t);
+	int size = t->run->words * 4, left = 0;
+	uint32_t world[t->run->words];
+	unsigned char values[variables + 1];
+
+	add_moment(t, made, from->obs);
+	if (from->modelled)
+		add_moment(t, made, from->model);
+	for (int i = 0; i < t->nthreads; i++) {
+		struct alone after = *from;
+		int call = made[i], length = so_far->length;
+
+		if (call == t->scenario->ncalls[i])
+			continue;
+		left = 1;
+		memcpy(t->run->world, from->world, size);
+		put_variables(t, from->variables);
+		if (call_alone(t, &after, &t->scenario->calls[i][call], &so_far->ret[i][call],
+			       &so_far->warned[i][call]))
+			return -1;
+		by_model->ret[i][call] = so_far->ret[i][call];
+		if (from->modelled)
+			call_model(t, &after, from->ghost, &t->scenario->calls[i][call],
+				   &by_model->ret[i][call], &by_model->warned[i][call]);
+		memcpy(world, t->run->world, size);
+		keep_variables(t, values);
+		after.world = world;
+		after.variables = values;
+		made[i]++;
+		so_far->thread[length] = by_model->thread[length] = i;
+		so_far->length = by_model->length = length + 1;
+		if (go_on(t, &after, made, so_far, by_model))
+			return -1;
+		so_far->length = by_model->length = length;
+		made[i]--;
+	}
+	if (left)
+		return 0;
+	if (t->norders + 2 > MOST_ORDERS) {
+		t->failed_memory = 1;
+		return 0;
+	}
+	memcpy(so_far->obs, from->obs, sizeof(so_far->obs));
+	t->orders[t->norders++] = *so_far;
+	if (from->modelled) {
+		memcpy(by_model->obs, from->model, sizeof(by_model->obs));
+		by_model->of_model = 1;
+		t->orders[t->norders++] = *by_model;
+	}
+	return 0;
+}
+
+/* From the initial world to where the threads begin; -1 where that is not allowed. */
+static int reach_start(struct kc_threads *t, struct alone *start)
+{
+	struct kc_run *run = t->run;
+	const struct kc_scenario *scenario = t->scenario;
+
+	begin_trace(run, start->ghost);
+	run->s->observe(start->obs);
+	for (unsigned int i = 0; i < scenario->nstart; i++) {
+		struct kc_call call = scenario->start[i];
+		kc_i64 obs[MAX_SLOTS], next[MAX_SLOTS], ret;
+
+		if (!run->c->when(call.op, start->ghost, start->obs, call.args))
+			return -1;
+		run->record->warnings = run->record->rmw = 0;
+		ret = run->s->apply(call.op, call.args);
+		run->s->observe(obs);
+		memcpy(next, start->ghost, sizeof(next));
+		run->c->judge(call.op, start->ghost, start->obs, call.args, obs, ret,
+			      run->record->warnings, 0, next);
+		if (run->c->op[call.op].has_ghost)
+			memcpy(start->ghost, next, sizeof(next));
+		memcpy(start->obs, obs, sizeof(obs));
+	}
+	t->s->enter();
+	return 0;
+}
+
+/*
+ * Where the threads of the scenario begin, and what their calls do one after the other.
+ * KC_ALL; KC_ILLEGAL: some order of the calls is not allowed; KC_UNFIT: the start cannot
+ * be reached. Where the code does not come back even alone, there are no orders.
+ */
+int orders_make(struct kc_threads *t)
+{
+	struct alone start = { .modelled = 1 };
+	struct kc_order so_far = { 0 }, by_model = { 0 };
+	int made[KC_MOST_THREADS] = { 0 };
+	volatile int done = KC_UNFIT;
+
+	t->norders = t->nmoments = t->orders_crashed = 0;
+	guard.sequence++;
+	t->run->record->stop = on_stop;
+	if (guard_enter()) {
+		t->orders_crashed = done != KC_UNFIT;
+		t->norders = t->nmoments = 0;
+		return done;
+	}
+	if (!reach_start(t, &start)) {
+		done = KC_ALL;
+		memcpy(t->start, t->run->world, t->run->words * 4);
+		keep_variables(t, t->variables);
+		memcpy(t->ghost, start.ghost, sizeof(t->ghost));
+		memcpy(start.model, start.obs, sizeof(start.model));
+		start.world = t->start;
+		start.variables = t->variables;
+		if (go_on(t, &start, made, &so_far, &by_model))
+			done = KC_ILLEGAL;
+	}
+	guard_leave();
+	return done;
+}
+
+/* Whether the calls of `order` come as they came here, where one was over before another began. */
+static int in_time(const struct kc_threads *t, const struct kc_order *order)
+{
+	int made[KC_MOST_THREADS] = { 0 }, end = order->length;
+	int later[32], began[32];
+
+	if (is_weak(t))
+		return 1;	/* what a call stored may be seen after it: only each thread's own order holds */
+	for (int k = 0; k < end; k++) {
+		const struct thread *me = &t->thread[order->thread[k]];
+		int call = made[order->thread[k]]++;
+
+		began[k] = me->first[call] < 0 ? MOST_EVENTS : me->first[call];
+		later[k] = me->end[call];
+	}
+	for (int k = 0; k < end; k++)
+		for (int before = 0; before < k; before++)
+			if (later[k] >= 0 && later[k] < began[before])
+				return 0;
+	return 1;
+}
+
+static int same_results(const struct kc_threads *t, const struct kc_order *order)
+{
+	for (int i = 0; i < t->nthreads; i++)
+		for (int call = 0; call < t->thread[i].ncalls; call++)
+			if (t->thread[i].ret[call] != order->ret[i][call] ||
+			    !t->thread[i].warned[call] != !order->warned[i][call])
+				return 0;
+	return 1;
+}
+
+int orders_explain(struct kc_threads *t, const kc_i64 *obs)
+{
+	int size = t->run->c->state_size;
+
+	for (int i = 0; i < t->norders; i++)
+		if (!memcmp(t->orders[i].obs, obs, size * sizeof(*obs)) &&
+		    same_results(t, &t->orders[i]) && in_time(t, &t->orders[i]))
+			return i;
+	return -1;
+}
+
+/* A moment at which both of two values that one thread read were there. */
+static int pair_at_once(const struct kc_threads *t, int a, kc_i64 x, int b, kc_i64 y)
+{
+	for (int i = 0; i < t->nmoments; i++)
+		if (t->moments[i][a] == x && t->moments[i][b] == y)
+			return 1;
+	return 0;
+}
+
+/* The end of an execution in which every call came back. */
+void orders_judge(struct kc_threads *t)
+{
+	kc_i64 obs[MAX_SLOTS];
+
+	if (t->orders_crashed)
+		return;
+	t->run->s->peek(obs);
+	t->run->record->warnings = 0;
+	if (orders_explain(t, obs) < 0)
+		threads_note(t, KC_RESULT, 0, 0, 0);
+	for (int i = 0; i < t->nthreads; i++) {
+		const struct thread *me = &t->thread[i];
+
+		for (int call = 1; call < me->ncalls; call++) {
+			int a = KC_READS - me->calls[call - 1].op, b = KC_READS - me->calls[call].op;
+
+			if (a >= 0 && b >= 0 && a != b &&
+			    !pair_at_once(t, a, me->ret[call - 1], b, me->ret[call]))
+				threads_note(t, KC_PAIR, 0, 0, a * MAX_SLOTS + b);
+		}
+	}
+}
+
+/* Whether a value may be seen now: it is there after some of the calls that are over or under way. */
+static int may_be_seen(const struct kc_threads *t, int k, kc_i64 value)
+{
+	int made[KC_MOST_THREADS] = { 0 };
+
+	for (int under_way = 0; under_way < 1 << t->nthreads; under_way++) {
+		int of, possible = 1;
+
+		for (int i = 0; i < t->nthreads; i++) {
+			const struct thread *me = &t->thread[i];
+			int more = under_way >> i & 1;
+
+			possible &= !more || (me->inside && me->first[me->at] >= 0);
+			made[i] = me->at + more;
+		}
+		if (!possible)
+			continue;
+		of = counts_index(t, made);
+		for (int i = 0; i < t->nmoments; i++)
+			if (t->moment_of[i] == of && t->moments[i][k] == value)
+				return 1;
+	}
+	return 0;
+}
+
+/* After a write: what a reader without a lock would see now, each value by itself. */
+void orders_moment(struct kc_threads *t)
+{
+	for (int i = 0; i < t->options.nreads && !t->orders_crashed; i++) {
+		int k = t->options.reads[i];
+
+		if (!may_be_seen(t, k, t->s->read(k)))
+			threads_note(t, KC_MOMENT, 0, 0, k);
+	}
+	t->run->record->warnings = 0;
+}
+
+int kc_threads_order(struct kc_threads *t, int i, struct kc_order *order)
+{
+	if (i >= t->norders)
+		return 0;
+	*order = t->orders[i];
+	return 1;
+}
