@@ -118,7 +118,7 @@ class Access:
 
 @dataclass(frozen=True)
 class Race:
-    """Two accesses that nothing ordered, and at what: "folio._mm_ids", so many bytes into it."""
+    """Two accesses that nothing ordered, and to what of the world: so many bytes into which place of it."""
 
     first: Access
     second: Access
