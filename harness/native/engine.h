@@ -115,6 +115,7 @@ struct kc_called { int done, running, why, warnings; unsigned long pc; char site
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
 int kc_sandbox_to_load(void);	/* before a subject is loaded */
 int kc_sandbox(void);		/* before it runs */
+int kc_sandbox_of_threads(void);	/* before it runs on some */
 /*
  * Calls as threads; see interleave.c. A call whose `op` is KC_READS - k reads observation k alone. `memory`:
  * the order in which stores become visible. KC_RELAXED delays each store by itself, KC_TSO all of a thread
