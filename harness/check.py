@@ -6,7 +6,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -312,12 +312,20 @@ def judged(driven: Driven, piece: Slice, excuses: Sequence[str] = ()) -> Part:
     woven, notes = judge_threads(
         loaded, driven.threads, driven.folder / "threaded/subject.so", files, excuses
     )
-    checks += woven
+    checks = with_deadlock([*checks, *woven])
     warnings = tuple(said for said in subject.built.warnings if said.file in files)
     return Part(
         loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage,
         subject.skip, driven.threads, notes,
     )  # fmt: skip
+
+
+def with_deadlock(checks: Sequence[Check]) -> list[Check]:
+    """The checks; a lock that is never let go is one finding, whether calls run alone or beside others."""
+    alone = any(check.id == "crash/deadlock" and check.verdict == "fail" for check in checks)
+    locks = ("crash/deadlock", "concurrency/deadlock", "concurrency/locks")
+    stuck = [check for check in checks if alone and check.id in locks and check.verdict == "fail"]
+    return [replace(check, merge=locks[0]) if check in stuck else check for check in checks]
 
 
 def nothing_ran(part: Part) -> bool:

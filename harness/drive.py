@@ -217,6 +217,8 @@ class Drive:
             yield self.wide, PLAIN, self.walker, self.wide_contract
         if self.sanitized:
             yield self.loaded, SANITIZED, self.sanitized, self.contract
+        if self.threaded:
+            yield threaded(self.loaded), self.threaded.flavour, self.threaded, self.contract
 
 
 def drive(

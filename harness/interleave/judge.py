@@ -13,7 +13,7 @@ from harness.contract import Contract, Loaded
 from harness.driver import Call
 from harness.interleave.choose import threads_of
 from harness.interleave.places import placed, resolve
-from harness.interleave.run import Interleaved, Witness
+from harness.interleave.run import NOTES, Interleaved, Witness
 from harness.interleave.scenario import READS, said
 from harness.interleave.schedule import MARKED, READ, WRITE, Place, Schedule, ThreadStep
 from harness.interleave.weaver import (
@@ -38,6 +38,7 @@ EXCUSES = {
     PLAIN_WRITES: "CONFIG_KCSAN_ASSUME_PLAIN_WRITES_ATOMIC",
     UNCHANGED: "CONFIG_KCSAN_REPORT_VALUE_CHANGE_ONLY",
 }
+READER = "read "  # with the name of what is read
 ORDERS = {"sc": "sequential consistency", "tso": "TSO", "relaxed": "delayed stores"}
 TITLES = {
     "results": "concurrent calls return and leave what they do one after the other, in some order",
@@ -149,6 +150,9 @@ def settled(one: Interleaved) -> tuple[Verdict, str]:
         return "pass", ""
     if not one.cut and not one.left:
         return "pass", ""  # with fewer preemptions, which its bounds say
+    if one.broken:
+        return "unknown", (f"once calls did what no order of them explains, {one.left} scenarios were not "
+                           "run any more")  # fmt: skip
     lost, every = one.cut + one.left, one.scenarios + one.left
     return "unknown", (f"{lost} of {every} scenarios were not run to their end; --interleave with fewer "
                        "threads or calls, or --time, may help")  # fmt: skip
@@ -183,7 +187,7 @@ def size(schedule: Schedule) -> int:
 
 def keys(found: Sequence[Found]) -> frozenset[object]:
     """What these findings are, in any schedule."""
-    return frozenset(one.key for one in found)
+    return frozenset(one.key for one in found if one.kind not in NOTES)
 
 
 def blamed(witness: Witness) -> ThreadStep | None:
@@ -192,6 +196,8 @@ def blamed(witness: Witness) -> ThreadStep | None:
     waits = [step for step in steps if step.blocked]
     if waits:
         return waits[-1]
+    if witness.found.kind == MOMENT and steps:
+        return steps[-1]
     own = next((step for step in steps if witness.found.pcs[0] in (step.pc, *step.frames)), None)
     if own and witness.found.pcs[0]:
         return own
@@ -211,8 +217,8 @@ def detail(contract: Contract, witness: Witness) -> str:
         return result_words(contract, witness)
     if kind == MOMENT:
         name = list(contract.observe)[witness.found.which]
-        return (f"{name}, read without the lock, is a value there that no order of the calls gives while "
-                "they are under way")  # fmt: skip
+        return (f"{name}, read without the lock there, is {contract.word(name, witness.found.value)}, which "
+                "no order of the calls gives while they are under way")  # fmt: skip
     if kind == HELD:
         return "a lock is still held when the call that took it is over"
     if kind == NOT_HELD:
@@ -229,19 +235,39 @@ def detail(contract: Contract, witness: Witness) -> str:
 def result_words(contract: Contract, witness: Witness) -> str:
     """Which values no order of the calls gives, and what the orders give."""
     observed = witness.schedule.observed or {}
-    alone = [said for _, _, said in witness.alone]
+    alone = witness.alone
     parts = []
     for name, value in observed.items():
-        others = sorted({one[name] for one in alone})
+        others = sorted({one.observed[name] for one in alone})
         if alone and value not in others:
-            said = " or ".join(contract.word(name, other) for other in others[:4])
-            parts.append(f"{name} is {contract.word(name, value)}, one after the other it is {said}")
+            words = " or ".join(contract.word(name, other) for other in others[:4])
+            parts.append(f"{name} is {contract.word(name, value)}, one after the other it is {words}")
+    parts += list(call_results(contract, witness))
     if parts:
         return "; ".join(parts)
-    if alone and observed not in alone:
-        whole = ", ".join(f"{name} {contract.word(name, value)}" for name, value in observed.items())
-        return f"each value is left by some order of the calls, all together by none: {whole}"
-    return "what the calls return, or that they warn, no order of them explains together with what they leave"
+    whole = ", ".join(f"{name} {contract.word(name, value)}" for name, value in observed.items())
+    return (
+        f"each value by itself is one that some order of the calls gives, all together are of none: {whole}"
+    )
+
+
+def call_results(contract: Contract, witness: Witness) -> Iterator[str]:
+    """What calls return, and whether they warn, as in no order of them."""
+    schedule = witness.schedule
+    for thread, calls in enumerate(schedule.scenario.threads):
+        for number, call in enumerate(calls):
+            if call.op <= READS:
+                continue
+            who = f"{said(contract, call)} of thread {thread}"
+            returned, warned = schedule.returns[thread][number], bool(schedule.warned[thread][number])
+            returns = sorted({one.returns[thread][number] for one in witness.alone})
+            if returns and returned not in returns:
+                words = " or ".join(map(str, returns[:4]))
+                yield f"{who} returns {returned}, one after the other {words}"
+            if all(bool(one.warned[thread][number]) != warned for one in witness.alone):
+                yield f"{who} {'warns' if warned else 'does not warn'}, one after the other it " + (
+                    "does not" if warned else "does"
+                )
 
 
 # Data races.
@@ -254,12 +280,25 @@ def races(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> Itera
     if not left:
         yield passing("concurrency/race", TITLES["race"], one)
         return
+    readers = sorted({name for pair in left for name in pair.names if name.startswith(READER)})
+    for name in readers:
+        own = [pair for pair in left if name in pair.names]
+        left = [pair for pair in left if name not in pair.names]
+        if own:
+            yield race(contract, name, own, one)
     while left:
-        count = Counter(name for pair in left for name in pair.names)
-        culprit = max(sorted(count), key=lambda name: count[name])
-        own = [pair for pair in left if culprit in pair.names]
-        left = [pair for pair in left if culprit not in pair.names]
-        yield race(contract, culprit, own, one)
+        names, own = connected(left)
+        left = [pair for pair in left if pair not in own]
+        count = Counter(name for pair in own for name in pair.names)
+        yield race(contract, max(sorted(names), key=lambda name: count[name]), own, one)
+
+
+def connected(pairs: Sequence[Pair]) -> tuple[set[str], list[Pair]]:
+    """Calls that race with each other, directly or through others, and all pairs of theirs."""
+    names = set(pairs[0].names)
+    while more := {name for pair in pairs if pair.names & names for name in pair.names} - names:
+        names |= more
+    return names, [pair for pair in pairs if pair.names & names]
 
 
 def race(contract: Contract, culprit: str, pairs: Sequence[Pair], one: Interleaved) -> Check:
@@ -272,7 +311,9 @@ def race(contract: Contract, culprit: str, pairs: Sequence[Pair], one: Interleav
     what = ", ".join(sorted({side.step.name for pair in pairs for side in pair.sides}))
     said = [f"data race on {what}: {sides[0].words}, against {sides[1].words}"]
     if len(pairs) > 1:
-        said.append(f"{len(pairs)} pairs of places in all, of {culprit} against {', '.join(partners)}")
+        every = " and ".join(sorted({culprit, *partners}))
+        against = f"{culprit} against {', '.join(partners)}" if culprit.startswith(READER) else every
+        said.append(f"{len(pairs)} pairs of places in all, of {against}")
     said += list(excused(pairs))
     return Check(
         f"concurrency/race/{slug(culprit)}",
@@ -292,7 +333,7 @@ def race(contract: Contract, culprit: str, pairs: Sequence[Pair], one: Interleav
 
 def slug(label: str) -> str:
     """A call's name within an id."""
-    return label.removeprefix("read ")
+    return label.removeprefix(READER)
 
 
 def excused(pairs: Sequence[Pair]) -> Iterator[str]:
@@ -340,8 +381,16 @@ def merge(checks: Sequence[Check]) -> Iterator[Check]:
     """What the schedule of one finding shows as well is the same defect, seen otherwise."""
     failing = [check for check in checks if check.verdict == "fail"]
     for check in checks:
-        home = next((first for first in failing if check.found & first.shown), None)
+        home = next((one for one in failing if stuck(one) and stuck(check)), None)
+        home = home or next(
+            (one for one in failing if (check.found | check.shown) & (one.found | one.shown)), None
+        )
         yield replace(check, merge=home.id) if home and check.verdict == "fail" else check
+
+
+def stuck(check: Check) -> bool:
+    """Whether it is about a lock that nobody lets go, of which others wait."""
+    return check.id.startswith(("concurrency/deadlock", "concurrency/locks")) and check.verdict == "fail"
 
 
 def notes(contract: Contract, made: Sequence[Interleaved], excuses: Sequence[str]) -> Iterator[str]:

@@ -24,6 +24,7 @@ from harness.interleave.weaver import (
     RACE,
     UNFIT,
     WAITER,
+    Alone,
     Effort,
     Found,
     Weaver,
@@ -60,14 +61,13 @@ class Asked:
 class Witness:
     """Something found, with a schedule that shows it.
 
-    `along` is all that this schedule shows; `alone` what its calls leave one after the other: whether the
-    model says so, the thread of each call, State fields.
+    `along` is all that this schedule shows; `alone` what its calls do one after the other, each outcome once.
     """
 
     found: Found
     schedule: Schedule
     along: tuple[Found, ...]
-    alone: tuple[tuple[bool, tuple[int, ...], dict[str, int]], ...] = ()
+    alone: tuple[Alone, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Interleaved:
     bounded: int = 0
     cut: int = 0
     left: int = 0
+    broken: bool = False  # more than races was found, and less was run after that
     executions: int = 0
     blocked: int = 0
     steps: int = 0
@@ -150,6 +151,7 @@ def explore(
         bounded=counts[BOUNDED],
         cut=counts[CUT],
         left=left,
+        broken=bool(broken),
         executions=executions,
         blocked=blocked,
         steps=steps,
@@ -169,18 +171,18 @@ def short_schedules(weaver: Weaver, every: Sequence[Scenario], found: Sequence[F
         schedule = weaver.show(every[one.scenario], told.order, one.memory)
         if schedule is None:  # it is what this engine just ran
             raise HarnessError("a schedule does not run again: the code keeps something between executions")
-        alone = () if one.kind in (RACE, *NOTES) else tuple(dict_free(weaver))
+        alone = () if one.kind in (RACE, *NOTES) else tuple(outcomes(weaver))
         yield Witness(told, schedule, tuple(weaver.found()), alone)
 
 
-def dict_free(weaver: Weaver) -> Iterator[tuple[bool, tuple[int, ...], dict[str, int]]]:
-    """What the calls leave one after the other, each outcome once."""
+def outcomes(weaver: Weaver) -> Iterator[Alone]:
+    """What the calls do one after the other, each outcome once."""
     seen: set[object] = set()
-    for of_model, threads, observed in weaver.orders():
-        key = of_model, tuple(observed.items())
+    for one in weaver.orders():
+        key = tuple(one.observed.items()), one.returns, one.warned
         if key not in seen:
             seen.add(key)
-            yield of_model, threads, observed
+            yield one
 
 
 class Interleaving:

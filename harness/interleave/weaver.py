@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,9 +45,24 @@ class Explored:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """What the calls of a scenario do one after the other: `order` is the thread of each.
+
+    By the code, or by the model; `returns` and `warned` are by thread and call.
+    """
+
+    of_model: bool
+    order: tuple[int, ...]
+    observed: Mapping[str, int]
+    returns: tuple[tuple[int, ...], ...]
+    warned: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
 class Found:
     """Something that some executions show; `scenario` is the number of the first, `order` its steps.
 
+    `value` is what a reader saw.
     Of a race, `pcs` are the places of both accesses and `kinds` what they are; `changed` tells whether some
     write of it left another value.
     """
@@ -61,6 +76,7 @@ class Found:
     executions: int
     scenario: int
     order: tuple[int, ...]
+    value: int = 0
 
     @property
     def key(self) -> tuple[int, int, Memory, frozenset[int]]:
@@ -127,7 +143,7 @@ class Weaver:
             yield Found(
                 int(f.kind), int(f.which), MEMORIES[f.memory], (int(f.pc[0]), int(f.pc[1])),
                 (int(f.access[0]), int(f.access[1])), bool(f.changed), int(f.executions), int(f.scenario),
-                tuple(byte if isinstance(byte, int) else byte[0] for byte in order),
+                tuple(byte if isinstance(byte, int) else byte[0] for byte in order), int(f.value),
             )  # fmt: skip
 
     def shorten(self, finding: int, scenario: Scenario, effort: Effort) -> bool:
@@ -150,7 +166,7 @@ class Weaver:
         if count < 0:
             return None
         calls = [int(ending.finished[i]) for i in range(len(scenario.threads))]
-        whole = not ending.why
+        whole = ending.whole and not ending.why
         return Schedule(
             scenario,
             memory,
@@ -171,14 +187,18 @@ class Weaver:
             int(c.before), int(c.after), int(c.pc), frames, bool(c.delayed), bool(c.blocked),
         )  # fmt: skip
 
-    def orders(self) -> Iterator[tuple[bool, tuple[int, ...], dict[str, int]]]:
-        """What the calls of the scenario that ran last leave one after the other.
-
-        Whether it is the model that says so, the thread of each call in turn, and the observation.
-        """
+    def orders(self) -> Iterator[Alone]:
+        """What the calls of the scenario that ran last do one after the other."""
         order = self.ffi.new("struct kc_order *")
         number = 0
         while self.engine.kc_threads_order(self.threads, number, order):
             threads = tuple(int(order.thread[i]) for i in range(order.length))
-            yield bool(order.of_model), threads, self.driver.named(self.driver.as_state(order.obs))
+            counts = [threads.count(i) for i in range(max(threads) + 1)]
+            yield Alone(
+                bool(order.of_model),
+                threads,
+                self.driver.named(self.driver.as_state(order.obs)),
+                tuple(tuple(int(order.ret[i][k]) for k in range(n)) for i, n in enumerate(counts)),
+                tuple(tuple(int(order.warned[i][k]) for k in range(n)) for i, n in enumerate(counts)),
+            )
             number += 1

@@ -151,9 +151,10 @@ struct kc_thread_result {
 /* `pc`, of a race, those of the two accesses; `changed`: some execution where the write changed the value */
 struct kc_found {
 	int kind, which, scenario, memory, changed;
+	long long value;			/* KC_MOMENT: what was read */
 	unsigned int access[2];			/* KC_READ | ..., of a race */
 	unsigned long long pc[2], executions;
-	int length;
+	int length;				/* of the schedule, up to where it shows */
 	unsigned char schedule[4096];		/* the thread of each step; of a delayed store, KC_MOST_THREADS and up */
 };
 struct kc_shown {
@@ -165,7 +166,7 @@ struct kc_shown {
 	unsigned long long frame[8];		/* of the calls that led there, outermost first */
 };
 struct kc_ending {
-	int why, legal;
+	int why, legal, whole;			/* `whole`: nobody could go on after the schedule */
 	long long ret[4][8], obs[32];
 	unsigned int warned[4][8];
 	int explained;				/* by which order of the calls, from 0; -1: none */

@@ -164,6 +164,14 @@ static int ripe(const struct kc_threads *t, int proc)
 
 /* ---- What is found. ---- */
 
+/* How many steps show it; 0: all that there will be. A step that is being made is one of them. */
+static int steps_needed(const struct kc_threads *t, int kind)
+{
+	if (kind == KC_RACE || kind == KC_WAITER)
+		return t->n + 1;
+	return kind == KC_MOMENT || kind == KC_NOT_HELD ? t->n : 0;
+}
+
 int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, int which)
 {
 	struct kc_found *f;
@@ -178,8 +186,10 @@ int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, i
 			break;
 	}
 	if (t->target >= 0) {
-		if (i == t->target)
+		if (i == t->target && !t->target_met) {
 			t->target_met = 1;
+			t->upto[i] = steps_needed(t, kind);
+		}
 		return -1;
 	}
 	if (i == KC_FOUND || (i == t->nfound && i >= MOST_PAIRS && (kind == KC_RACE || kind == KC_WAITER)))
@@ -194,6 +204,7 @@ int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, i
 		f->pc[1] = pc1;
 		f->scenario = t->number;
 		f->length = -1;		/* the schedule is known when the execution ends */
+		t->upto[i] = steps_needed(t, kind);
 		t->nfound++;
 	}
 	if (t->seen[i] != t->executions + 1)

@@ -156,6 +156,7 @@ struct kc_threads {
 	uint64_t executions, blocked, steps;
 	uint64_t *classes;		/* of executions, by hash: 0 is none */
 	uint64_t nclasses;
+	int upto[KC_FOUND];		/* the steps that show it, where not all of an execution are needed; or 0 */
 	int target, target_met;		/* a finding that is looked for, or -1 */
 	struct kc_found *found;
 	uint64_t seen[KC_FOUND];	/* the last execution that had it */

@@ -311,6 +311,14 @@ int orders_explain(struct kc_threads *t, const kc_i64 *obs)
 	return explain(t, obs, NULL);
 }
 
+static void note_moment(struct kc_threads *t, int k, kc_i64 value)
+{
+	int before = t->nfound, found = threads_note(t, KC_MOMENT, 0, 0, k);
+
+	if (t->nfound > before)
+		t->found[found].value = value;
+}
+
 /* A moment at which both of two values that one thread read were there. */
 static int pair_at_once(const struct kc_threads *t, int a, kc_i64 x, int b, kc_i64 y)
 {
@@ -340,7 +348,7 @@ void orders_judge(struct kc_threads *t)
 			int b = KC_READS - me->calls[call].op, a = call ? KC_READS - me->calls[call - 1].op : -1;
 
 			if (b >= 0 && explain(t, obs, &me->calls[call]) < 0)
-				threads_note(t, KC_MOMENT, 0, 0, b);
+				note_moment(t, b, me->ret[call]);
 			if (a >= 0 && b >= 0 && a != b &&
 			    !pair_at_once(t, a, me->ret[call - 1], b, me->ret[call]))
 				threads_note(t, KC_PAIR, 0, 0, a * MAX_SLOTS + b);
@@ -378,9 +386,10 @@ void orders_moment(struct kc_threads *t)
 {
 	for (int i = 0; i < t->options.nreads && !t->orders_crashed; i++) {
 		int k = t->options.reads[i];
+		kc_i64 value = t->s->read(k);
 
-		if (!may_be_seen(t, k, t->s->read(k)))
-			threads_note(t, KC_MOMENT, 0, 0, k);
+		if (!may_be_seen(t, k, value))
+			note_moment(t, k, value);
 	}
 	t->run->record->warnings = 0;
 }

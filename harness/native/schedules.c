@@ -204,9 +204,11 @@ static int next_reduced(struct kc_threads *t)
 
 static void save_schedule(struct kc_threads *t, struct kc_found *f)
 {
-	f->length = t->n;
+	int upto = t->upto[f - t->found];
+
+	f->length = upto && upto < t->n ? upto : t->n;
 	f->scenario = t->number;
-	for (int i = 0; i < t->n; i++)
+	for (int i = 0; i < f->length; i++)
 		f->schedule[i] = t->event[i].proc;
 }
 
@@ -538,9 +540,11 @@ static int next_shown(struct kc_threads *t)
 {
 	uint32_t enabled;
 
-	if (t->n == shown_length)
-		return -1;
 	enabled = threads_enabled(t);
+	if (t->n == shown_length) {
+		t->fits = !enabled;	/* where some could go on, what they end in is not known */
+		return -1;
+	}
 	if (!enabled && threads_stuck(t))
 		enabled = threads_enabled(t);
 	if (shown_schedule[t->n] < MOST_PROCS && enabled >> shown_schedule[t->n] & 1)
@@ -587,8 +591,9 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 	} while (t->learned && !t->failed_memory);
 	save_schedules(t);
 	ending->why = t->why;
+	ending->whole = t->fits;
 	ending->explained = -1;
-	if (!t->why && shown_length >= 0) {
+	if (!t->why && t->fits && shown_length >= 0) {
 		t->run->s->peek(ending->obs);
 		ending->explained = orders_explain(t, ending->obs);
 	}
