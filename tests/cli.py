@@ -90,7 +90,7 @@ def prepare() -> None:
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
         "report.contracts report.ktap report.junit report.sarif report.schema report.b4 report.mail "
         "report.formats report.html.check report.html.diff report.html.mutants "
-        "export.files export.boot export.kbuild report.kernel"
+        "export.files export.boot export.kbuild report.kernel interleave.replay interleave.stress"
     ).split():
         importlib.import_module(f"harness.{name}")
     ffi()
@@ -159,7 +159,7 @@ def check(text: str | bytes, *arguments: object) -> Done:
 
 
 ONE = ("--contract", "mm-owner-tracking")
-QUICK = ("--walk", "0", "--no-sanitizers")  # where a test is about neither
+QUICK = ("--walk", "0", "--no-sanitizers", "--interleave=off")  # where a test is about none of these
 
 
 def tracked(text: str | bytes, *arguments: object) -> Done:

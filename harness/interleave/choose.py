@@ -46,10 +46,10 @@ def chosen_calls(driver: Driver, most: int = 1) -> list[Call]:
 
 
 def domains(op: Operation, threads: Threads, most: int) -> list[tuple[int, ...]]:
-    """The values of each argument: all of those that tell threads apart, else the first `most`."""
+    """The values of each argument: all that tell threads apart, or are for threads; else the first `most`."""
     own: Mapping[str, tuple[int, ...]] = threads.operations.get(op.name, {})
-    said = {name: own.get(name, values) for name, values in op.args.items()}
-    return [values if name in threads.by else values[:most] for name, values in said.items()]
+    return [own.get(name, values if name in threads.by else values[:most])
+            for name, values in op.args.items()]  # fmt: skip
 
 
 def explore_starts(driver: Driver, limits: Limits) -> None:

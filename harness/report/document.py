@@ -154,6 +154,22 @@ class Explored:
 
 
 @dataclass(frozen=True)
+class Woven:
+    """What ran at the same time of one contract, under one order of stores; `words` say it all."""
+
+    memory: str  # sc, tso, relaxed
+    words: str
+    starts: int
+    scenarios: int
+    executions: int
+    steps: int
+    bounded: int
+    cut: int
+    left: int
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Beyond:
     """What a tree's slice refers to and the tree, or its other files, has elsewhere."""
 
@@ -180,7 +196,7 @@ class Part:
     walked: int | None  # calls; None without a walk
     wide_bounds: Mapping[str, int]
     watched: int | None  # calls under the sanitizers
-    threads: tuple[str, ...]  # what ran at the same time, in words; none where nothing did
+    threads: tuple[Woven, ...]  # what ran at the same time; none where nothing did
     thread_notes: tuple[str, ...]  # what is no finding of that
     whole: bool
     explored_words: str

@@ -14,6 +14,7 @@ from harness.contract import Contract, Loaded
 from harness.driver import COMPLETE
 from harness.explore import ENDS
 from harness.interleave.judge import scope
+from harness.interleave.run import Interleaved
 from harness.judge import Check
 from harness.locate import function_line
 from harness.mutate import Judged, Strength
@@ -30,6 +31,7 @@ from harness.report.document import (
     StrengthRecord,
     Table,
     TraceStep,
+    Woven,
 )
 from harness.report.document import Part as PartWords
 from harness.report.schedule import schedule_steps, schedule_table
@@ -128,7 +130,7 @@ def part_words(result: Result, part: Part) -> PartWords:
         walked=part.runs.walked[0].transitions if part.runs.walked else None,
         wide_bounds=dict(part.wide.bounds),
         watched=part.runs.watched[0].transitions if part.runs.watched else None,
-        threads=tuple(map(scope, part.threads)),
+        threads=tuple(map(woven_words, part.threads)),
         thread_notes=part.thread_notes,
         whole=part.whole,
         explored_words=explored_words(result, part),
@@ -179,6 +181,12 @@ def beyond(part: Part) -> Beyond:
         if name not in keys
     }
     return Beyond(tuple(name for name in piece.beyond if name not in data), keys, users)
+
+
+def woven_words(one: Interleaved) -> Woven:
+    """What ran at the same time under one order of stores."""
+    return Woven(one.memory, scope(one), one.starts, one.scenarios, one.executions, one.steps, one.bounded,
+                 one.cut, one.left, one.whole)  # fmt: skip
 
 
 def unwoven(part: Part) -> Iterator[str]:
