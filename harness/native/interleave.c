@@ -406,6 +406,8 @@ static void note_loop(struct thread *me, const struct access *a)
 	}
 }
 
+static struct kc_shown *show(struct kc_threads *t, const struct event *e);
+
 static void delay(struct kc_threads *t, struct thread *me, const struct access *a)
 {
 	int proc = buffer_of(t, me - t->thread, a->at);
@@ -418,6 +420,7 @@ static void delay(struct kc_threads *t, struct thread *me, const struct access *
 	me->delayed[me->ndelayed++] = (struct delayed){
 		.at = a->at, .pc = a->pc, .size = a->size, .kind = a->kind, .proc = proc,
 		.issued = me->last, .number = me->nstores++, .epoch = me->epoch,
+		.call = me->at, .place = me->nplaces++,
 	};
 	me->writes = 1;
 	me->nread = me->loops = 0;
@@ -443,8 +446,13 @@ static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind,
 		memcpy(me->fenced, me->sync, sizeof(me->fenced));
 		me->epoch++;
 	}
-	if (!is_weak(t) || !(kind & KC_FULL))
+	if (!is_weak(t) || !(kind & KC_FULL)) {
+		struct event e = { .proc = me - t->thread, .call = me->at,
+				   .access = { .pc = (uintptr_t)pc, .kind = kind } };
+
+		show(t, &e);	/* nothing that others see, but whoever reads the schedule */
 		return;
+	}
 	me->next = (struct access){ .pc = (uintptr_t)pc, .kind = kind };
 	me->has_next = 1;
 	yield_to_main(t, me);
@@ -828,15 +836,16 @@ static void name_place(const struct kc_threads *t, uintptr_t at, struct kc_shown
 		}
 }
 
-static void show(struct kc_threads *t, const struct event *e)
+/* A step as it is begun, while its thread still stands there; NULL where nothing is shown. */
+static struct kc_shown *show(struct kc_threads *t, const struct event *e)
 {
-	const struct thread *me = &t->thread[thread_of(t, e->proc)];
-	struct kc_shown *s = &t->shown[t->nshown];
+	struct thread *me = &t->thread[thread_of(t, e->proc)];
 	int n = me->depth < 64 ? me->depth : 64, first;
+	struct kc_shown *s;
 
-	if (t->nshown == t->most_shown)
-		return;
-	t->nshown++;
+	if (!t->shown || t->nshown == t->most_shown)
+		return NULL;
+	s = &t->shown[t->nshown++];
 	memset(s, 0, sizeof(*s));
 	s->thread = me - t->thread;
 	s->call = e->call;
@@ -847,11 +856,13 @@ static void show(struct kc_threads *t, const struct event *e)
 	s->before = e->before;
 	s->after = e->after;
 	if (!s->delayed) {
+		s->place = me->nplaces++;
 		first = n > KC_MOST_FRAMES ? n - KC_MOST_FRAMES : 1;	/* the engine's own call is no frame */
 		for (int i = first; i < n; i++)
 			s->frame[s->frames++] = me->frames[i] - t->run->base;
 	}
 	name_place(t, e->access.at, s);
+	return s;
 }
 
 /* A new event at the end of the execution, which `access` of `proc` is; not yet among the others. */
@@ -889,6 +900,7 @@ static void step_thread(struct kc_threads *t, int proc)
 	}
 	e->call = me->at;
 	value_before(t, e);
+	me->shown = show(t, e);
 	if (fresh) {
 		order(t, n);
 		if (!is_weak(t)) {
@@ -921,6 +933,14 @@ static void step_thread(struct kc_threads *t, int proc)
 	t->n++;
 }
 
+/* What became of a step. One that failed is the marked read that is left (Documentation/atomic_t.txt). */
+static void show_result(struct kc_shown *s, const struct event *e)
+{
+	s->after = e->after;
+	if (e->failed)
+		s->kind &= ~(KC_WRITE | KC_ACQUIRE | KC_RELEASE | KC_FULL);
+}
+
 /* What is known of the open event of a thread that has come to its next one. */
 static void close_event(struct kc_threads *t, struct thread *me)
 {
@@ -938,8 +958,8 @@ static void close_event(struct kc_threads *t, struct thread *me)
 			(e->access.kind & KC_WRITE && e->before != e->after);
 	}
 	t->nhits = 0;
-	if (t->shown)
-		show(t, e);
+	if (me->shown)
+		show_result(me->shown, e);
 	me->open = -1;
 	if (e->access.kind & KC_WRITE && !is_weak(t))
 		orders_moment(t);
@@ -964,6 +984,7 @@ static void step_buffer(struct kc_threads *t, int proc)
 	struct delayed d = me->delayed[at];
 	struct access a = buffered(&d);
 	struct event *e = &t->event[n];
+	struct kc_shown *shown;
 
 	if (n >= t->known) {
 		e = new_event(t, proc, &a);
@@ -981,12 +1002,15 @@ static void step_buffer(struct kc_threads *t, int proc)
 	me->ndelayed--;
 	store(a.at, a.size, d.value);
 	e->after = d.value;
-	e->call = me->at;
+	e->call = d.call;
 	join(me->flushed, e->clock, t->nprocs);
 	t->proc_last[proc] = n;
 	t->n++;
-	if (t->shown)
-		show(t, e);
+	shown = show(t, e);
+	if (shown) {
+		shown->place = d.place;
+		shown->kind = d.kind;
+	}
 }
 
 /* One step of `proc`, which is enabled; -1: the execution cannot go on. */

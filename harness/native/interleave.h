@@ -47,6 +47,7 @@ struct delayed {
 	uint32_t size, kind;
 	int filled, proc, issued;	/* `issued`: the thread's last event then, or -1 */
 	int number, epoch;
+	int call, place;		/* where in its thread it was made */
 };
 
 struct held {
@@ -61,6 +62,8 @@ struct thread {
 	int done, has_next, inside;	/* `inside` one of its calls */
 	struct access next;		/* what it does when it runs again */
 	int last, open;			/* its last event; the one whose value is not known yet; or -1 */
+	struct kc_shown *shown;		/* its last step, where it is shown */
+	int nplaces;			/* of its steps and delayed stores, in its own order */
 	int looks_away, in_section;
 	uintptr_t wait_at;		/* what the shim said of the next access there */
 	uint64_t wait_mask;
