@@ -611,7 +611,6 @@ CONTRACT = Contract(
     show=show,
     not_checked=(
         "memory ordering: what atomic_set_release() in unfreeze and the barriers of freeze promise others",
-        "concurrent calls: every operation ran alone",
         "values that misuse leaves behind (only whether it warns is judged)",
         "counts that overflow an int, and references that nobody drops",
         "tracepoints: page_ref_tracepoint_active() is false",

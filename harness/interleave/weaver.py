@@ -114,6 +114,11 @@ class Weaver:
         return Explored(int(result.end), int(result.executions), int(result.blocked), int(result.steps),
                         int(result.orders), int(result.classes), float(result.seconds))  # fmt: skip
 
+    def kinds(self) -> set[int]:
+        """The kinds of what was found so far."""
+        count = int(self.engine.kc_threads_found(self.threads))
+        return {int(self.engine.kc_threads_finding(self.threads, i).kind) for i in range(count)}
+
     def found(self) -> Iterator[Found]:
         """What was found so far; after show(), what that schedule shows."""
         for i in range(self.engine.kc_threads_found(self.threads)):

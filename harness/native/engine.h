@@ -115,6 +115,7 @@ struct kc_called { int done, running, why, warnings; unsigned long pc; char site
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
 int kc_sandbox_to_load(void);	/* before a subject is loaded */
 int kc_sandbox(void);		/* before it runs */
+int kc_sandbox_of_threads(void);	/* before it runs on some */
 /*
  * Calls as threads; see interleave.c. A call whose `op` is KC_READS - k reads observation k alone. `memory`:
  * the order in which stores become visible. KC_RELAXED delays each store by itself, KC_TSO all of a thread
@@ -173,6 +174,9 @@ struct kc_ending {
 };
 struct kc_order { int length, of_model; unsigned char thread[32]; long long ret[4][8], obs[32];
 		  unsigned int warned[4][8]; };
+/* What tells kept state `state` from others, of each call: whether it is legal, and its features above that. */
+int kc_signature(struct kc_run *run, unsigned int state, const struct kc_call *calls, int n,
+		 unsigned long long *out);
 struct kc_threads;
 struct kc_threads *kc_threads_open(struct kc_run *run);
 void kc_threads_close(struct kc_threads *threads);
@@ -180,7 +184,7 @@ int kc_threads_explore(struct kc_threads *threads, int number, const struct kc_s
 		       const struct kc_thread_options *options, struct kc_thread_result *result);
 int kc_threads_found(struct kc_threads *threads);
 struct kc_found *kc_threads_finding(struct kc_threads *threads, int i);
-/* The same finding with the fewest switches between threads, looked for in so many executions; 1: one was found */
+/* The same finding with the fewest switches between threads, looked for as far as it says; 1: one was found */
 int kc_threads_shorten(struct kc_threads *threads, int finding, const struct kc_scenario *scenario,
 		       const struct kc_thread_options *options);
 /*

@@ -182,7 +182,7 @@ int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, i
 			t->target_met = 1;
 		return -1;
 	}
-	if (i == KC_FOUND)
+	if (i == KC_FOUND || (i == t->nfound && i >= MOST_PAIRS && (kind == KC_RACE || kind == KC_WAITER)))
 		return -1;
 	f = &t->found[i];
 	if (i == t->nfound) {
@@ -225,6 +225,8 @@ static void data_race(struct kc_threads *t, int first, int second)
 	int before = t->nfound, found;
 	uintptr_t pa = a->access.pc, pb = b->access.pc;
 
+	if (t->orders_crashed)
+		return;	/* what the calls do even alone is told elsewhere */
 	found = threads_note(t, KC_RACE, pa, pb, 0);
 	if (found < 0)
 		return;
@@ -406,7 +408,7 @@ static void note_loop(struct thread *me, const struct access *a)
 	}
 }
 
-static struct kc_shown *show(struct kc_threads *t, const struct event *e);
+static int show(struct kc_threads *t, const struct event *e);
 
 static void delay(struct kc_threads *t, struct thread *me, const struct access *a)
 {
@@ -450,7 +452,8 @@ static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind,
 		struct event e = { .proc = me - t->thread, .call = me->at,
 				   .access = { .pc = (uintptr_t)pc, .kind = kind } };
 
-		show(t, &e);	/* nothing that others see, but whoever reads the schedule */
+		if (t->shown)
+			show(t, &e);	/* nothing that others see, but whoever reads the schedule */
 		return;
 	}
 	me->next = (struct access){ .pc = (uintptr_t)pc, .kind = kind };
@@ -550,6 +553,16 @@ static void on_wait(const volatile void *p, unsigned int size, unsigned long mas
 	me->wait_mask = mask;
 }
 
+static int forget_lock(struct thread *me, uintptr_t at, uint64_t mask)
+{
+	for (int i = me->nheld - 1; i >= 0; i--)
+		if (me->held[i].at == at && me->held[i].mask & mask) {
+			me->held[i] = me->held[--me->nheld];
+			return 1;
+		}
+	return 0;
+}
+
 static void on_lock(const volatile void *p, unsigned int size, unsigned long mask, int locks, void *pc)
 {
 	struct kc_threads *t = weaving;
@@ -560,15 +573,15 @@ static void on_lock(const volatile void *p, unsigned int size, unsigned long mas
 	if (!me)
 		return;
 	if (locks) {
+		/* Whoever had it let it go without saying so: by a plain store, say. */
+		for (int i = 0; i < t->nthreads; i++)
+			forget_lock(&t->thread[i], at, mask);
 		if (me->nheld < MOST_HELD)
-			me->held[me->nheld++] = (struct held){ at, mask };
+			me->held[me->nheld++] = (struct held){ at, mask, me->at };
 		return;
 	}
-	for (int i = me->nheld - 1; i >= 0; i--)
-		if (me->held[i].at == at && me->held[i].mask & mask) {
-			me->held[i] = me->held[--me->nheld];
-			return;
-		}
+	if (forget_lock(me, at, mask))
+		return;
 	/* The place is that of the call of the shim: its own lines say nothing. */
 	threads_note(t, KC_NOT_HELD, me->depth ? me->frames[me->depth - 1] : (uintptr_t)pc, 0, 0);
 }
@@ -836,16 +849,15 @@ static void name_place(const struct kc_threads *t, uintptr_t at, struct kc_shown
 		}
 }
 
-/* A step as it is begun, while its thread still stands there; NULL where nothing is shown. */
-static struct kc_shown *show(struct kc_threads *t, const struct event *e)
+/* An event among those shown, with the calls that lead to it now; where it stands, or -1. */
+static int show(struct kc_threads *t, const struct event *e)
 {
 	struct thread *me = &t->thread[thread_of(t, e->proc)];
 	int n = me->depth < 64 ? me->depth : 64, first;
-	struct kc_shown *s;
+	struct kc_shown *s = &t->shown[t->nshown];
 
-	if (!t->shown || t->nshown == t->most_shown)
-		return NULL;
-	s = &t->shown[t->nshown++];
+	if (t->nshown == t->most_shown)
+		return -1;
 	memset(s, 0, sizeof(*s));
 	s->thread = me - t->thread;
 	s->call = e->call;
@@ -862,7 +874,7 @@ static struct kc_shown *show(struct kc_threads *t, const struct event *e)
 			s->frame[s->frames++] = me->frames[i] - t->run->base;
 	}
 	name_place(t, e->access.at, s);
-	return s;
+	return t->nshown++;
 }
 
 /* A new event at the end of the execution, which `access` of `proc` is; not yet among the others. */
@@ -900,7 +912,6 @@ static void step_thread(struct kc_threads *t, int proc)
 	}
 	e->call = me->at;
 	value_before(t, e);
-	me->shown = show(t, e);
 	if (fresh) {
 		order(t, n);
 		if (!is_weak(t)) {
@@ -921,7 +932,7 @@ static void step_thread(struct kc_threads *t, int proc)
 	}
 	if (a.kind & KC_SECTION) {
 		if (a.kind & KC_READ)
-			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1 };
+			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1, me->at };
 		else
 			for (int i = 0; i < t->nsections; i++)
 				if (t->section[i].at == a.at)
@@ -931,6 +942,8 @@ static void step_thread(struct kc_threads *t, int proc)
 		me->first[me->at] = n;
 	me->last = me->open = t->proc_last[proc] = n;
 	t->n++;
+	if (t->shown)
+		me->shown = show(t, e);
 }
 
 /* What became of a step. One that failed is the marked read that is left (Documentation/atomic_t.txt). */
@@ -958,8 +971,8 @@ static void close_event(struct kc_threads *t, struct thread *me)
 			(e->access.kind & KC_WRITE && e->before != e->after);
 	}
 	t->nhits = 0;
-	if (me->shown)
-		show_result(me->shown, e);
+	if (t->shown && me->shown >= 0)
+		show_result(&t->shown[me->shown], e);
 	me->open = -1;
 	if (e->access.kind & KC_WRITE && !is_weak(t))
 		orders_moment(t);
@@ -984,7 +997,7 @@ static void step_buffer(struct kc_threads *t, int proc)
 	struct delayed d = me->delayed[at];
 	struct access a = buffered(&d);
 	struct event *e = &t->event[n];
-	struct kc_shown *shown;
+	int shown;
 
 	if (n >= t->known) {
 		e = new_event(t, proc, &a);
@@ -1006,10 +1019,10 @@ static void step_buffer(struct kc_threads *t, int proc)
 	join(me->flushed, e->clock, t->nprocs);
 	t->proc_last[proc] = n;
 	t->n++;
-	shown = show(t, e);
-	if (shown) {
-		shown->place = d.place;
-		shown->kind = d.kind;
+	shown = t->shown ? show(t, e) : -1;
+	if (shown >= 0) {
+		t->shown[shown].place = d.place;
+		t->shown[shown].kind = d.kind;
 	}
 }
 
@@ -1054,8 +1067,10 @@ void threads_finish(struct kc_threads *t)
 	for (int i = 0; i < t->nthreads; i++) {
 		const struct thread *me = &t->thread[i];
 
-		if (me->nheld && me->done)
-			held = i;
+		for (int k = 0; k < me->nheld; k++)
+			if (me->held[k].call < me->at &&
+			    load(t, me->held[k].at, 8) & me->held[k].mask)
+				held = i;
 		if (!me->done)
 			waits = i;
 	}

@@ -15,6 +15,7 @@
 #define MOST_LOOPS 64		/* turns of a loop that waits, without a change that it could see */
 #define MOST_RACES 512		/* that are met in one execution */
 #define MOST_ORDERS 2520	/* of four threads' calls, one after the other */
+#define MOST_PAIRS (KC_FOUND - 16)	/* of places that race: they leave room for what else is found */
 
 /* One access to memory, or a fence (`size` 0). */
 struct access {
@@ -53,6 +54,7 @@ struct delayed {
 struct held {
 	uintptr_t at;
 	uint64_t mask;
+	int call;			/* in which it was taken */
 };
 
 struct thread {
@@ -61,8 +63,8 @@ struct thread {
 	const struct kc_call *calls;
 	int done, has_next, inside;	/* `inside` one of its calls */
 	struct access next;		/* what it does when it runs again */
+	int shown;			/* where its open event stands among those shown, or -1 */
 	int last, open;			/* its last event; the one whose value is not known yet; or -1 */
-	struct kc_shown *shown;		/* its last step, where it is shown */
 	int nplaces;			/* of its steps and delayed stores, in its own order */
 	int looks_away, in_section;
 	uintptr_t wait_at;		/* what the shim said of the next access there */

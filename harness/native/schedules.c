@@ -15,7 +15,6 @@
 
 #define MOST_NODES 65536
 #define MOST_CLASSES (1 << 18)
-#define SHORTEN_EXECUTIONS 40000
 
 /* ---- Steps to try, as a tree: `child` is what follows a step, `next` what is tried after it. ---- */
 
@@ -499,6 +498,7 @@ struct kc_found *kc_threads_finding(struct kc_threads *t, int i)
 	return &t->found[i];
 }
 
+/* Fewest switches first, each number of them anew; `max_executions` bounds each. */
 int kc_threads_shorten(struct kc_threads *t, int finding, const struct kc_scenario *scenario,
 		       const struct kc_thread_options *options)
 {
@@ -507,7 +507,6 @@ int kc_threads_shorten(struct kc_threads *t, int finding, const struct kc_scenar
 	int shorter = 0;
 
 	fewer.reduce = 0;
-	fewer.max_executions = SHORTEN_EXECUTIONS;
 	for (fewer.preemptions = scenario->threads - 1; !shorter && fewer.preemptions < 8;
 	     fewer.preemptions++) {
 		begin_scenario(t, scenario, &fewer);
@@ -560,8 +559,7 @@ static void show_blocked(struct kc_threads *t)
 		if (me->done || !me->has_next || t->nshown == t->most_shown)
 			continue;
 		value_before(t, &e);
-		show(t, &e);
-		t->shown[t->nshown - 1].blocked = 1;
+		t->shown[show(t, &e)].blocked = 1;
 	}
 }
 
@@ -605,6 +603,22 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 	}
 	end_scenario(t);
 	return shown_length < 0 ? -1 : t->nshown;
+}
+
+int kc_signature(struct kc_run *run, unsigned int state, const struct kc_call *calls, int n,
+		 unsigned long long *out)
+{
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+
+	if (kc_state(run, state, obs, ghost))
+		return -1;
+	for (int i = 0; i < n; i++) {
+		const struct kc_call *call = &calls[i];
+
+		out[i] = run->c->feature(call->op, ghost, obs, call->args) << 1;
+		out[i] |= run->c->when(call->op, ghost, obs, call->args) ? 1 : 0;
+	}
+	return run->c->within(obs) ? 0 : 1;
 }
 
 struct kc_threads *kc_threads_open(struct kc_run *run)

@@ -31,7 +31,7 @@
  * (memory-barriers.txt, "Address-dependency barriers"); the engine follows no addresses, so it is an
  * acquire there.
  */
-#ifdef KC_THREADS
+#if defined(KC_THREADS) || defined(KC_STRESS)
 #define KC_DEREFERENCE(p) smp_load_acquire(&(p))
 #else
 #define KC_DEREFERENCE(p) READ_ONCE(p)
