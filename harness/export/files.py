@@ -16,7 +16,7 @@ from harness.export.kunit_file import kunit_file
 from harness.export.litmus import litmus_text
 from harness.export.walks import calls_of_walk, play_walk, setting_of_walk
 from harness.interleave.schedule import Schedule
-from harness.replay import Revision, Stage, own_revision
+from harness.replay import Revision, Stage, own_revision, setting_of
 from harness.trace import Step, call_text
 from harness.trace_file import WALK_ID, TraceFile
 
@@ -55,24 +55,11 @@ def exported_litmus(
         raise HarnessError(
             f"only findings of the group {CONCURRENCY} are schedules: {trace.id} is one of {trace.group}"
         )
-    schedule = schedule_of(trace, revision or own_revision(trace), stage, given, config)
+    on = revision or own_revision(trace)
+    # Whoever replays schedules gives the one of a trace, with the lines of its steps.
+    replay = importlib.import_module("harness.interleave.replay")
+    schedule: Schedule = replay.schedule_of(trace, on, stage, setting_of(trace, on, given, config))
     return litmus_text(schedule, trace.name.removesuffix(".json"), tuple(litmus_head(trace)))
-
-
-def schedule_of(
-    trace: TraceFile,
-    revision: Revision,
-    stage: Stage,
-    given: Mapping[str, Loaded],
-    config: Mapping[str, bool],
-) -> Schedule:
-    """The schedule that a trace holds, as it goes on a revision, with the lines of its steps.
-
-    The hook for whoever replays schedules: harness.interleave.replay.
-    """
-    module = importlib.import_module("harness.interleave.replay")
-    found: Schedule = module.schedule_of(trace, revision, stage, given, config)
-    return found
 
 
 def litmus_head(trace: TraceFile) -> Iterator[str]:
