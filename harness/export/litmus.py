@@ -121,7 +121,7 @@ class Test:
             yield "Threads: " + ", ".join(f"P{n} is {thread}" for n, thread in enumerate(self.threads)) + "."
         yield ""
         for word in self.words.values():
-            yield from told_of(word)
+            yield told_of(word)
         for at, name in self.sections.items():
             yield f"  {name}: the lock of {at}"
         yield ""
@@ -281,7 +281,7 @@ def clause(parts: Sequence[str]) -> str:
 # The first comment.
 
 
-def told_of(word: Word) -> Iterator[str]:
+def told_of(word: Word) -> str:
     """What is said of a word."""
     parts = [str(word.at)]
     if word.lock:
@@ -293,7 +293,7 @@ def told_of(word: Word) -> Iterator[str]:
         parts.append(f"without {bits(word.same)}, set throughout")
     elif form == "numbered":
         parts.append("its values are numbered: " + ", ".join(f"{n} is {v:#x}" for v, n in values.items()))
-    yield from wrap(f"  {word.name}: {'; '.join(parts)}", WIDE, subsequent_indent="    ")
+    return f"  {word.name}: {'; '.join(parts)}"
 
 
 def bits(mask: int) -> str:
@@ -313,5 +313,7 @@ def comment(lines: Iterable[str]) -> Iterator[str]:
         for row in text.splitlines() or [""]:
             said = "".join(c if c.isprintable() else " " for c in row)
             said = re.sub(r"(?<=\()\*|\*(?=\))", " * ", re.sub("^Result:", "result:", said))
-            yield f" * {said}".rstrip() + "\n"
+            deeper = " " * (len(said) - len(said.lstrip()) + 2)
+            for part in wrap(said, WIDE, subsequent_indent=deeper, break_long_words=False) or [""]:
+                yield f" * {part}".rstrip() + "\n"
     yield " *)\n"
