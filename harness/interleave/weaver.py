@@ -185,6 +185,7 @@ class Weaver:
         return ThreadStep(
             int(c.thread), int(c.call), int(c.kind), int(c.size), self.driver.text(c.name), int(c.byte),
             int(c.before), int(c.after), int(c.pc), frames, bool(c.delayed), bool(c.blocked),
+            place=int(c.place),
         )  # fmt: skip
 
     def orders(self) -> Iterator[Alone]:

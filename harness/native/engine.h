@@ -159,6 +159,7 @@ struct kc_found {
 };
 struct kc_shown {
 	int thread, call, delayed, blocked;
+	int place;				/* in its thread's own order, in which a delayed store is where it was made */
 	unsigned int kind, size;
 	unsigned long long pc, before, after, byte;
 	const char *name;

@@ -419,6 +419,8 @@ static void note_loop(struct thread *me, const struct access *a)
 	}
 }
 
+static int show(struct kc_threads *t, const struct event *e);
+
 static void delay(struct kc_threads *t, struct thread *me, const struct access *a)
 {
 	int proc = buffer_of(t, me - t->thread, a->at);
@@ -431,6 +433,7 @@ static void delay(struct kc_threads *t, struct thread *me, const struct access *
 	me->delayed[me->ndelayed++] = (struct delayed){
 		.at = a->at, .pc = a->pc, .size = a->size, .kind = a->kind, .proc = proc,
 		.issued = me->last, .number = me->nstores++, .epoch = me->epoch,
+		.call = me->at, .place = me->nplaces++,
 	};
 	me->writes = 1;
 	me->nread = me->loops = 0;
@@ -456,8 +459,14 @@ static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind,
 		memcpy(me->fenced, me->sync, sizeof(me->fenced));
 		me->epoch++;
 	}
-	if (!is_weak(t) || !(kind & KC_FULL))
+	if (!is_weak(t) || !(kind & KC_FULL)) {
+		struct event e = { .proc = me - t->thread, .call = me->at,
+				   .access = { .pc = (uintptr_t)pc, .kind = kind } };
+
+		if (t->shown)
+			show(t, &e);	/* nothing that others see, but whoever reads the schedule */
 		return;
+	}
 	me->next = (struct access){ .pc = (uintptr_t)pc, .kind = kind };
 	me->has_next = 1;
 	yield_to_main(t, me);
@@ -854,9 +863,9 @@ static void name_place(const struct kc_threads *t, uintptr_t at, struct kc_shown
 /* An event among those shown, with the calls that lead to it now; where it stands, or -1. */
 static int show(struct kc_threads *t, const struct event *e)
 {
-	const struct thread *me = &t->thread[thread_of(t, e->proc)];
-	struct kc_shown *s = &t->shown[t->nshown];
+	struct thread *me = &t->thread[thread_of(t, e->proc)];
 	int n = me->depth < 64 ? me->depth : 64, first;
+	struct kc_shown *s = &t->shown[t->nshown];
 
 	if (t->nshown == t->most_shown)
 		return -1;
@@ -870,6 +879,7 @@ static int show(struct kc_threads *t, const struct event *e)
 	s->before = e->before;
 	s->after = e->after;
 	if (!s->delayed) {
+		s->place = me->nplaces++;
 		first = n > KC_MOST_FRAMES ? n - KC_MOST_FRAMES : 1;	/* the engine's own call is no frame */
 		for (int i = first; i < n; i++)
 			s->frame[s->frames++] = me->frames[i] - t->run->base;
@@ -947,6 +957,14 @@ static void step_thread(struct kc_threads *t, int proc)
 		me->shown = show(t, e);
 }
 
+/* What became of a step. One that failed is the marked read that is left (Documentation/atomic_t.txt). */
+static void show_result(struct kc_shown *s, const struct event *e)
+{
+	s->after = e->after;
+	if (e->failed)
+		s->kind &= ~(KC_WRITE | KC_ACQUIRE | KC_RELEASE | KC_FULL);
+}
+
 /* What is known of the open event of a thread that has come to its next one. */
 static void close_event(struct kc_threads *t, struct thread *me)
 {
@@ -965,7 +983,7 @@ static void close_event(struct kc_threads *t, struct thread *me)
 	}
 	t->nhits = 0;
 	if (t->shown && me->shown >= 0)
-		t->shown[me->shown].after = e->after;
+		show_result(&t->shown[me->shown], e);
 	me->open = -1;
 	if (e->access.kind & KC_WRITE && !is_weak(t))
 		orders_moment(t);
@@ -990,6 +1008,7 @@ static void step_buffer(struct kc_threads *t, int proc)
 	struct delayed d = me->delayed[at];
 	struct access a = buffered(&d);
 	struct event *e = &t->event[n];
+	int shown;
 
 	if (n >= t->known) {
 		e = new_event(t, proc, &a);
@@ -1007,12 +1026,15 @@ static void step_buffer(struct kc_threads *t, int proc)
 	me->ndelayed--;
 	store(a.at, a.size, d.value);
 	e->after = d.value;
-	e->call = me->at;
+	e->call = d.call;
 	join(me->flushed, e->clock, t->nprocs);
 	t->proc_last[proc] = n;
 	t->n++;
-	if (t->shown)
-		show(t, e);
+	shown = t->shown ? show(t, e) : -1;
+	if (shown >= 0) {
+		t->shown[shown].place = d.place;
+		t->shown[shown].kind = d.kind;
+	}
 }
 
 /* One step of `proc`, which is enabled; -1: the execution cannot go on. */

@@ -48,6 +48,7 @@ struct delayed {
 	uint32_t size, kind;
 	int filled, proc, issued;	/* `issued`: the thread's last event then, or -1 */
 	int number, epoch;
+	int call, place;		/* where in its thread it was made */
 };
 
 struct held {
@@ -64,6 +65,7 @@ struct thread {
 	struct access next;		/* what it does when it runs again */
 	int shown;			/* where its open event stands among those shown, or -1 */
 	int last, open;			/* its last event; the one whose value is not known yet; or -1 */
+	int nplaces;			/* of its steps and delayed stores, in its own order */
 	int looks_away, in_section;
 	uintptr_t wait_at;		/* what the shim said of the next access there */
 	uint64_t wait_mask;
