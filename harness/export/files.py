@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -15,7 +14,7 @@ from harness.export.finding import Finding, finding_of
 from harness.export.kunit_file import kunit_file
 from harness.export.litmus import litmus_text
 from harness.export.walks import calls_of_walk, play_walk, setting_of_walk
-from harness.interleave.schedule import Schedule
+from harness.interleave.replay import schedule_of
 from harness.replay import Revision, Stage, own_revision, setting_of
 from harness.trace import Step, call_text
 from harness.trace_file import WALK_ID, TraceFile
@@ -57,8 +56,7 @@ def exported_litmus(
         )
     on = revision or own_revision(trace)
     # Whoever replays schedules gives the one of a trace, with the lines of its steps.
-    replay = importlib.import_module("harness.interleave.replay")
-    schedule: Schedule = replay.schedule_of(trace, on, stage, setting_of(trace, on, given, config))
+    schedule = schedule_of(trace, on, stage, setting_of(trace, on, given, config))
     return litmus_text(schedule, trace.name.removesuffix(".json"), tuple(litmus_head(trace)))
 
 

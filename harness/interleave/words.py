@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from harness.interleave.schedule import (
     FENCE,
+    FULL,
     MARKED,
     READ,
     RELEASE,
@@ -35,7 +36,10 @@ def does(step: ThreadStep) -> str:
     if step.byte and step.kind & (READ | WRITE):
         name += f"+{step.byte}"
     if step.kind & FENCE:
-        return "waits until its stores are seen" if not step.blocked else "waits: its stores are not seen"
+        if step.blocked:
+            return "waits: its stores are not seen yet"
+        kind = "full" if step.kind & FULL else "write" if step.kind & RELEASE else "read"
+        return f"{kind} memory barrier"
     if step.kind & SECTION:
         lock = f"the lock of {name}"
         return f"waits for {lock}" if step.blocked else f"{'takes' if step.kind & READ else 'lets go'} {lock}"
