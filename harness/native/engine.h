@@ -137,6 +137,7 @@ struct kc_thread_options {
 	int memory, reduce;			/* without `reduce`: every schedule, equivalent ones as well */
 	int preemptions;			/* at most so many; -1: any number */
 	int everything;				/* each access to the world is a step */
+	int outcomes;				/* count what executions come to */
 	unsigned long long max_executions;
 	double seconds;
 	int nreads, reads[8];			/* observations that may be read without a lock */
@@ -145,6 +146,8 @@ struct kc_thread_result {
 	int end;
 	unsigned long long executions, blocked, steps, orders;
 	unsigned long long classes;		/* of executions that differ, where nothing is reduced */
+	/* where asked for: different ends, returns and observations; the same of which are the same number */
+	unsigned long long outcomes, outcomes_are;
 	double seconds;
 };
 /* `pc`, of a race, those of the two accesses; `changed`: some execution where the write changed the value */

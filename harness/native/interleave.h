@@ -102,6 +102,10 @@ struct sleeper {
 	int proc;
 };
 
+struct hashes {			/* a set; 0 is none */
+	uint64_t *at, n, all;		/* `all`: their sum */
+};
+
 /* What is left to try after so many steps. */
 struct frame {
 	int tree;			/* the first of the steps to try; -1 */
@@ -151,8 +155,7 @@ struct kc_threads {
 	int nnodes, free_node;
 	int failed_memory, fits, backed_up;
 	uint64_t executions, blocked, steps;
-	uint64_t *classes;		/* of executions, by hash: 0 is none */
-	uint64_t nclasses;
+	struct hashes classes, outcomes;	/* of executions */
 	int target, target_met;		/* a finding that is looked for, or -1 */
 	struct kc_found *found;
 	uint64_t seen[KC_FOUND];	/* the last execution that had it */

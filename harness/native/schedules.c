@@ -259,6 +259,77 @@ static int run_once(struct kc_threads *t, chooser *choose)
 	return t->fits;
 }
 
+/* ---- What was there already. ---- */
+
+static void hashes_empty(struct hashes *set, int wanted)
+{
+	if (wanted && !set->at)
+		set->at = malloc(MOST_CLASSES * sizeof(*set->at));
+	if (set->at)
+		memset(set->at, 0, MOST_CLASSES * sizeof(*set->at));
+	set->n = set->all = 0;
+}
+
+static void hashes_add(struct hashes *set, uint64_t hash)
+{
+	uint64_t at;
+
+	hash += !hash;
+	if (!set->at || set->n > MOST_CLASSES / 2)
+		return;
+	for (at = hash % MOST_CLASSES; set->at[at] && set->at[at] != hash;)
+		at = (at + 1) % MOST_CLASSES;
+	if (set->at[at])
+		return;
+	set->at[at] = hash;
+	set->n++;
+	set->all += hash;
+}
+
+static inline uint64_t hashed(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * 0xff51afd7ed558ccdu;
+	return h ^ h >> 29;
+}
+
+/*
+ * Counts executions that are not equivalent to one before: in which some two steps that
+ * conflict come in another order, which the clocks of all steps together tell.
+ */
+static void count_class(struct kc_threads *t)
+{
+	uint64_t hash = 0;
+
+	for (int i = 0; i < t->n; i++) {
+		uint64_t h = t->event[i].proc * 4099u + t->event[i].own;
+
+		for (int k = 0; k < t->nprocs; k++)
+			h = hashed(h, t->event[i].clock[k]);
+		hash += h;
+	}
+	hashes_add(&t->classes, hash);
+}
+
+/* What an execution came to, whatever its schedule: how it ended, and what calls returned and left. */
+static void count_outcome(struct kc_threads *t)
+{
+	kc_i64 obs[MAX_SLOTS];
+	uint64_t hash = t->why;
+
+	if (!t->options.outcomes)
+		return;
+	for (int i = 0; i < t->nthreads; i++)
+		for (int call = 0; call < t->thread[i].at; call++)
+			hash = hashed(hashed(hash, t->thread[i].ret[call]), !t->thread[i].warned[call]);
+	if (!t->why) {
+		t->run->s->peek(obs);
+		t->run->record->warnings = 0;
+		for (int k = 0; k < t->run->c->state_size; k++)
+			hash = hashed(hash, obs[k]);
+	}
+	hashes_add(&t->outcomes, hashed(hash, 1));
+}
+
 /* ---- Every execution. ---- */
 
 static int over(const struct kc_threads *t, double deadline)
@@ -301,10 +372,12 @@ static int reduced(struct kc_threads *t, double deadline)
 		if (t->learned)
 			return -1;
 		save_schedules(t);
-		if (complete)
+		if (complete) {
 			t->executions++;
-		else
+			count_outcome(t);
+		} else {
 			t->blocked++;
+		}
 		schedules_reverse(t);
 		if (complete)
 			threads_pending_races(t);
@@ -316,30 +389,6 @@ static int reduced(struct kc_threads *t, double deadline)
 }
 
 /* ---- Schedules one by one. ---- */
-
-/*
- * Counts executions that are not equivalent to one before: in which some two steps that
- * conflict come in another order, which the clocks of all steps together tell.
- */
-static void count_class(struct kc_threads *t)
-{
-	uint64_t hash = 0, at;
-
-	for (int i = 0; i < t->n; i++) {
-		uint64_t h = t->event[i].proc * 4099u + t->event[i].own;
-
-		for (int k = 0; k < t->nprocs; k++)
-			h = (h ^ t->event[i].clock[k]) * 0xff51afd7ed558ccdu, h ^= h >> 29;
-		hash += h;
-	}
-	hash += !hash;
-	if (!t->classes || t->nclasses > MOST_CLASSES / 2)
-		return;
-	for (at = hash % MOST_CLASSES; t->classes[at] && t->classes[at] != hash;)
-		at = (at + 1) % MOST_CLASSES;
-	t->nclasses += !t->classes[at];
-	t->classes[at] = hash;
-}
 
 static int switches_to(const struct kc_threads *t, int proc, uint32_t enabled)
 {
@@ -394,6 +443,7 @@ static int enumerate(struct kc_threads *t, double deadline)
 		if (run_once(t, next_bounded)) {
 			t->executions++;
 			count_class(t);
+			count_outcome(t);
 		} else {
 			t->blocked++;
 		}
@@ -453,9 +503,8 @@ static int search(struct kc_threads *t, double deadline)
 		t->executions = t->blocked = t->steps = 0;
 		t->nnodes = 0;
 		t->free_node = -1;
-		t->nclasses = 0;
-		if (t->classes)
-			memset(t->classes, 0, MOST_CLASSES * sizeof(*t->classes));
+		hashes_empty(&t->classes, !t->options.reduce);
+		hashes_empty(&t->outcomes, t->options.outcomes);
 		end = t->options.reduce ? reduced(t, deadline) : enumerate(t, deadline);
 		if (end < 0)
 			t->nfound = nfound;	/* they are found again */
@@ -473,8 +522,6 @@ int kc_threads_explore(struct kc_threads *t, int number, const struct kc_scenari
 	t->number = number;
 	t->target = -1;
 	begin_scenario(t, scenario, options);
-	if (!options->reduce && !t->classes)
-		t->classes = malloc(MOST_CLASSES * sizeof(*t->classes));
 	end = orders_make(t);
 	if (end == KC_ALL || t->orders_crashed)
 		end = search(t, start + options->seconds);
@@ -483,7 +530,9 @@ int kc_threads_explore(struct kc_threads *t, int number, const struct kc_scenari
 	result->blocked = t->blocked;
 	result->steps = t->steps;
 	result->orders = t->norders;
-	result->classes = t->nclasses;
+	result->classes = t->classes.n;
+	result->outcomes = t->outcomes.n;
+	result->outcomes_are = t->outcomes.all;
 	result->seconds = now() - start;
 	end_scenario(t);
 	return result->end;
@@ -651,6 +700,7 @@ void kc_threads_close(struct kc_threads *t)
 	free(t->orders);
 	free(t->moments);
 	free(t->moment_of);
-	free(t->classes);
+	free(t->classes.at);
+	free(t->outcomes.at);
 	free(t);
 }
