@@ -245,24 +245,31 @@ int orders_make(struct kc_threads *t)
 	return done;
 }
 
+/* Whether call b was over before call a began, here and in every equivalent execution. */
+static int over_before(const struct kc_threads *t, int thread_b, int b, int thread_a, int a)
+{
+	const struct event *last, *first;
+
+	if (t->thread[thread_b].first[b] < 0 || t->thread[thread_a].first[a] < 0)
+		return 0;	/* it did nothing that others can see: it may have been at any time */
+	last = &t->event[t->thread[thread_b].end[b]];
+	first = &t->event[t->thread[thread_a].first[a]];
+	return first->clock[last->proc] >= last->own;
+}
+
 /* Whether the calls of `order` come as they came here, where one was over before another began. */
 static int in_time(const struct kc_threads *t, const struct kc_order *order)
 {
-	int made[KC_MOST_THREADS] = { 0 }, end = order->length;
-	int later[32], began[32];
+	int made[KC_MOST_THREADS] = { 0 }, number[32];
 
 	if (is_weak(t))
 		return 1;	/* what a call stored may be seen after it: only each thread's own order holds */
-	for (int k = 0; k < end; k++) {
-		const struct thread *me = &t->thread[order->thread[k]];
-		int call = made[order->thread[k]]++;
-
-		began[k] = me->first[call] < 0 ? MOST_EVENTS : me->first[call];
-		later[k] = me->end[call];
-	}
-	for (int k = 0; k < end; k++)
+	for (int k = 0; k < order->length; k++)
+		number[k] = made[order->thread[k]]++;
+	for (int k = 0; k < order->length; k++)
 		for (int before = 0; before < k; before++)
-			if (later[k] >= 0 && later[k] < began[before])
+			if (order->thread[before] != order->thread[k] &&
+			    over_before(t, order->thread[k], number[k], order->thread[before], number[before]))
 				return 0;
 	return 1;
 }
