@@ -311,11 +311,13 @@ static void order(struct kc_threads *t, int n)
 
 		if (f->proc == e->proc || !conflict(&f->access, &e->access))
 			continue;
-		if (e->access.kind & KC_WAITS)
+		if (e->access.kind & KC_WAITS && f->access.kind & KC_WRITE)
 			value = undone(&e->access, value, f);
 		if (thread_of(t, f->proc) == family) {
-			join(e->clock, f->clock, t->nprocs);
-			join(candidates, f->clock, t->nprocs);
+			if (depend(t, f->proc, &f->access, e->proc, &e->access)) {
+				join(e->clock, f->clock, t->nprocs);
+				join(candidates, f->clock, t->nprocs);
+			}
 			continue;
 		}
 		if (e->access.kind & KC_WAITS) {
@@ -423,18 +425,6 @@ static void delay(struct kc_threads *t, struct thread *me, const struct access *
 	me->nread = me->loops = 0;
 }
 
-/* Whether a read is of what the thread itself stored last, and nobody sees yet. */
-static int own_store(const struct thread *me, const struct access *a)
-{
-	for (int i = me->ndelayed - 1; i >= 0; i--) {
-		const struct delayed *d = &me->delayed[i];
-
-		if (overlaps(d, a->at, a->size))
-			return d->at <= a->at && a->at + a->size <= d->at + d->size;
-	}
-	return 0;
-}
-
 static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind, void *pc)
 {
 	if (kind & KC_ACQUIRE)
@@ -487,8 +477,6 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 		delay(t, me, &a);
 		return;
 	}
-	if (is_weak(t) && !(kind & KC_WRITE) && own_store(me, &a))
-		return;
 	note_loop(me, &a);
 	me->next = a;
 	me->has_next = 1;
@@ -718,8 +706,11 @@ static int drains(const struct kc_threads *t, const struct access *a)
 
 static int drained(const struct kc_threads *t, const struct thread *me, const struct access *a)
 {
-	if (drains(t, a))
-		return !me->ndelayed;
+	if (!me->ndelayed)
+		return 1;
+	/* As a store that is delayed itself: after those that a fence is behind. */
+	if (drains(t, a) || me->delayed[0].epoch < me->epoch)
+		return 0;
 	for (int i = 0; i < me->ndelayed; i++)
 		if (overlaps(&me->delayed[i], a->at, a->size))
 			return 0;
@@ -875,6 +866,30 @@ static void value_before(struct kc_threads *t, struct event *e)
 	e->before = e->after = e->access.size ? load(t, e->access.at, e->access.size) : 0;
 }
 
+/* A store that had to wait for others of its thread is after them. */
+static void after_stores(struct kc_threads *t, struct event *e, int release)
+{
+	for (int i = 0; i < t->n; i++) {
+		const struct event *f = &t->event[i];
+
+		if (is_buffer(f->proc) && thread_of(t, f->proc) == thread_of(t, e->proc) &&
+		    (f->epoch < e->epoch || (release && f->store < e->store)))
+			join(e->before_it, f->clock, t->nprocs);
+	}
+}
+
+/* A thread's step that waited for stores of its own is after them. */
+static void after_own_stores(struct kc_threads *t, const struct thread *me, struct event *e)
+{
+	if (!is_weak(t))
+		return;
+	e->epoch = me->epoch;
+	if (drains(t, &e->access))
+		join(e->before_it, me->flushed, t->nprocs);
+	else if (e->access.kind & KC_WRITE && me->epoch)
+		after_stores(t, e, 0);
+}
+
 static void step_thread(struct kc_threads *t, int proc)
 {
 	struct thread *me = &t->thread[proc];
@@ -884,8 +899,7 @@ static void step_thread(struct kc_threads *t, int proc)
 
 	if (fresh) {
 		e = new_event(t, proc, &a);
-		if (is_weak(t) && drains(t, &a))
-			join(e->before_it, me->flushed, t->nprocs);
+		after_own_stores(t, me, e);
 	}
 	e->call = me->at;
 	value_before(t, e);
@@ -943,18 +957,6 @@ static void close_event(struct kc_threads *t, struct thread *me)
 	me->open = -1;
 	if (e->access.kind & KC_WRITE && !is_weak(t))
 		orders_moment(t);
-}
-
-/* A store that had to wait for others of its thread is after them. */
-static void after_stores(struct kc_threads *t, struct event *e, int release)
-{
-	for (int i = 0; i < t->n; i++) {
-		const struct event *f = &t->event[i];
-
-		if (is_buffer(f->proc) && thread_of(t, f->proc) == thread_of(t, e->proc) &&
-		    (f->epoch < e->epoch || (release && f->store < e->store)))
-			join(e->before_it, f->clock, t->nprocs);
-	}
 }
 
 static void step_buffer(struct kc_threads *t, int proc)
@@ -1059,9 +1061,7 @@ void threads_pending_races(struct kc_threads *t)
 
 		if (me->done || !me->has_next || t->n >= MOST_EVENTS)
 			continue;
-		new_event(t, i, &me->next);
-		if (is_weak(t) && drains(t, &me->next))
-			join(t->event[t->n].before_it, me->flushed, t->nprocs);
+		after_own_stores(t, me, new_event(t, i, &me->next));
 		value_before(t, &t->event[t->n]);
 		order(t, t->n);
 		/* It stands where the next one is put as well: its races are looked at now. */

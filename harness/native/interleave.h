@@ -189,6 +189,19 @@ static inline int conflict(const struct access *a, const struct access *b)
 	return a->at < b->at + b->size && b->at < a->at + a->size && ((a->kind | b->kind) & KC_WRITE);
 }
 
+/*
+ * Whether two steps, both of which can be made, are something else the other way round.
+ * A thread reads its own delayed store before it becomes visible as well as after.
+ */
+static inline int depend(const struct kc_threads *t, int proc_a, const struct access *a, int proc_b,
+			 const struct access *b)
+{
+	if (!conflict(a, b))
+		return 0;
+	return is_buffer(proc_a) == is_buffer(proc_b) || thread_of(t, proc_a) != thread_of(t, proc_b) ||
+	       (a->kind & b->kind & KC_WRITE);
+}
+
 /* interleave.c */
 void threads_reset(struct kc_threads *t);
 void threads_begin(struct kc_threads *t);

@@ -61,7 +61,7 @@ static int stays_before(const struct kc_threads *t, const struct sequence *v, in
 	/* Of the last one, what it waited for is no reason: it is made earlier now. */
 	if (b == v->last)
 		return second->before_it[first->proc] >= first->own ||
-		       conflict(&first->access, &second->access);
+		       depend(t, first->proc, &first->access, second->proc, &second->access);
 	return second->clock[first->proc] >= first->own;
 }
 
@@ -79,7 +79,8 @@ static int can_begin(const struct kc_threads *t, const struct sequence *v, int p
 			*at = i;
 	for (int i = 0; i < (*at < 0 ? v->n : *at); i++) {
 		if (*at >= 0 ? stays_before(t, v, v->event[i], v->event[*at])
-			     : conflict(&t->event[v->event[i]].access, access))
+			     : depend(t, t->event[v->event[i]].proc, &t->event[v->event[i]].access,
+				      proc, access))
 			return 0;
 	}
 	return 1;
@@ -151,11 +152,13 @@ void schedules_reverse(struct kc_threads *t)
 /* ---- One execution. ---- */
 
 /* Asleep after `step`: what was asleep before, and has nothing to do with it. */
-static void pass_sleep(struct frame *to, const struct frame *from, int proc, const struct access *step)
+static void pass_sleep(const struct kc_threads *t, struct frame *to, const struct frame *from, int proc,
+		       const struct access *step)
 {
 	to->nsleep = 0;
 	for (int i = 0; i < from->nsleep; i++)
-		if (from->sleep[i].proc != proc && !conflict(&from->sleep[i].access, step))
+		if (from->sleep[i].proc != proc &&
+		    !depend(t, from->sleep[i].proc, &from->sleep[i].access, proc, step))
 			to->sleep[to->nsleep++] = from->sleep[i];
 }
 
@@ -242,7 +245,7 @@ static int run_once(struct kc_threads *t, chooser *choose)
 		threads_begin(t);
 		while (!t->learned && !t->failed_memory && (proc = choose(t)) >= 0) {
 			if (t->n + 1 < MOST_EVENTS && choose == next_reduced && t->n >= t->known) {
-				pass_sleep(&t->frame[t->n + 1], &t->frame[t->n], proc,
+				pass_sleep(t, &t->frame[t->n + 1], &t->frame[t->n], proc,
 					   threads_next(t, proc));
 				t->frame[t->n + 1].tree = t->nodes[t->frame[t->n].tree].child;
 				t->nodes[t->frame[t->n].tree].child = -1;
