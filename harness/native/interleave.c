@@ -86,6 +86,22 @@ static inline void store(uintptr_t at, unsigned int size, uint64_t value)
 	memcpy((void *)at, &value, size < 8 ? size : 8);
 }
 
+/* What a thread sees there, with its delayed stores. */
+static uint64_t seen_by(const struct kc_threads *t, const struct thread *me, uintptr_t at, unsigned int size)
+{
+	uint64_t value = load(t, at, size);
+
+	for (int i = 0; i < me->ndelayed && size <= 8; i++)
+		for (unsigned int b = 0; b < me->delayed[i].size; b++) {
+			uintptr_t byte = me->delayed[i].at + b - at;
+
+			if (byte < size)
+				value = (value & ~(0xffull << byte * 8)) |
+					(me->delayed[i].value >> b * 8 & 0xff) << byte * 8;
+		}
+	return value;
+}
+
 /* Memory as thread `me` sees it, with its delayed stores. */
 static void put_on(struct kc_threads *t, struct thread *me)
 {
@@ -291,6 +307,68 @@ static uint64_t undone(const struct access *a, uint64_t value, const struct even
 	return value;
 }
 
+/* What a step waits for, and what is there as seen at some time before it. */
+struct waiting {
+	int n, either;			/* `either`: one of the places has another value than it had */
+	struct access at[MOST_WATCHED];
+	uint64_t value[MOST_WATCHED], was[MOST_WATCHED];
+	int own[MOST_WATCHED];		/* the thread's own store: from there back nothing else was seen */
+};
+
+static void what_it_waits_for(const struct kc_threads *t, const struct event *e, struct waiting *w)
+{
+	const struct thread *me = &t->thread[thread_of(t, e->proc)];
+
+	w->n = w->either = 0;
+	if (is_buffer(e->proc))
+		return;
+	if (me->forced)
+		return;
+	if (e->access.kind & KC_WAITS) {
+		w->n = 1;
+		w->at[0] = e->access;
+	} else if (me->spins) {
+		w->n = me->nread;
+		w->either = 1;
+		for (int i = 0; i < w->n; i++) {
+			w->at[i] = (struct access){ .at = me->read[i].at, .size = me->read[i].size };
+			w->was[i] = me->read[i].value;
+		}
+	}
+	for (int i = 0; i < w->n; i++) {
+		w->own[i] = 0;
+		w->value[i] = seen_by(t, me, w->at[i].at, w->at[i].size);
+		for (int k = 0; k < me->ndelayed; k++)
+			w->own[i] |= overlaps(&me->delayed[k], w->at[i].at, w->at[i].size);
+	}
+}
+
+static void before_event(const struct kc_threads *t, struct waiting *w, const struct event *f, int family)
+{
+	if (!(f->access.kind & KC_WRITE))
+		return;
+	for (int i = 0; i < w->n; i++) {
+		if (w->own[i])
+			continue;
+		if (is_buffer(f->proc) && thread_of(t, f->proc) == family)
+			w->own[i] = w->at[i].at < f->access.at + f->access.size &&
+				    f->access.at < w->at[i].at + w->at[i].size;
+		else
+			w->value[i] = undone(&w->at[i], w->value[i], f);
+	}
+}
+
+/* Whether it could have been made then. */
+static int could_be(const struct waiting *w, const struct event *e)
+{
+	if (!w->either)
+		return !w->n || !(w->value[0] & e->access.mask);
+	for (int i = 0; i < w->n; i++)
+		if ((w->value[i] ^ w->was[i]) << (8 - w->at[i].size) * 8)
+			return 1;
+	return 0;
+}
+
 /*
  * Event `n`, not yet in the execution, against all before it: its clock, and the steps
  * whose order with it could be the other way round. For a step that waits these are the
@@ -300,10 +378,11 @@ static uint64_t undone(const struct access *a, uint64_t value, const struct even
 static void order(struct kc_threads *t, int n)
 {
 	struct event *e = &t->event[n];
-	uint64_t value = e->access.kind & KC_WAITS ? load(t, e->access.at, 8) : 0;
 	uint16_t candidates[MOST_PROCS];
 	int family = thread_of(t, e->proc);
+	struct waiting w;
 
+	what_it_waits_for(t, e, &w);
 	memcpy(e->clock, e->before_it, sizeof(e->clock));
 	memcpy(candidates, e->before_it, sizeof(candidates));
 	for (int i = n - 1; i >= 0; i--) {
@@ -311,8 +390,7 @@ static void order(struct kc_threads *t, int n)
 
 		if (f->proc == e->proc || !conflict(&f->access, &e->access))
 			continue;
-		if (e->access.kind & KC_WAITS && f->access.kind & KC_WRITE)
-			value = undone(&e->access, value, f);
+		before_event(t, &w, f, family);
 		if (thread_of(t, f->proc) == family) {
 			if (depend(t, f->proc, &f->access, e->proc, &e->access)) {
 				join(e->clock, f->clock, t->nprocs);
@@ -320,16 +398,13 @@ static void order(struct kc_threads *t, int n)
 			}
 			continue;
 		}
-		if (e->access.kind & KC_WAITS) {
-			if (f->own > candidates[f->proc] && !(value & e->access.mask)) {
-				note_race(t, i, n);
-				join(candidates, f->clock, t->nprocs);
-			}
-			join(e->clock, f->clock, t->nprocs);
-		} else if (f->own > e->clock[f->proc]) {
+		if (f->own > candidates[f->proc] && could_be(&w, e)) {
 			note_race(t, i, n);
-			join(e->clock, f->clock, t->nprocs);
+			join(candidates, f->clock, t->nprocs);
 		}
+		join(e->clock, f->clock, t->nprocs);
+		if (!w.n)
+			join(candidates, f->clock, t->nprocs);
 	}
 	e->clock[e->proc] = e->own;
 }
@@ -391,21 +466,54 @@ static inline int is_private(const struct kc_threads *t, const struct thread *me
 	return 0;
 }
 
+enum { SPINS_MAYBE = 1, SPINS };	/* where it reads the same again; or a shim says so */
+
 /* A turn of a loop that reads and does not write is over: it goes on when it would read another value. */
 static inline void wait_for_change(struct thread *me)
 {
-	if (me->nread && !me->writes)
-		me->spins = 1;
+	if (me->nread && me->nread < MOST_WATCHED && !me->writes)
+		me->spins = SPINS_MAYBE;
 }
 
+static void stop_waiting(struct thread *me)
+{
+	me->nread = me->spins = me->forced = 0;
+}
+
+/* Whether an access begins the same turn anew, of a loop that has only read since. */
 static void note_loop(struct thread *me, const struct access *a)
 {
-	if (me->nread && !(a->kind & KC_WRITE) && me->read[0].pc == a->pc && me->read[0].at == a->at) {
-		if (++me->loops >= REPEATS)
-			wait_for_change(me);
-		if (!me->spins)
-			me->nread = 0;
+	int again = me->nread && !(a->kind & KC_WRITE) && me->read[0].pc == a->pc && me->read[0].at == a->at;
+
+	if (me->spins == SPINS_MAYBE && !again)
+		stop_waiting(me);
+	if (!again)
+		return;
+	me->writes = 0;
+	if (++me->loops >= REPEATS)
+		wait_for_change(me);
+	if (!me->spins)
+		me->nread = 0;
+}
+
+/* Waiting for more places than it reads next is a step of its own, over all of them. */
+static void wait_for_all(struct kc_threads *t, struct thread *me, const struct access *a)
+{
+	uintptr_t from = a->at, to = a->at + a->size;
+	int others = 0;
+
+	for (int i = 0; i < me->nread; i++) {
+		uintptr_t end = me->read[i].at + me->read[i].size;
+
+		others |= me->read[i].at != a->at || me->read[i].size != a->size;
+		from = me->read[i].at < from ? me->read[i].at : from;
+		to = end > to ? end : to;
 	}
+	if (!me->spins || !others)
+		return;
+	me->next = (struct access){ from, a->pc, 0, to - from, KC_READ | KC_IGNORED };
+	me->has_next = 1;
+	yield_to_main(t, me);
 }
 
 static void delay(struct kc_threads *t, struct thread *me, const struct access *a)
@@ -478,6 +586,7 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 		return;
 	}
 	note_loop(me, &a);
+	wait_for_all(t, me, &a);
 	me->next = a;
 	me->has_next = 1;
 	yield_to_main(t, me);
@@ -608,7 +717,8 @@ static void on_thread_stop(int why, const struct kc_site *site)
 	me->read[0].pc = e->access.pc;
 	me->read[0].size = e->access.size;
 	me->read[0].value = load(t, e->access.at, e->access.size);
-	me->nread = me->spins = 1;
+	me->nread = 1;
+	me->spins = SPINS;
 	me->writes = 0;
 }
 
@@ -720,7 +830,7 @@ static int drained(const struct kc_threads *t, const struct thread *me, const st
 static int changed(const struct kc_threads *t, const struct thread *me)
 {
 	for (int i = 0; i < me->nread; i++)
-		if (load(t, me->read[i].at, me->read[i].size) != me->read[i].value)
+		if (seen_by(t, me, me->read[i].at, me->read[i].size) != me->read[i].value)
 			return 1;
 	return 0;
 }
@@ -733,9 +843,9 @@ static int thread_enabled(const struct kc_threads *t, const struct thread *me)
 		return 0;
 	if (is_weak(t) && (!a->size || a->kind & KC_WRITE) && !drained(t, me, a))
 		return 0;
-	if (a->kind & KC_WAITS && load(t, a->at, a->kind & KC_SECTION ? 8 : a->size) & a->mask)
+	if (a->kind & KC_WAITS && seen_by(t, me, a->at, a->size) & a->mask)
 		return 0;
-	return !me->spins || changed(t, me);
+	return !me->spins || me->forced || changed(t, me);
 }
 
 uint32_t threads_enabled(struct kc_threads *t)
@@ -764,21 +874,22 @@ const struct access *threads_next(struct kc_threads *t, int proc)
 	return &a;
 }
 
-/* Where nobody can go on, loops that wait turn once more; 0: there are none. */
+/* Where nobody can go on, a loop that waits turns once more, for it may do so only so often; 0: there is none. */
 int threads_stuck(struct kc_threads *t)
 {
-	int any = 0;
+	struct thread *next = NULL;
 
 	for (int i = 0; i < t->nthreads; i++) {
 		struct thread *me = &t->thread[i];
 
-		if (!me->spins || !me->has_next || me->loops > MOST_LOOPS)
-			continue;
-		me->spins = me->nread = 0;
-		me->loops++;
-		any = 1;
+		if (me->spins && me->has_next && me->loops <= MOST_LOOPS && (!next || me->loops < next->loops))
+			next = me;
 	}
-	return any;
+	if (!next)
+		return 0;
+	next->forced = 1;
+	next->loops++;
+	return 1;
 }
 
 /* Somebody waits for a bit of the word that is accessed here: by the letter, his tries race with it. */
@@ -863,7 +974,11 @@ static struct event *new_event(struct kc_threads *t, int proc, const struct acce
 
 static void value_before(struct kc_threads *t, struct event *e)
 {
-	e->before = e->after = e->access.size ? load(t, e->access.at, e->access.size) : 0;
+	const struct access *a = &e->access;
+
+	e->before = !a->size ? 0 : is_buffer(e->proc) ? load(t, a->at, a->size)
+						      : seen_by(t, &t->thread[e->proc], a->at, a->size);
+	e->after = e->before;
 }
 
 /* A store that had to wait for others of its thread is after them. */
@@ -878,9 +993,12 @@ static void after_stores(struct kc_threads *t, struct event *e, int release)
 	}
 }
 
-/* A thread's step that waited for stores of its own is after them. */
-static void after_own_stores(struct kc_threads *t, const struct thread *me, struct event *e)
+/* A thread's step that waited for stores of its own is after them; one that is forced, after all there is. */
+static void after_what_it_waited_for(struct kc_threads *t, const struct thread *me, struct event *e)
 {
+	for (int proc = 0; me->forced && proc < t->nprocs; proc++)
+		if (t->proc_last[proc] >= 0)
+			join(e->before_it, t->event[t->proc_last[proc]].clock, t->nprocs);
 	if (!is_weak(t))
 		return;
 	e->epoch = me->epoch;
@@ -899,7 +1017,7 @@ static void step_thread(struct kc_threads *t, int proc)
 
 	if (fresh) {
 		e = new_event(t, proc, &a);
-		after_own_stores(t, me, e);
+		after_what_it_waited_for(t, me, e);
 	}
 	e->call = me->at;
 	value_before(t, e);
@@ -911,11 +1029,11 @@ static void step_thread(struct kc_threads *t, int proc)
 		}
 	}
 	if (me->spins)
-		me->nread = me->spins = 0;
+		stop_waiting(me);
 	if (a.kind & KC_WRITE) {
 		me->writes = 1;
 		me->nread = me->loops = 0;
-	} else if (me->nread < 8) {
+	} else if (me->nread < MOST_WATCHED && a.size <= 8) {
 		me->read[me->nread].at = a.at;
 		me->read[me->nread].pc = a.pc;
 		me->read[me->nread].size = a.size;
@@ -943,7 +1061,8 @@ static void close_event(struct kc_threads *t, struct thread *me)
 	if (me->open < 0)
 		return;
 	e = &t->event[me->open];
-	e->after = e->access.size ? load(t, e->access.at, e->access.size) : 0;
+	if (e->access.kind & KC_WRITE)
+		e->after = load(t, e->access.at, e->access.size);
 	for (int i = 0; i < t->nhits; i++) {
 		const struct event *a = &t->event[t->hits[i].first];
 
@@ -1061,7 +1180,7 @@ void threads_pending_races(struct kc_threads *t)
 
 		if (me->done || !me->has_next || t->n >= MOST_EVENTS)
 			continue;
-		after_own_stores(t, me, new_event(t, i, &me->next));
+		after_what_it_waited_for(t, me, new_event(t, i, &me->next));
 		value_before(t, &t->event[t->n]);
 		order(t, t->n);
 		/* It stands where the next one is put as well: its races are looked at now. */

@@ -12,6 +12,7 @@
 #define MOST_WORDS 128		/* of 8 bytes, that threads write */
 #define MOST_DELAYED 64		/* stores of one thread */
 #define MOST_HELD 8		/* locks of one thread */
+#define MOST_WATCHED 16		/* reads of a turn of a loop that waits */
 #define MOST_LOOPS 64		/* turns of a loop that waits, without a change that it could see */
 #define MOST_RACES 512		/* that are met in one execution */
 #define MOST_ORDERS 2520	/* of four threads' calls, one after the other */
@@ -66,8 +67,8 @@ struct thread {
 	uint64_t wait_mask;
 	/* loops that wait */
 	int loops, writes;		/* turns; it wrote in this one */
-	int nread, spins;
-	struct { uintptr_t at, pc; uint64_t value; uint32_t size; } read[8];
+	int nread, spins, forced;	/* it goes on when one of them has changed, or is forced to */
+	struct { uintptr_t at, pc; uint64_t value; uint32_t size; } read[MOST_WATCHED];
 	/* happens-before of the kernel's memory model */
 	uint16_t sync[KC_MOST_THREADS], pending[KC_MOST_THREADS], fenced[KC_MOST_THREADS];
 	uint16_t sync_before[KC_MOST_THREADS], met[KC_MOST_THREADS];	/* of its open event */

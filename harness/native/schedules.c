@@ -185,16 +185,16 @@ static int next_reduced(struct kc_threads *t)
 	struct frame *frame = &t->frame[t->n];
 	uint32_t enabled = threads_enabled(t), awake;
 
+	if (!enabled && threads_stuck(t))
+		enabled = threads_enabled(t);
 	if (frame->tree >= 0) {
 		int proc = t->nodes[frame->tree].proc;
 
 		if (enabled >> proc & 1)
 			return proc;
-		t->why = KC_SPINS;	/* cannot be: what made it possible is as it was */
+		t->failed_memory = 1;	/* cannot be: what made it possible is as it was */
 		return -1;
 	}
-	if (!enabled && threads_stuck(t))
-		enabled = threads_enabled(t);
 	if (!enabled)
 		return -1;
 	awake = enabled & ~asleep(frame);
@@ -307,7 +307,8 @@ static void count_class(struct kc_threads *t)
 		uint64_t h = t->event[i].proc * 4099u + t->event[i].own;
 
 		for (int k = 0; k < t->nprocs; k++)
-			h = hashed(h, t->event[i].clock[k]);
+			if (t->event[i].clock[k])	/* the same whatever buffers are known by now */
+				h = hashed(h, t->event[i].clock[k] * MOST_PROCS + k);
 		hash += h;
 	}
 	hashes_add(&t->classes, hash);
@@ -409,11 +410,11 @@ static int next_bounded(struct kc_threads *t)
 	uint32_t enabled, options = 0;
 	int proc;
 
-	if (t->n < t->known)
-		return t->event[t->n].proc;
 	enabled = threads_enabled(t);
 	if (!enabled && threads_stuck(t))
 		enabled = threads_enabled(t);
+	if (t->n < t->known)
+		return t->event[t->n].proc;
 	if (!enabled)
 		return -1;
 	if (!t->backed_up || t->n > t->known) {
