@@ -548,6 +548,17 @@ static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind,
 	yield_to_main(t, me);
 }
 
+/* Where nothing can be stored it crashes now, in the thread: between steps the engine itself would. */
+static void touch(struct kc_threads *t, const struct access *a)
+{
+	volatile char *first = (volatile char *)a->at, *last = first + a->size - 1;
+
+	t->touches = a->pc;
+	*first = *first;
+	*last = *last;
+	t->touches = 0;
+}
+
 static void on_access(const volatile void *p, unsigned int size, unsigned int kind, void *pc)
 {
 	struct kc_threads *t = weaving;
@@ -571,6 +582,7 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 		   !(t->options.everything && at - (uintptr_t)t->run->world < (uintptr_t)t->run->words * 4)) {
 		if (!(kind & KC_WRITE))
 			return;
+		touch(t, &a);
 		for (uintptr_t word = at >> 3; word <= (at + size - 1) >> 3; word++)
 			learn_word(t, word);
 		yield_to_main(t, me);

@@ -125,6 +125,7 @@ struct kc_threads {
 	const struct kc_scenario *scenario;
 	struct thread *current;		/* that runs, or NULL */
 	void *main_sp;
+	volatile uintptr_t touches;	/* the access of which it is tried whether it can be made, or 0 */
 	/* where the threads begin */
 	uint32_t *start;
 	unsigned char *variables;

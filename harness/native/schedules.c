@@ -225,6 +225,9 @@ static void save_schedules(struct kc_threads *t)
 /* How a thread that did not come back ended the execution. */
 static void note_crash(struct kc_threads *t)
 {
+	if (t->touches)
+		guard_end.pc = t->touches - 1;	/* what is there is where it goes on */
+	t->touches = 0;
 	t->current = NULL;
 	t->why = KC_CRASHED;
 	threads_note(t, KC_CRASHED, guard_end.pc, 0, guard_end.why);
