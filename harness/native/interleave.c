@@ -793,7 +793,7 @@ void threads_begin(struct kc_threads *t)
 {
 	threads_reset(t);
 	guard.sequence++;
-	t->n = t->nsections = t->nhits = t->why = t->learned = t->nshown = 0;
+	t->n = t->nsections = t->nhits = t->why = t->learned = t->nshown = t->started = 0;
 	t->last_proc = -1;
 	for (int i = 0; i < MOST_PROCS; i++)
 		t->proc_last[i] = -1;
@@ -813,8 +813,13 @@ void threads_begin(struct kc_threads *t)
 		}
 		fiber_begin(&me->fiber, thread_main);
 	}
-	for (int i = 0; i < t->nthreads && !t->learned; i++)
-		run_thread(t, &t->thread[i]);
+}
+
+/* Each thread up to its first step; goes on after one that crashed. */
+void threads_start(struct kc_threads *t)
+{
+	while (t->started < t->nthreads && !t->learned)
+		run_thread(t, &t->thread[t->started++]);
 }
 
 /* Whether a thread's step is made only when none of its stores is delayed. */
@@ -1088,6 +1093,20 @@ static void close_event(struct kc_threads *t, struct thread *me)
 	me->open = -1;
 	if (e->access.kind & KC_WRITE && !is_weak(t))
 		orders_moment(t);
+}
+
+/* The thread that ran does not come back: the others go on without it. */
+void threads_bury(struct kc_threads *t)
+{
+	struct thread *me = t->current;
+
+	t->current = NULL;
+	me->done = 1;
+	me->has_next = 0;
+	if (is_weak(t))
+		take_off(t, me);
+	close_event(t, me);
+	guard.sequence++;
 }
 
 static void step_buffer(struct kc_threads *t, int proc)

@@ -121,6 +121,7 @@ struct kc_threads {
 	const struct kc_threaded *s;
 	struct thread thread[KC_MOST_THREADS];
 	int nthreads, number;		/* of the scenario */
+	int started;			/* threads that were run up to their first step */
 	struct kc_thread_options options;
 	const struct kc_scenario *scenario;
 	struct thread *current;		/* that runs, or NULL */
@@ -207,6 +208,8 @@ static inline int depend(const struct kc_threads *t, int proc_a, const struct ac
 /* interleave.c */
 void threads_reset(struct kc_threads *t);
 void threads_begin(struct kc_threads *t);
+void threads_start(struct kc_threads *t);
+void threads_bury(struct kc_threads *t);
 uint32_t threads_enabled(struct kc_threads *t);
 int threads_step(struct kc_threads *t, int proc);
 int threads_stuck(struct kc_threads *t);

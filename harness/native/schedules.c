@@ -222,44 +222,58 @@ static void save_schedules(struct kc_threads *t)
 			save_schedule(t, &t->found[i]);
 }
 
-/* How a thread that did not come back ended the execution. */
-static void note_crash(struct kc_threads *t)
+/* Somebody did not come back; whether that was a thread, so that the others go on. */
+static int note_crash(struct kc_threads *t)
 {
+	int found;
+
 	if (t->touches)
 		guard_end.pc = t->touches - 1;	/* what is there is where it goes on */
 	t->touches = 0;
-	t->current = NULL;
 	t->why = KC_CRASHED;
-	threads_note(t, KC_CRASHED, guard_end.pc, 0, guard_end.why);
+	found = threads_note(t, KC_CRASHED, guard_end.pc, 0, guard_end.why);
+	if (found >= 0 && t->found[found].length < 0)
+		save_schedule(t, &t->found[found]);
+	if (!t->current)
+		return 0;
+	guard.running = 1;
+	threads_bury(t);
+	return 1;
 }
 
 typedef int chooser(struct kc_threads *t);
 
-/* Runs one execution to its end, `choose` says with whom; 0: it was not one, since all were asleep. */
-static int run_once(struct kc_threads *t, chooser *choose)
+static void run_steps(struct kc_threads *t, chooser *choose)
 {
 	int proc;
 
+	threads_start(t);
+	while (!t->learned && !t->failed_memory && (proc = choose(t)) >= 0) {
+		if (t->n + 1 < MOST_EVENTS && choose == next_reduced && t->n >= t->known) {
+			pass_sleep(t, &t->frame[t->n + 1], &t->frame[t->n], proc, threads_next(t, proc));
+			t->frame[t->n + 1].tree = t->nodes[t->frame[t->n].tree].child;
+			t->nodes[t->frame[t->n].tree].child = -1;
+		}
+		if (threads_step(t, proc))
+			break;
+	}
+	if (t->fits && !t->learned && !t->failed_memory)
+		threads_finish(t);
+}
+
+/*
+ * Runs one execution to its end, `choose` says with whom; 0: it was not one, since all
+ * were asleep. What crashes is a thread: what others do before it must be met as well.
+ */
+static int run_once(struct kc_threads *t, chooser *choose)
+{
 	t->fits = 1;
 	t->run->record->stop = on_thread_stop;
-	if (guard_enter()) {
-		note_crash(t);
-	} else {
-		threads_begin(t);
-		while (!t->learned && !t->failed_memory && (proc = choose(t)) >= 0) {
-			if (t->n + 1 < MOST_EVENTS && choose == next_reduced && t->n >= t->known) {
-				pass_sleep(t, &t->frame[t->n + 1], &t->frame[t->n], proc,
-					   threads_next(t, proc));
-				t->frame[t->n + 1].tree = t->nodes[t->frame[t->n].tree].child;
-				t->nodes[t->frame[t->n].tree].child = -1;
-			}
-			if (threads_step(t, proc))
-				break;
-		}
-		if (t->fits && !t->learned && !t->failed_memory)
-			threads_finish(t);
-		guard_leave();
-	}
+	t->current = NULL;
+	threads_begin(t);
+	if (!guard_enter() || note_crash(t))
+		run_steps(t, choose);
+	guard_leave();
 	t->current = NULL;
 	t->run->record->stop = on_stop;
 	return t->fits;
