@@ -126,7 +126,7 @@ class Rig:
             tuple(map(self.call, start)), tuple(tuple(map(self.call, thread)) for thread in threads)
         )
 
-    def run(self, task: Callable[[Weaver], Any], reads: Sequence[str] = ()) -> Any:
+    def run(self, task: Callable[[Weaver], Any], reads: Sequence[str] = (), seconds: int = 60) -> Any:
         """The JSON-able result of `task`, in a caged process."""
 
         def caged() -> Any:
@@ -135,6 +135,6 @@ class Rig:
             driver.open(Limits(seconds=60))
             return task(Weaver(driver, reads))
 
-        done = run(caged, WorkerLimits())
+        done = run(caged, WorkerLimits(seconds, 1.5 * seconds))
         assert not done.error and not done.killed_by and not done.timed_out, done
         return done.result

@@ -123,21 +123,29 @@ static inline void fill(struct thread *me)
 	last->filled = 1;
 }
 
+/* What its read-modify-write stored, where it made one; before it stores there again. */
+static inline void keep_stored(const struct kc_threads *t, struct thread *me)
+{
+	const struct access *a = me->open >= 0 ? &t->event[me->open].access : NULL;
+
+	if (me->kept || !a || !(a->kind & KC_WRITE) || !a->size || a->at & SECTION_AT)
+		return;
+	me->stored = load(t, a->at, a->size);
+	me->kept = 1;
+}
+
 /* Memory as everyone sees it; what its read-modify-write stored is among that. */
 static void take_off(struct kc_threads *t, struct thread *me)
 {
-	struct event *open = me->open >= 0 ? &t->event[me->open] : NULL;
-	uint64_t value = 0;
+	const struct access *a = me->open >= 0 ? &t->event[me->open].access : NULL;
 
+	keep_stored(t, me);
 	fill(me);
-	if (open && open->access.kind & KC_WRITE && open->access.size && !(open->access.at & SECTION_AT))
-		value = load(t, open->access.at, open->access.size);
-	else
-		open = NULL;
 	for (int i = 0; i < t->nwords; i++)
 		memcpy((void *)(t->word[i] << 3), &t->global[i], 8);
-	if (open)
-		store(open->access.at, open->access.size, value);
+	if (me->kept)
+		store(a->at, a->size, me->stored);
+	me->kept = 0;
 }
 
 /* The buffer in which a thread's store waits; -1: there are too many. */
@@ -568,8 +576,10 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 
 	if (!me)
 		return;
-	if (is_weak(t))
+	if (is_weak(t)) {
+		keep_stored(t, me);
 		fill(me);
+	}
 	if (kind & KC_FENCE) {
 		on_fence(t, me, kind, pc);
 		return;

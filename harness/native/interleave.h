@@ -62,6 +62,8 @@ struct thread {
 	int done, has_next, inside;	/* `inside` one of its calls */
 	struct access next;		/* what it does when it runs again */
 	int last, open;			/* its last event; the one whose value is not known yet; or -1 */
+	int kept;			/* `stored` is what that one left */
+	uint64_t stored;
 	int looks_away, in_section;
 	uintptr_t wait_at;		/* what the shim said of the next access there */
 	uint64_t wait_mask;
