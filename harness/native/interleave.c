@@ -433,6 +433,7 @@ static void order_memory(struct kc_threads *t, struct thread *me, int n)
 		}
 	}
 	memcpy(me->sync_before, me->sync, sizeof(me->sync));	/* until it is known not to fail */
+	memcpy(me->fenced_before, me->fenced, sizeof(me->fenced));
 	memcpy(me->met, met, sizeof(met));
 	synchronise(me, e, met);
 	me->sync[id] = e->own;
@@ -628,6 +629,7 @@ static void on_failed(void)
 		return;
 	/* It stored nothing, and orders nothing (atomic_t.txt): as it was before, but for the step itself. */
 	memcpy(me->sync, me->sync_before, sizeof(me->sync));
+	memcpy(me->fenced, me->fenced_before, sizeof(me->fenced));
 	me->sync[e->proc] = e->own;
 	join(me->pending, me->met, KC_MOST_THREADS);
 	memcpy(e->published, me->met, sizeof(e->published));

@@ -73,7 +73,8 @@ struct thread {
 	struct { uintptr_t at, pc; uint64_t value; uint32_t size; } read[MOST_WATCHED];
 	/* happens-before of the kernel's memory model */
 	uint16_t sync[KC_MOST_THREADS], pending[KC_MOST_THREADS], fenced[KC_MOST_THREADS];
-	uint16_t sync_before[KC_MOST_THREADS], met[KC_MOST_THREADS];	/* of its open event */
+	/* of its open event */
+	uint16_t sync_before[KC_MOST_THREADS], fenced_before[KC_MOST_THREADS], met[KC_MOST_THREADS];
 	uint16_t flushed[MOST_PROCS];	/* clocks of its delayed stores that are visible */
 	struct delayed delayed[MOST_DELAYED];
 	int ndelayed, nstores, epoch;
