@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +11,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
+import harness.build
 from extractor.extract import series_items
 from harness.build import contract_library, engine_library
 from harness.contract import Loaded
@@ -19,13 +21,13 @@ from harness.driver import Call, Driver, Flight, Libraries, Limits
 from harness.inputs import patches_of
 from harness.interleave.flavour import THREADED
 from harness.interleave.scenario import Scenario
-from harness.interleave.schedule import Memory
-from harness.interleave.weaver import Effort, Explored, Weaver
+from harness.interleave.weaver import Weaver
 from harness.loading import load
 from harness.render import render_contract
 from harness.subjects import Attempt, fitted, slice_of
 from harness.worker import Limits as WorkerLimits
 from harness.worker import run
+from kernel_snippets import INCLUDE
 from tests.test_toys import toy_diff
 
 CONTRACT = """from __future__ import annotations
@@ -75,13 +77,13 @@ def contract_text(toy: Toy) -> str:
 class Rig:
     """A toy, compiled; `loaded` instead of a toy: a contract and the items of a patch."""
 
-    def __init__(self, toy: Toy, folder: Path | None = None) -> None:
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="kconform-threads-"))
+    def __init__(self, toy: Toy, include: Path = INCLUDE) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="kconform-threads-"))
         try:
             patch, contract = self.folder / "toy.diff", self.folder / "toy.py"
             patch.write_text(toy_diff(toy.code))
             contract.write_text(contract_text(toy))
-            self.build(patch, str(contract))
+            self.build(patch, str(contract), include)
         except BaseException:
             self.close()
             raise
@@ -94,18 +96,20 @@ class Rig:
         made.build(patch, contract)
         return made
 
-    def build(self, patch: Path, contract: str) -> None:
+    def build(self, patch: Path, contract: str, include: Path = INCLUDE) -> None:
         said = SimpleNamespace(patch=[str(patch)], latest=False, prefix=None, tree=None)
         items = tuple(series_items(patches_of(said)))
         self.loaded: Loaded
         self.loaded, reason = fitted(load(Path(contract), {}), items, {})
         assert not reason, reason
-        attempt = Attempt(
-            self.loaded, slice_of(self.loaded, items), self.loaded.options, self.folder / "threaded", THREADED
-        )
         engine = engine_library(self.folder)
         judge = contract_library(render_contract(self.loaded), self.folder)
-        self.subject = attempt.settle()
+        piece = slice_of(self.loaded, items)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(harness.build, "INCLUDE", include)
+            self.subject = Attempt(
+                self.loaded, piece, self.loaded.options, self.folder / "threaded", THREADED
+            ).settle()
         assert not self.subject.missing, self.subject.missing
         self.libraries = Libraries(self.subject.built.library, judge.finish(), engine.finish())
         self.ops = {op.name: i for i, op in enumerate(self.loaded.contract.operations)}

@@ -86,6 +86,10 @@ class Weaver:
         if self.threads == self.ffi.NULL:
             raise HarnessError("the engine could not start its threads: memory")
 
+    def forget(self) -> None:
+        """What was found so far, that is."""
+        self.engine.kc_threads_forget(self.threads)
+
     def close(self) -> None:
         """Gives back what the engine holds."""
         self.engine.kc_threads_close(self.threads)

@@ -181,6 +181,7 @@ void kc_threads_close(struct kc_threads *threads);
 int kc_threads_explore(struct kc_threads *threads, int number, const struct kc_scenario *scenario,
 		       const struct kc_thread_options *options, struct kc_thread_result *result);
 int kc_threads_found(struct kc_threads *threads);
+void kc_threads_forget(struct kc_threads *threads);	/* what was found */
 struct kc_found *kc_threads_finding(struct kc_threads *threads, int i);
 /* The same finding with the fewest switches between threads, looked for in so many executions; 1: one was found */
 int kc_threads_shorten(struct kc_threads *threads, int finding, const struct kc_scenario *scenario,

@@ -564,6 +564,11 @@ int kc_threads_found(struct kc_threads *t)
 	return t->nfound;
 }
 
+void kc_threads_forget(struct kc_threads *t)
+{
+	t->nfound = 0;
+}
+
 struct kc_found *kc_threads_finding(struct kc_threads *t, int i)
 {
 	return &t->found[i];
