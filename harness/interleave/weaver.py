@@ -29,11 +29,16 @@ class Effort:
     executions: int = 20_000
     seconds: float = 20.0
     everything: bool = False  # each access to the world is a step, also to what no thread writes
+    outcomes: bool = False  # count what executions come to
 
 
 @dataclass(frozen=True)
 class Explored:
-    """What one scenario took. `classes` counts different executions, where nothing was reduced."""
+    """What one scenario took.
+
+    `classes` counts different executions, where nothing was reduced; `outcomes` different ends, returns and
+    observations, where asked for: the same ones give the same `outcomes_are`.
+    """
 
     end: int
     executions: int
@@ -42,6 +47,8 @@ class Explored:
     orders: int
     classes: int
     seconds: float
+    outcomes: int = 0
+    outcomes_are: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,10 @@ class Weaver:
         if self.threads == self.ffi.NULL:
             raise HarnessError("the engine could not start its threads: memory")
 
+    def forget(self) -> None:
+        """What was found so far, that is."""
+        self.engine.kc_threads_forget(self.threads)
+
     def close(self) -> None:
         """Gives back what the engine holds."""
         self.engine.kc_threads_close(self.threads)
@@ -115,7 +126,7 @@ class Weaver:
         made.memory = MEMORIES.index(effort.memory)
         made.reduce, made.preemptions = effort.reduce, effort.preemptions
         made.max_executions, made.seconds = effort.executions, effort.seconds
-        made.everything = effort.everything
+        made.everything, made.outcomes = effort.everything, effort.outcomes
         made.nreads = len(self.reads)
         for i, number in enumerate(self.reads):
             made.reads[i] = number
@@ -128,7 +139,8 @@ class Weaver:
         self.engine.kc_threads_explore(self.threads, number, c, self.c_options(effort), result)
         del keep
         return Explored(int(result.end), int(result.executions), int(result.blocked), int(result.steps),
-                        int(result.orders), int(result.classes), float(result.seconds))  # fmt: skip
+                        int(result.orders), int(result.classes), float(result.seconds), int(result.outcomes),
+                        int(result.outcomes_are))  # fmt: skip
 
     def kinds(self) -> set[int]:
         """The kinds of what was found so far."""

@@ -138,6 +138,7 @@ struct kc_thread_options {
 	int memory, reduce;			/* without `reduce`: every schedule, equivalent ones as well */
 	int preemptions;			/* at most so many; -1: any number */
 	int everything;				/* each access to the world is a step */
+	int outcomes;				/* count what executions come to */
 	unsigned long long max_executions;
 	double seconds;
 	int nreads, reads[8];			/* observations that may be read without a lock */
@@ -146,6 +147,8 @@ struct kc_thread_result {
 	int end;
 	unsigned long long executions, blocked, steps, orders;
 	unsigned long long classes;		/* of executions that differ, where nothing is reduced */
+	/* where asked for: different ends, returns and observations; the same of which are the same number */
+	unsigned long long outcomes, outcomes_are;
 	double seconds;
 };
 /* `pc`, of a race, those of the two accesses; `changed`: some execution where the write changed the value */
@@ -184,6 +187,7 @@ void kc_threads_close(struct kc_threads *threads);
 int kc_threads_explore(struct kc_threads *threads, int number, const struct kc_scenario *scenario,
 		       const struct kc_thread_options *options, struct kc_thread_result *result);
 int kc_threads_found(struct kc_threads *threads);
+void kc_threads_forget(struct kc_threads *threads);	/* what was found */
 struct kc_found *kc_threads_finding(struct kc_threads *threads, int i);
 /* The same finding with the fewest switches between threads, looked for as far as it says; 1: one was found */
 int kc_threads_shorten(struct kc_threads *threads, int finding, const struct kc_scenario *scenario,

@@ -183,6 +183,12 @@ EXPORT void kc_pause(void)
 	if (kc_hooks.pause)
 		kc_hooks.pause();
 }
+EXPORT void kc_failed(void);
+EXPORT void kc_failed(void)
+{
+	if (kc_hooks.failed)
+		kc_hooks.failed();
+}
 EXPORT void kc_looks_away(int begins);
 EXPORT void kc_looks_away(int begins)
 {

@@ -86,6 +86,22 @@ static inline void store(uintptr_t at, unsigned int size, uint64_t value)
 	memcpy((void *)at, &value, size < 8 ? size : 8);
 }
 
+/* What a thread sees there, with its delayed stores. */
+static uint64_t seen_by(const struct kc_threads *t, const struct thread *me, uintptr_t at, unsigned int size)
+{
+	uint64_t value = load(t, at, size);
+
+	for (int i = 0; i < me->ndelayed && size <= 8; i++)
+		for (unsigned int b = 0; b < me->delayed[i].size; b++) {
+			uintptr_t byte = me->delayed[i].at + b - at;
+
+			if (byte < size)
+				value = (value & ~(0xffull << byte * 8)) |
+					(me->delayed[i].value >> b * 8 & 0xff) << byte * 8;
+		}
+	return value;
+}
+
 /* Memory as thread `me` sees it, with its delayed stores. */
 static void put_on(struct kc_threads *t, struct thread *me)
 {
@@ -107,21 +123,29 @@ static inline void fill(struct thread *me)
 	last->filled = 1;
 }
 
+/* What its read-modify-write stored, where it made one; before it stores there again. */
+static inline void keep_stored(const struct kc_threads *t, struct thread *me)
+{
+	const struct access *a = me->open >= 0 ? &t->event[me->open].access : NULL;
+
+	if (me->kept || !a || !(a->kind & KC_WRITE) || !a->size || a->at & SECTION_AT)
+		return;
+	me->stored = load(t, a->at, a->size);
+	me->kept = 1;
+}
+
 /* Memory as everyone sees it; what its read-modify-write stored is among that. */
 static void take_off(struct kc_threads *t, struct thread *me)
 {
-	struct event *open = me->open >= 0 ? &t->event[me->open] : NULL;
-	uint64_t value = 0;
+	const struct access *a = me->open >= 0 ? &t->event[me->open].access : NULL;
 
+	keep_stored(t, me);
 	fill(me);
-	if (open && open->access.kind & KC_WRITE && open->access.size && !(open->access.at & SECTION_AT))
-		value = load(t, open->access.at, open->access.size);
-	else
-		open = NULL;
 	for (int i = 0; i < t->nwords; i++)
 		memcpy((void *)(t->word[i] << 3), &t->global[i], 8);
-	if (open)
-		store(open->access.at, open->access.size, value);
+	if (me->kept)
+		store(a->at, a->size, me->stored);
+	me->kept = 0;
 }
 
 /* The buffer in which a thread's store waits; -1: there are too many. */
@@ -304,6 +328,68 @@ static uint64_t undone(const struct access *a, uint64_t value, const struct even
 	return value;
 }
 
+/* What a step waits for, and what is there as seen at some time before it. */
+struct waiting {
+	int n, either;			/* `either`: one of the places has another value than it had */
+	struct access at[MOST_WATCHED];
+	uint64_t value[MOST_WATCHED], was[MOST_WATCHED];
+	int own[MOST_WATCHED];		/* the thread's own store: from there back nothing else was seen */
+};
+
+static void what_it_waits_for(const struct kc_threads *t, const struct event *e, struct waiting *w)
+{
+	const struct thread *me = &t->thread[thread_of(t, e->proc)];
+
+	w->n = w->either = 0;
+	if (is_buffer(e->proc))
+		return;
+	if (me->forced)
+		return;
+	if (e->access.kind & KC_WAITS) {
+		w->n = 1;
+		w->at[0] = e->access;
+	} else if (me->spins) {
+		w->n = me->nread;
+		w->either = 1;
+		for (int i = 0; i < w->n; i++) {
+			w->at[i] = (struct access){ .at = me->read[i].at, .size = me->read[i].size };
+			w->was[i] = me->read[i].value;
+		}
+	}
+	for (int i = 0; i < w->n; i++) {
+		w->own[i] = 0;
+		w->value[i] = seen_by(t, me, w->at[i].at, w->at[i].size);
+		for (int k = 0; k < me->ndelayed; k++)
+			w->own[i] |= overlaps(&me->delayed[k], w->at[i].at, w->at[i].size);
+	}
+}
+
+static void before_event(const struct kc_threads *t, struct waiting *w, const struct event *f, int family)
+{
+	if (!(f->access.kind & KC_WRITE))
+		return;
+	for (int i = 0; i < w->n; i++) {
+		if (w->own[i])
+			continue;
+		if (is_buffer(f->proc) && thread_of(t, f->proc) == family)
+			w->own[i] = w->at[i].at < f->access.at + f->access.size &&
+				    f->access.at < w->at[i].at + w->at[i].size;
+		else
+			w->value[i] = undone(&w->at[i], w->value[i], f);
+	}
+}
+
+/* Whether it could have been made then. */
+static int could_be(const struct waiting *w, const struct event *e)
+{
+	if (!w->either)
+		return !w->n || !(w->value[0] & e->access.mask);
+	for (int i = 0; i < w->n; i++)
+		if ((w->value[i] ^ w->was[i]) << (8 - w->at[i].size) * 8)
+			return 1;
+	return 0;
+}
+
 /*
  * Event `n`, not yet in the execution, against all before it: its clock, and the steps
  * whose order with it could be the other way round. For a step that waits these are the
@@ -313,10 +399,11 @@ static uint64_t undone(const struct access *a, uint64_t value, const struct even
 static void order(struct kc_threads *t, int n)
 {
 	struct event *e = &t->event[n];
-	uint64_t value = e->access.kind & KC_WAITS ? load(t, e->access.at, 8) : 0;
 	uint16_t candidates[MOST_PROCS];
 	int family = thread_of(t, e->proc);
+	struct waiting w;
 
+	what_it_waits_for(t, e, &w);
 	memcpy(e->clock, e->before_it, sizeof(e->clock));
 	memcpy(candidates, e->before_it, sizeof(candidates));
 	for (int i = n - 1; i >= 0; i--) {
@@ -324,23 +411,21 @@ static void order(struct kc_threads *t, int n)
 
 		if (f->proc == e->proc || !conflict(&f->access, &e->access))
 			continue;
-		if (e->access.kind & KC_WAITS)
-			value = undone(&e->access, value, f);
+		before_event(t, &w, f, family);
 		if (thread_of(t, f->proc) == family) {
-			join(e->clock, f->clock, t->nprocs);
-			join(candidates, f->clock, t->nprocs);
-			continue;
-		}
-		if (e->access.kind & KC_WAITS) {
-			if (f->own > candidates[f->proc] && !(value & e->access.mask)) {
-				note_race(t, i, n);
+			if (depend(t, f->proc, &f->access, e->proc, &e->access)) {
+				join(e->clock, f->clock, t->nprocs);
 				join(candidates, f->clock, t->nprocs);
 			}
-			join(e->clock, f->clock, t->nprocs);
-		} else if (f->own > e->clock[f->proc]) {
-			note_race(t, i, n);
-			join(e->clock, f->clock, t->nprocs);
+			continue;
 		}
+		if (f->own > candidates[f->proc] && could_be(&w, e)) {
+			note_race(t, i, n);
+			join(candidates, f->clock, t->nprocs);
+		}
+		join(e->clock, f->clock, t->nprocs);
+		if (!w.n)
+			join(candidates, f->clock, t->nprocs);
 	}
 	e->clock[e->proc] = e->own;
 }
@@ -361,6 +446,7 @@ static void order_memory(struct kc_threads *t, struct thread *me, int n)
 		}
 	}
 	memcpy(me->sync_before, me->sync, sizeof(me->sync));	/* until it is known not to fail */
+	memcpy(me->fenced_before, me->fenced, sizeof(me->fenced));
 	memcpy(me->met, met, sizeof(met));
 	synchronise(me, e, met);
 	me->sync[id] = e->own;
@@ -402,21 +488,54 @@ static inline int is_private(const struct kc_threads *t, const struct thread *me
 	return 0;
 }
 
+enum { SPINS_MAYBE = 1, SPINS };	/* where it reads the same again; or a shim says so */
+
 /* A turn of a loop that reads and does not write is over: it goes on when it would read another value. */
 static inline void wait_for_change(struct thread *me)
 {
-	if (me->nread && !me->writes)
-		me->spins = 1;
+	if (me->nread && me->nread < MOST_WATCHED && !me->writes)
+		me->spins = SPINS_MAYBE;
 }
 
+static void stop_waiting(struct thread *me)
+{
+	me->nread = me->spins = me->forced = 0;
+}
+
+/* Whether an access begins the same turn anew, of a loop that has only read since. */
 static void note_loop(struct thread *me, const struct access *a)
 {
-	if (me->nread && !(a->kind & KC_WRITE) && me->read[0].pc == a->pc && me->read[0].at == a->at) {
-		if (++me->loops >= REPEATS)
-			wait_for_change(me);
-		if (!me->spins)
-			me->nread = 0;
+	int again = me->nread && !(a->kind & KC_WRITE) && me->read[0].pc == a->pc && me->read[0].at == a->at;
+
+	if (me->spins == SPINS_MAYBE && !again)
+		stop_waiting(me);
+	if (!again)
+		return;
+	me->writes = 0;
+	if (++me->loops >= REPEATS)
+		wait_for_change(me);
+	if (!me->spins)
+		me->nread = 0;
+}
+
+/* Waiting for more places than it reads next is a step of its own, over all of them. */
+static void wait_for_all(struct kc_threads *t, struct thread *me, const struct access *a)
+{
+	uintptr_t from = a->at, to = a->at + a->size;
+	int others = 0;
+
+	for (int i = 0; i < me->nread; i++) {
+		uintptr_t end = me->read[i].at + me->read[i].size;
+
+		others |= me->read[i].at != a->at || me->read[i].size != a->size;
+		from = me->read[i].at < from ? me->read[i].at : from;
+		to = end > to ? end : to;
 	}
+	if (!me->spins || !others)
+		return;
+	me->next = (struct access){ from, a->pc, 0, to - from, KC_READ | KC_IGNORED };
+	me->has_next = 1;
+	yield_to_main(t, me);
 }
 
 static int show(struct kc_threads *t, const struct event *e);
@@ -437,18 +556,6 @@ static void delay(struct kc_threads *t, struct thread *me, const struct access *
 	};
 	me->writes = 1;
 	me->nread = me->loops = 0;
-}
-
-/* Whether a read is of what the thread itself stored last, and nobody sees yet. */
-static int own_store(const struct thread *me, const struct access *a)
-{
-	for (int i = me->ndelayed - 1; i >= 0; i--) {
-		const struct delayed *d = &me->delayed[i];
-
-		if (overlaps(d, a->at, a->size))
-			return d->at <= a->at && a->at + a->size <= d->at + d->size;
-	}
-	return 0;
 }
 
 static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind, void *pc)
@@ -472,6 +579,17 @@ static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind,
 	yield_to_main(t, me);
 }
 
+/* Where nothing can be stored it crashes now, in the thread: between steps the engine itself would. */
+static void touch(struct kc_threads *t, const struct access *a)
+{
+	volatile char *first = (volatile char *)a->at, *last = first + a->size - 1;
+
+	t->touches = a->pc;
+	*first = *first;
+	*last = *last;
+	t->touches = 0;
+}
+
 static void on_access(const volatile void *p, unsigned int size, unsigned int kind, void *pc)
 {
 	struct kc_threads *t = weaving;
@@ -481,8 +599,10 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 
 	if (!me)
 		return;
-	if (is_weak(t))
+	if (is_weak(t)) {
+		keep_stored(t, me);
 		fill(me);
+	}
 	if (kind & KC_FENCE) {
 		on_fence(t, me, kind, pc);
 		return;
@@ -495,6 +615,7 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 		   !(t->options.everything && at - (uintptr_t)t->run->world < (uintptr_t)t->run->words * 4)) {
 		if (!(kind & KC_WRITE))
 			return;
+		touch(t, &a);
 		for (uintptr_t word = at >> 3; word <= (at + size - 1) >> 3; word++)
 			learn_word(t, word);
 		yield_to_main(t, me);
@@ -509,9 +630,8 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 		delay(t, me, &a);
 		return;
 	}
-	if (is_weak(t) && !(kind & KC_WRITE) && own_store(me, &a))
-		return;
 	note_loop(me, &a);
+	wait_for_all(t, me, &a);
 	me->next = a;
 	me->has_next = 1;
 	yield_to_main(t, me);
@@ -531,6 +651,7 @@ static void on_failed(void)
 		return;
 	/* It stored nothing, and orders nothing (atomic_t.txt): as it was before, but for the step itself. */
 	memcpy(me->sync, me->sync_before, sizeof(me->sync));
+	memcpy(me->fenced, me->fenced_before, sizeof(me->fenced));
 	me->sync[e->proc] = e->own;
 	join(me->pending, me->met, KC_MOST_THREADS);
 	memcpy(e->published, me->met, sizeof(e->published));
@@ -652,7 +773,8 @@ static void on_thread_stop(int why, const struct kc_site *site)
 	me->read[0].pc = e->access.pc;
 	me->read[0].size = e->access.size;
 	me->read[0].value = load(t, e->access.at, e->access.size);
-	me->nread = me->spins = 1;
+	me->nread = 1;
+	me->spins = SPINS;
 	me->writes = 0;
 }
 
@@ -715,7 +837,7 @@ void threads_begin(struct kc_threads *t)
 {
 	threads_reset(t);
 	guard.sequence++;
-	t->n = t->nsections = t->nhits = t->why = t->learned = t->nshown = 0;
+	t->n = t->nsections = t->nhits = t->why = t->learned = t->nshown = t->started = 0;
 	t->last_proc = -1;
 	for (int i = 0; i < MOST_PROCS; i++)
 		t->proc_last[i] = -1;
@@ -735,8 +857,13 @@ void threads_begin(struct kc_threads *t)
 		}
 		fiber_begin(&me->fiber, thread_main);
 	}
-	for (int i = 0; i < t->nthreads && !t->learned; i++)
-		run_thread(t, &t->thread[i]);
+}
+
+/* Each thread up to its first step; goes on after one that crashed. */
+void threads_start(struct kc_threads *t)
+{
+	while (t->started < t->nthreads && !t->learned)
+		run_thread(t, &t->thread[t->started++]);
 }
 
 /* Whether a thread's step is made only when none of its stores is delayed. */
@@ -750,8 +877,11 @@ static int drains(const struct kc_threads *t, const struct access *a)
 
 static int drained(const struct kc_threads *t, const struct thread *me, const struct access *a)
 {
-	if (drains(t, a))
-		return !me->ndelayed;
+	if (!me->ndelayed)
+		return 1;
+	/* As a store that is delayed itself: after those that a fence is behind. */
+	if (drains(t, a) || me->delayed[0].epoch < me->epoch)
+		return 0;
 	for (int i = 0; i < me->ndelayed; i++)
 		if (overlaps(&me->delayed[i], a->at, a->size))
 			return 0;
@@ -761,7 +891,7 @@ static int drained(const struct kc_threads *t, const struct thread *me, const st
 static int changed(const struct kc_threads *t, const struct thread *me)
 {
 	for (int i = 0; i < me->nread; i++)
-		if (load(t, me->read[i].at, me->read[i].size) != me->read[i].value)
+		if (seen_by(t, me, me->read[i].at, me->read[i].size) != me->read[i].value)
 			return 1;
 	return 0;
 }
@@ -774,9 +904,9 @@ static int thread_enabled(const struct kc_threads *t, const struct thread *me)
 		return 0;
 	if (is_weak(t) && (!a->size || a->kind & KC_WRITE) && !drained(t, me, a))
 		return 0;
-	if (a->kind & KC_WAITS && load(t, a->at, a->kind & KC_SECTION ? 8 : a->size) & a->mask)
+	if (a->kind & KC_WAITS && seen_by(t, me, a->at, a->size) & a->mask)
 		return 0;
-	return !me->spins || changed(t, me);
+	return !me->spins || me->forced || changed(t, me);
 }
 
 uint32_t threads_enabled(struct kc_threads *t)
@@ -805,21 +935,22 @@ const struct access *threads_next(struct kc_threads *t, int proc)
 	return &a;
 }
 
-/* Where nobody can go on, loops that wait turn once more; 0: there are none. */
+/* Where nobody can go on, a loop that waits turns once more, for it may do so only so often; 0: there is none. */
 int threads_stuck(struct kc_threads *t)
 {
-	int any = 0;
+	struct thread *next = NULL;
 
 	for (int i = 0; i < t->nthreads; i++) {
 		struct thread *me = &t->thread[i];
 
-		if (!me->spins || !me->has_next || me->loops > MOST_LOOPS)
-			continue;
-		me->spins = me->nread = 0;
-		me->loops++;
-		any = 1;
+		if (me->spins && me->has_next && me->loops <= MOST_LOOPS && (!next || me->loops < next->loops))
+			next = me;
 	}
-	return any;
+	if (!next)
+		return 0;
+	next->forced = 1;
+	next->loops++;
+	return 1;
 }
 
 /* Somebody waits for a bit of the word that is accessed here: by the letter, his tries race with it. */
@@ -906,7 +1037,38 @@ static struct event *new_event(struct kc_threads *t, int proc, const struct acce
 
 static void value_before(struct kc_threads *t, struct event *e)
 {
-	e->before = e->after = e->access.size ? load(t, e->access.at, e->access.size) : 0;
+	const struct access *a = &e->access;
+
+	e->before = !a->size ? 0 : is_buffer(e->proc) ? load(t, a->at, a->size)
+						      : seen_by(t, &t->thread[e->proc], a->at, a->size);
+	e->after = e->before;
+}
+
+/* A store that had to wait for others of its thread is after them. */
+static void after_stores(struct kc_threads *t, struct event *e, int release)
+{
+	for (int i = 0; i < t->n; i++) {
+		const struct event *f = &t->event[i];
+
+		if (is_buffer(f->proc) && thread_of(t, f->proc) == thread_of(t, e->proc) &&
+		    (f->epoch < e->epoch || (release && f->store < e->store)))
+			join(e->before_it, f->clock, t->nprocs);
+	}
+}
+
+/* A thread's step that waited for stores of its own is after them; one that is forced, after all there is. */
+static void after_what_it_waited_for(struct kc_threads *t, const struct thread *me, struct event *e)
+{
+	for (int proc = 0; me->forced && proc < t->nprocs; proc++)
+		if (t->proc_last[proc] >= 0)
+			join(e->before_it, t->event[t->proc_last[proc]].clock, t->nprocs);
+	if (!is_weak(t))
+		return;
+	e->epoch = me->epoch;
+	if (drains(t, &e->access))
+		join(e->before_it, me->flushed, t->nprocs);
+	else if (e->access.kind & KC_WRITE && me->epoch)
+		after_stores(t, e, 0);
 }
 
 static void step_thread(struct kc_threads *t, int proc)
@@ -918,8 +1080,7 @@ static void step_thread(struct kc_threads *t, int proc)
 
 	if (fresh) {
 		e = new_event(t, proc, &a);
-		if (is_weak(t) && drains(t, &a))
-			join(e->before_it, me->flushed, t->nprocs);
+		after_what_it_waited_for(t, me, e);
 	}
 	e->call = me->at;
 	value_before(t, e);
@@ -931,11 +1092,11 @@ static void step_thread(struct kc_threads *t, int proc)
 		}
 	}
 	if (me->spins)
-		me->nread = me->spins = 0;
+		stop_waiting(me);
 	if (a.kind & KC_WRITE) {
 		me->writes = 1;
 		me->nread = me->loops = 0;
-	} else if (me->nread < 8) {
+	} else if (me->nread < MOST_WATCHED && a.size <= 8) {
 		me->read[me->nread].at = a.at;
 		me->read[me->nread].pc = a.pc;
 		me->read[me->nread].size = a.size;
@@ -973,7 +1134,8 @@ static void close_event(struct kc_threads *t, struct thread *me)
 	if (me->open < 0)
 		return;
 	e = &t->event[me->open];
-	e->after = e->access.size ? load(t, e->access.at, e->access.size) : 0;
+	if (e->access.kind & KC_WRITE)
+		e->after = load(t, e->access.at, e->access.size);
 	for (int i = 0; i < t->nhits; i++) {
 		const struct event *a = &t->event[t->hits[i].first];
 
@@ -989,16 +1151,18 @@ static void close_event(struct kc_threads *t, struct thread *me)
 		orders_moment(t);
 }
 
-/* A store that had to wait for others of its thread is after them. */
-static void after_stores(struct kc_threads *t, struct event *e, int release)
+/* The thread that ran does not come back: the others go on without it. */
+void threads_bury(struct kc_threads *t)
 {
-	for (int i = 0; i < t->n; i++) {
-		const struct event *f = &t->event[i];
+	struct thread *me = t->current;
 
-		if (is_buffer(f->proc) && thread_of(t, f->proc) == thread_of(t, e->proc) &&
-		    (f->epoch < e->epoch || (release && f->store < e->store)))
-			join(e->before_it, f->clock, t->nprocs);
-	}
+	t->current = NULL;
+	me->done = 1;
+	me->has_next = 0;
+	if (is_weak(t))
+		take_off(t, me);
+	close_event(t, me);
+	guard.sequence++;
 }
 
 static void step_buffer(struct kc_threads *t, int proc)
@@ -1109,9 +1273,7 @@ void threads_pending_races(struct kc_threads *t)
 
 		if (me->done || !me->has_next || t->n >= MOST_EVENTS)
 			continue;
-		new_event(t, i, &me->next);
-		if (is_weak(t) && drains(t, &me->next))
-			join(t->event[t->n].before_it, me->flushed, t->nprocs);
+		after_what_it_waited_for(t, me, new_event(t, i, &me->next));
 		value_before(t, &t->event[t->n]);
 		order(t, t->n);
 		/* It stands where the next one is put as well: its races are looked at now. */

@@ -12,6 +12,7 @@
 #define MOST_WORDS 128		/* of 8 bytes, that threads write */
 #define MOST_DELAYED 64		/* stores of one thread */
 #define MOST_HELD 8		/* locks of one thread */
+#define MOST_WATCHED 16		/* reads of a turn of a loop that waits */
 #define MOST_LOOPS 64		/* turns of a loop that waits, without a change that it could see */
 #define MOST_RACES 512		/* that are met in one execution */
 #define MOST_ORDERS 2520	/* of four threads' calls, one after the other */
@@ -66,16 +67,19 @@ struct thread {
 	int shown;			/* where its open event stands among those shown, or -1 */
 	int last, open;			/* its last event; the one whose value is not known yet; or -1 */
 	int nplaces;			/* of its steps and delayed stores, in its own order */
+	int kept;			/* `stored` is what its open event left */
+	uint64_t stored;
 	int looks_away, in_section;
 	uintptr_t wait_at;		/* what the shim said of the next access there */
 	uint64_t wait_mask;
 	/* loops that wait */
 	int loops, writes;		/* turns; it wrote in this one */
-	int nread, spins;
-	struct { uintptr_t at, pc; uint64_t value; uint32_t size; } read[8];
+	int nread, spins, forced;	/* it goes on when one of them has changed, or is forced to */
+	struct { uintptr_t at, pc; uint64_t value; uint32_t size; } read[MOST_WATCHED];
 	/* happens-before of the kernel's memory model */
 	uint16_t sync[KC_MOST_THREADS], pending[KC_MOST_THREADS], fenced[KC_MOST_THREADS];
-	uint16_t sync_before[KC_MOST_THREADS], met[KC_MOST_THREADS];	/* of its open event */
+	/* of its open event */
+	uint16_t sync_before[KC_MOST_THREADS], fenced_before[KC_MOST_THREADS], met[KC_MOST_THREADS];
 	uint16_t flushed[MOST_PROCS];	/* clocks of its delayed stores that are visible */
 	struct delayed delayed[MOST_DELAYED];
 	int ndelayed, nstores, epoch;
@@ -107,6 +111,10 @@ struct sleeper {
 	int proc;
 };
 
+struct hashes {			/* a set; 0 is none */
+	uint64_t *at, n, all;		/* `all`: their sum */
+};
+
 /* What is left to try after so many steps. */
 struct frame {
 	int tree;			/* the first of the steps to try; -1 */
@@ -121,10 +129,12 @@ struct kc_threads {
 	const struct kc_threaded *s;
 	struct thread thread[KC_MOST_THREADS];
 	int nthreads, number;		/* of the scenario */
+	int started;			/* threads that were run up to their first step */
 	struct kc_thread_options options;
 	const struct kc_scenario *scenario;
 	struct thread *current;		/* that runs, or NULL */
 	void *main_sp;
+	volatile uintptr_t touches;	/* the access of which it is tried whether it can be made, or 0 */
 	/* where the threads begin */
 	uint32_t *start;
 	unsigned char *variables;
@@ -156,8 +166,7 @@ struct kc_threads {
 	int nnodes, free_node;
 	int failed_memory, fits, backed_up;
 	uint64_t executions, blocked, steps;
-	uint64_t *classes;		/* of executions, by hash: 0 is none */
-	uint64_t nclasses;
+	struct hashes classes, outcomes;	/* of executions */
 	int upto[KC_FOUND];		/* the steps that show it, where not all of an execution are needed; or 0 */
 	int target, target_met;		/* a finding that is looked for, or -1 */
 	struct kc_found *found;
@@ -192,9 +201,24 @@ static inline int conflict(const struct access *a, const struct access *b)
 	return a->at < b->at + b->size && b->at < a->at + a->size && ((a->kind | b->kind) & KC_WRITE);
 }
 
+/*
+ * Whether two steps, both of which can be made, are something else the other way round.
+ * A thread reads its own delayed store before it becomes visible as well as after.
+ */
+static inline int depend(const struct kc_threads *t, int proc_a, const struct access *a, int proc_b,
+			 const struct access *b)
+{
+	if (!conflict(a, b))
+		return 0;
+	return is_buffer(proc_a) == is_buffer(proc_b) || thread_of(t, proc_a) != thread_of(t, proc_b) ||
+	       (a->kind & b->kind & KC_WRITE);
+}
+
 /* interleave.c */
 void threads_reset(struct kc_threads *t);
 void threads_begin(struct kc_threads *t);
+void threads_start(struct kc_threads *t);
+void threads_bury(struct kc_threads *t);
 uint32_t threads_enabled(struct kc_threads *t);
 int threads_step(struct kc_threads *t, int proc);
 int threads_stuck(struct kc_threads *t);

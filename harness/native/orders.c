@@ -251,26 +251,37 @@ static int counts(const struct thread *me, int call, const struct kc_call *read)
 	return me->calls[call].op > KC_READS || &me->calls[call] == read;
 }
 
+/* Whether call b was over before call a began, here and in every equivalent execution. */
+static int over_before(const struct kc_threads *t, int thread_b, int b, int thread_a, int a)
+{
+	const struct event *last, *first;
+
+	if (t->thread[thread_b].first[b] < 0 || t->thread[thread_a].first[a] < 0)
+		return 0;	/* it did nothing that others can see: it may have been at any time */
+	last = &t->event[t->thread[thread_b].end[b]];
+	first = &t->event[t->thread[thread_a].first[a]];
+	return first->clock[last->proc] >= last->own;
+}
+
 /* Whether the calls of `order` come as they came here, where one was over before another began. */
 static int in_time(const struct kc_threads *t, const struct kc_order *order, const struct kc_call *read)
 {
-	int made[KC_MOST_THREADS] = { 0 }, n = 0;
-	int over[32], began[32];
+	int made[KC_MOST_THREADS] = { 0 }, number[32], thread[32], n = 0;
 
 	if (is_weak(t))
 		return 1;	/* what a call stored may be seen after it: only each thread's own order holds */
 	for (int k = 0; k < order->length; k++) {
-		const struct thread *me = &t->thread[order->thread[k]];
 		int call = made[order->thread[k]]++;
 
-		if (!counts(me, call, read))
+		if (!counts(&t->thread[order->thread[k]], call, read))
 			continue;
-		began[n] = me->first[call] < 0 ? MOST_EVENTS : me->first[call];
-		over[n++] = me->end[call];
+		thread[n] = order->thread[k];
+		number[n++] = call;
 	}
 	for (int k = 0; k < n; k++)
 		for (int before = 0; before < k; before++)
-			if (over[k] >= 0 && over[k] < began[before])
+			if (thread[before] != thread[k] &&
+			    over_before(t, thread[k], number[k], thread[before], number[before]))
 				return 0;
 	return 1;
 }

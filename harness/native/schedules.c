@@ -60,7 +60,7 @@ static int stays_before(const struct kc_threads *t, const struct sequence *v, in
 	/* Of the last one, what it waited for is no reason: it is made earlier now. */
 	if (b == v->last)
 		return second->before_it[first->proc] >= first->own ||
-		       conflict(&first->access, &second->access);
+		       depend(t, first->proc, &first->access, second->proc, &second->access);
 	return second->clock[first->proc] >= first->own;
 }
 
@@ -78,7 +78,8 @@ static int can_begin(const struct kc_threads *t, const struct sequence *v, int p
 			*at = i;
 	for (int i = 0; i < (*at < 0 ? v->n : *at); i++) {
 		if (*at >= 0 ? stays_before(t, v, v->event[i], v->event[*at])
-			     : conflict(&t->event[v->event[i]].access, access))
+			     : depend(t, t->event[v->event[i]].proc, &t->event[v->event[i]].access,
+				      proc, access))
 			return 0;
 	}
 	return 1;
@@ -150,11 +151,13 @@ void schedules_reverse(struct kc_threads *t)
 /* ---- One execution. ---- */
 
 /* Asleep after `step`: what was asleep before, and has nothing to do with it. */
-static void pass_sleep(struct frame *to, const struct frame *from, int proc, const struct access *step)
+static void pass_sleep(const struct kc_threads *t, struct frame *to, const struct frame *from, int proc,
+		       const struct access *step)
 {
 	to->nsleep = 0;
 	for (int i = 0; i < from->nsleep; i++)
-		if (from->sleep[i].proc != proc && !conflict(&from->sleep[i].access, step))
+		if (from->sleep[i].proc != proc &&
+		    !depend(t, from->sleep[i].proc, &from->sleep[i].access, proc, step))
 			to->sleep[to->nsleep++] = from->sleep[i];
 }
 
@@ -181,16 +184,16 @@ static int next_reduced(struct kc_threads *t)
 	struct frame *frame = &t->frame[t->n];
 	uint32_t enabled = threads_enabled(t), awake;
 
+	if (!enabled && threads_stuck(t))
+		enabled = threads_enabled(t);
 	if (frame->tree >= 0) {
 		int proc = t->nodes[frame->tree].proc;
 
 		if (enabled >> proc & 1)
 			return proc;
-		t->why = KC_SPINS;	/* cannot be: what made it possible is as it was */
+		t->failed_memory = 1;	/* cannot be: what made it possible is as it was */
 		return -1;
 	}
-	if (!enabled && threads_stuck(t))
-		enabled = threads_enabled(t);
 	if (!enabled)
 		return -1;
 	awake = enabled & ~asleep(frame);
@@ -220,44 +223,133 @@ static void save_schedules(struct kc_threads *t)
 			save_schedule(t, &t->found[i]);
 }
 
-/* How a thread that did not come back ended the execution. */
-static void note_crash(struct kc_threads *t)
+/* Somebody did not come back; whether that was a thread, so that the others go on. */
+static int note_crash(struct kc_threads *t)
 {
-	t->current = NULL;
+	int found;
+
+	if (t->touches)
+		guard_end.pc = t->touches - 1;	/* what is there is where it goes on */
+	t->touches = 0;
 	t->why = KC_CRASHED;
-	threads_note(t, KC_CRASHED, guard_end.pc, 0, guard_end.why);
+	found = threads_note(t, KC_CRASHED, guard_end.pc, 0, guard_end.why);
+	if (found >= 0 && t->found[found].length < 0)
+		save_schedule(t, &t->found[found]);
+	if (!t->current)
+		return 0;
+	guard.running = 1;
+	threads_bury(t);
+	return 1;
 }
 
 typedef int chooser(struct kc_threads *t);
 
-/* Runs one execution to its end, `choose` says with whom; 0: it was not one, since all were asleep. */
-static int run_once(struct kc_threads *t, chooser *choose)
+static void run_steps(struct kc_threads *t, chooser *choose)
 {
 	int proc;
 
+	threads_start(t);
+	while (!t->learned && !t->failed_memory && (proc = choose(t)) >= 0) {
+		if (t->n + 1 < MOST_EVENTS && choose == next_reduced && t->n >= t->known) {
+			pass_sleep(t, &t->frame[t->n + 1], &t->frame[t->n], proc, threads_next(t, proc));
+			t->frame[t->n + 1].tree = t->nodes[t->frame[t->n].tree].child;
+			t->nodes[t->frame[t->n].tree].child = -1;
+		}
+		if (threads_step(t, proc))
+			break;
+	}
+	if (t->fits && !t->learned && !t->failed_memory)
+		threads_finish(t);
+}
+
+/*
+ * Runs one execution to its end, `choose` says with whom; 0: it was not one, since all
+ * were asleep. What crashes is a thread: what others do before it must be met as well.
+ */
+static int run_once(struct kc_threads *t, chooser *choose)
+{
 	t->fits = 1;
 	t->run->record->stop = on_thread_stop;
-	if (guard_enter()) {
-		note_crash(t);
-	} else {
-		threads_begin(t);
-		while (!t->learned && !t->failed_memory && (proc = choose(t)) >= 0) {
-			if (t->n + 1 < MOST_EVENTS && choose == next_reduced && t->n >= t->known) {
-				pass_sleep(&t->frame[t->n + 1], &t->frame[t->n], proc,
-					   threads_next(t, proc));
-				t->frame[t->n + 1].tree = t->nodes[t->frame[t->n].tree].child;
-				t->nodes[t->frame[t->n].tree].child = -1;
-			}
-			if (threads_step(t, proc))
-				break;
-		}
-		if (t->fits && !t->learned && !t->failed_memory)
-			threads_finish(t);
-		guard_leave();
-	}
+	t->current = NULL;
+	threads_begin(t);
+	if (!guard_enter() || note_crash(t))
+		run_steps(t, choose);
+	guard_leave();
 	t->current = NULL;
 	t->run->record->stop = on_stop;
 	return t->fits;
+}
+
+/* ---- What was there already. ---- */
+
+static void hashes_empty(struct hashes *set, int wanted)
+{
+	if (wanted && !set->at)
+		set->at = malloc(MOST_CLASSES * sizeof(*set->at));
+	if (set->at)
+		memset(set->at, 0, MOST_CLASSES * sizeof(*set->at));
+	set->n = set->all = 0;
+}
+
+static void hashes_add(struct hashes *set, uint64_t hash)
+{
+	uint64_t at;
+
+	hash += !hash;
+	if (!set->at || set->n > MOST_CLASSES / 2)
+		return;
+	for (at = hash % MOST_CLASSES; set->at[at] && set->at[at] != hash;)
+		at = (at + 1) % MOST_CLASSES;
+	if (set->at[at])
+		return;
+	set->at[at] = hash;
+	set->n++;
+	set->all += hash;
+}
+
+static inline uint64_t hashed(uint64_t h, uint64_t value)
+{
+	h = (h ^ value) * 0xff51afd7ed558ccdu;
+	return h ^ h >> 29;
+}
+
+/*
+ * Counts executions that are not equivalent to one before: in which some two steps that
+ * conflict come in another order, which the clocks of all steps together tell.
+ */
+static void count_class(struct kc_threads *t)
+{
+	uint64_t hash = 0;
+
+	for (int i = 0; i < t->n; i++) {
+		uint64_t h = t->event[i].proc * 4099u + t->event[i].own;
+
+		for (int k = 0; k < t->nprocs; k++)
+			if (t->event[i].clock[k])	/* the same whatever buffers are known by now */
+				h = hashed(h, t->event[i].clock[k] * MOST_PROCS + k);
+		hash += h;
+	}
+	hashes_add(&t->classes, hash);
+}
+
+/* What an execution came to, whatever its schedule: how it ended, and what calls returned and left. */
+static void count_outcome(struct kc_threads *t)
+{
+	kc_i64 obs[MAX_SLOTS];
+	uint64_t hash = t->why;
+
+	if (!t->options.outcomes)
+		return;
+	for (int i = 0; i < t->nthreads; i++)
+		for (int call = 0; call < t->thread[i].at; call++)
+			hash = hashed(hashed(hash, t->thread[i].ret[call]), !t->thread[i].warned[call]);
+	if (!t->why) {
+		t->run->s->peek(obs);
+		t->run->record->warnings = 0;
+		for (int k = 0; k < t->run->c->state_size; k++)
+			hash = hashed(hash, obs[k]);
+	}
+	hashes_add(&t->outcomes, hashed(hash, 1));
 }
 
 /* ---- Every execution. ---- */
@@ -302,10 +394,12 @@ static int reduced(struct kc_threads *t, double deadline)
 		if (t->learned)
 			return -1;
 		save_schedules(t);
-		if (complete)
+		if (complete) {
 			t->executions++;
-		else
+			count_outcome(t);
+		} else {
 			t->blocked++;
+		}
 		schedules_reverse(t);
 		if (complete)
 			threads_pending_races(t);
@@ -317,30 +411,6 @@ static int reduced(struct kc_threads *t, double deadline)
 }
 
 /* ---- Schedules one by one. ---- */
-
-/*
- * Counts executions that are not equivalent to one before: in which some two steps that
- * conflict come in another order, which the clocks of all steps together tell.
- */
-static void count_class(struct kc_threads *t)
-{
-	uint64_t hash = 0, at;
-
-	for (int i = 0; i < t->n; i++) {
-		uint64_t h = t->event[i].proc * 4099u + t->event[i].own;
-
-		for (int k = 0; k < t->nprocs; k++)
-			h = (h ^ t->event[i].clock[k]) * 0xff51afd7ed558ccdu, h ^= h >> 29;
-		hash += h;
-	}
-	hash += !hash;
-	if (!t->classes || t->nclasses > MOST_CLASSES / 2)
-		return;
-	for (at = hash % MOST_CLASSES; t->classes[at] && t->classes[at] != hash;)
-		at = (at + 1) % MOST_CLASSES;
-	t->nclasses += !t->classes[at];
-	t->classes[at] = hash;
-}
 
 static int switches_to(const struct kc_threads *t, int proc, uint32_t enabled)
 {
@@ -358,11 +428,11 @@ static int next_bounded(struct kc_threads *t)
 	uint32_t enabled, options = 0;
 	int proc;
 
-	if (t->n < t->known)
-		return t->event[t->n].proc;
 	enabled = threads_enabled(t);
 	if (!enabled && threads_stuck(t))
 		enabled = threads_enabled(t);
+	if (t->n < t->known)
+		return t->event[t->n].proc;
 	if (!enabled)
 		return -1;
 	if (!t->backed_up || t->n > t->known) {
@@ -395,6 +465,7 @@ static int enumerate(struct kc_threads *t, double deadline)
 		if (run_once(t, next_bounded)) {
 			t->executions++;
 			count_class(t);
+			count_outcome(t);
 		} else {
 			t->blocked++;
 		}
@@ -454,9 +525,8 @@ static int search(struct kc_threads *t, double deadline)
 		t->executions = t->blocked = t->steps = 0;
 		t->nnodes = 0;
 		t->free_node = -1;
-		t->nclasses = 0;
-		if (t->classes)
-			memset(t->classes, 0, MOST_CLASSES * sizeof(*t->classes));
+		hashes_empty(&t->classes, !t->options.reduce);
+		hashes_empty(&t->outcomes, t->options.outcomes);
 		end = t->options.reduce ? reduced(t, deadline) : enumerate(t, deadline);
 		if (end < 0)
 			t->nfound = nfound;	/* they are found again */
@@ -474,8 +544,6 @@ int kc_threads_explore(struct kc_threads *t, int number, const struct kc_scenari
 	t->number = number;
 	t->target = -1;
 	begin_scenario(t, scenario, options);
-	if (!options->reduce && !t->classes)
-		t->classes = malloc(MOST_CLASSES * sizeof(*t->classes));
 	end = orders_make(t);
 	if (end == KC_ALL || t->orders_crashed)
 		end = search(t, start + options->seconds);
@@ -484,7 +552,9 @@ int kc_threads_explore(struct kc_threads *t, int number, const struct kc_scenari
 	result->blocked = t->blocked;
 	result->steps = t->steps;
 	result->orders = t->norders;
-	result->classes = t->nclasses;
+	result->classes = t->classes.n;
+	result->outcomes = t->outcomes.n;
+	result->outcomes_are = t->outcomes.all;
 	result->seconds = now() - start;
 	end_scenario(t);
 	return result->end;
@@ -493,6 +563,11 @@ int kc_threads_explore(struct kc_threads *t, int number, const struct kc_scenari
 int kc_threads_found(struct kc_threads *t)
 {
 	return t->nfound;
+}
+
+void kc_threads_forget(struct kc_threads *t)
+{
+	t->nfound = 0;
 }
 
 struct kc_found *kc_threads_finding(struct kc_threads *t, int i)
@@ -670,6 +745,7 @@ void kc_threads_close(struct kc_threads *t)
 	free(t->orders);
 	free(t->moments);
 	free(t->moment_of);
-	free(t->classes);
+	free(t->classes.at);
+	free(t->outcomes.at);
 	free(t);
 }

@@ -132,6 +132,7 @@ static inline void kc_rmw(void)
  * What the shims say where operations run as threads (KC_THREADS; harness/native/interleave.c answers).
  *
  *   kc_wait(p, mask)    the read-modify-write that follows is made when none of these bits is set in *p
+ *   kc_failed()         the read-modify-write just made got nothing: it stored what was there, and orders nothing
  *   kc_locked(p, mask)  these bits of *p are a lock, and it is this thread's from now on
  *   kc_unlocks(p, mask) this thread is about to let it go
  *   kc_begin(p), kc_end(p)  what is between is done under a lock of p's that is left out here
@@ -143,6 +144,7 @@ static inline void kc_rmw(void)
 #ifdef KC_THREADS
 void kc_wait_(const volatile void *p, unsigned int size, unsigned long mask);
 void kc_lock_(const volatile void *p, unsigned int size, unsigned long mask, int locks);
+void kc_failed(void);
 #define kc_wait(p, mask) kc_wait_(p, sizeof(*(p)), mask)
 #define kc_locked(p, mask) kc_lock_(p, sizeof(*(p)), mask, 1)
 #define kc_unlocks(p, mask) kc_lock_(p, sizeof(*(p)), mask, 0)
@@ -150,6 +152,7 @@ void kc_lock_(const volatile void *p, unsigned int size, unsigned long mask, int
 #define kc_wait(p, mask) ((void)0)
 #define kc_locked(p, mask) ((void)0)
 #define kc_unlocks(p, mask) ((void)0)
+#define kc_failed() ((void)0)
 #endif
 #if defined(KC_THREADS) || defined(KC_STRESS)
 void kc_section_(const volatile void *p, int begins);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Atomics. Source: Documentation/atomic_t.txt. Values wrap. A read-modify-write that
- * returns a value is fully ordered unless its suffix says otherwise, one that returns
- * none is relaxed, and so are read and set. A conditional one orders nothing where it
- * fails. Each try of a conditional one counts as a read-modify-write; one that sees
+ * Atomics. Source: Documentation/atomic_t.txt, "ORDERING". Values wrap. A read-modify-write
+ * that returns a value is fully ordered, as with smp_mb() before and after it, unless its
+ * suffix says otherwise; one that returns none orders nothing, nor do read and set. With
+ * _acquire the read is an acquire, with _release the write is a release, _relaxed orders
+ * nothing. A conditional one orders nothing where it fails.
+ * Each function here has the order that its name says by this rule; the last argument of
+ * the macros that make them is that order. Each try of a conditional one counts as a read-modify-write; one that sees
  * beforehand that it must fail does not.
  */
 #ifndef _LINUX_ATOMIC_H
@@ -74,7 +77,7 @@ static __always_inline void prefix##_##op(value i, type *v)					\
 {												\
 	prefix##_fetch_##op##_relaxed(i, v);							\
 }
-/* What `sum` makes of the old value is stored unless `unless` holds of it. */
+/* What `sum` makes of the old value is stored unless `unless` holds of it; fully ordered where it is stored. */
 #define KC_UNLESS(declaration, prefix, type, value, unless, sum, result)			\
 static __always_inline declaration								\
 {												\
@@ -149,7 +152,7 @@ KC_UNLESS(bool prefix##_dec_unless_positive(type *v), prefix, type, value,			\
 KC_UNLESS(value prefix##_dec_if_positive(type *v), prefix, type, value,				\
 	  old < 1, (value)((wide)old - 1), (value)((wide)old - 1))
 
-/* recording: every function of the three families but read and set, which are exact */
+/* recording: every function of the three families but read and set, which are exact; ordered as said above */
 KC_FAMILY(atomic, atomic_t, int, unsigned int)
 KC_FAMILY(atomic64, atomic64_t, s64, u64)
 KC_FAMILY(atomic_long, atomic_long_t, long, unsigned long)
@@ -175,7 +178,7 @@ KC_FAMILY(atomic_long, atomic_long_t, long, unsigned long)
 	kc_old_;										\
 })
 
-/* recording: read-modify-writes of plain words of 1, 2, 4 or 8 bytes */
+/* recording: read-modify-writes of plain words of 1, 2, 4 or 8 bytes; fully ordered, or as the suffix says */
 #define xchg(p, new) KC_XCHG(p, new, __ATOMIC_SEQ_CST)
 #define xchg_acquire(p, new) KC_XCHG(p, new, __ATOMIC_ACQUIRE)
 #define xchg_release(p, new) KC_XCHG(p, new, __ATOMIC_RELEASE)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bit spinlocks. Source: include/linux/bit_spinlock.h of Linux 6.12. The bit lives
+ * Bit spinlocks. Source: include/linux/bit_spinlock.h of Linux 6.12; ordering: "Lock
+ * acquisition functions" of Documentation/memory-barriers.txt, by test_and_set_bit_lock()
+ * and clear_bit_unlock(). The bit lives
  * in the real word. Where it is held and an operation runs alone, nobody will ever
  * release it: that is said instead of spinning. Releasing a bit that is not set is
  * recorded as a BUG, as with CONFIG_DEBUG_SPINLOCK.
@@ -21,7 +23,7 @@ static __always_inline void bit_spin_lock(int bitnum, unsigned long *addr)
 	}
 	kc_locked(KC_WORD(bitnum, addr), BIT_MASK(bitnum));
 }
-/* recording: acquire where it is got; true then */
+/* recording: acquire where it is got, true then; else no order */
 static __always_inline int bit_spin_trylock(int bitnum, unsigned long *addr)
 {
 	int got = !test_and_set_bit_lock(bitnum, addr);
@@ -44,7 +46,7 @@ static __always_inline void __bit_spin_unlock(int bitnum, unsigned long *addr)
 	BUG_ON(!test_bit(bitnum, addr));
 	__clear_bit_unlock(bitnum, addr);
 }
-/* exact: as with CONFIG_SMP */
+/* exact: as with CONFIG_SMP; a marked read, no order */
 static inline int bit_spin_is_locked(int bitnum, unsigned long *addr)
 {
 	return test_bit(bitnum, addr);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Bit operations. Source: Documentation/atomic_bitops.txt. Those without __ are
- * atomic; test_and_* are fully ordered, _lock is acquire, _unlock is release. Bit
+ * atomic. Of these, those that return nothing order nothing, and test_and_* are fully
+ * ordered, whether or not the bit changes; _lock is acquire where it gets the bit and
+ * orders nothing where it does not, _unlock is release, _acquire is acquire. Bit
  * numbers of BITS_PER_LONG and more are in the words that follow.
  */
 #ifndef _LINUX_BITOPS_H
@@ -14,7 +16,7 @@
 #define KC_WORD(nr, p) ((p) + BIT_WORD(nr))
 #define KC_PLAIN(nr, p) (*(unsigned long *)KC_WORD(nr, p))
 
-/* exact: reads */
+/* exact: a marked read, which orders nothing; the same with acquire */
 static __always_inline bool test_bit(unsigned long nr, const volatile unsigned long *p)
 {
 	return *KC_WORD(nr, p) & BIT_MASK(nr);
@@ -24,7 +26,7 @@ static __always_inline bool test_bit_acquire(unsigned long nr, const volatile un
 	return __atomic_load_n(KC_WORD(nr, p), __ATOMIC_ACQUIRE) & BIT_MASK(nr);
 }
 
-/* exact: plain read-modify-writes of the word */
+/* exact: plain read-modify-writes of the word; they order nothing */
 static __always_inline void __set_bit(unsigned long nr, volatile unsigned long *p)
 {
 	KC_PLAIN(nr, p) |= BIT_MASK(nr);
@@ -61,17 +63,33 @@ static __always_inline void name(unsigned long nr, volatile unsigned long *p)			
 	kc_rmw();										\
 	__atomic_fetch_##builtin(KC_WORD(nr, p), mask, order);					\
 }
-/* recording: one atomic read-modify-write each, that of a lock which is not got included */
+/* recording: one atomic read-modify-write each; fully ordered (atomic_bitops.txt), as is what returns a value */
 KC_TEST_AND(test_and_set_bit, or, BIT_MASK(nr), __ATOMIC_SEQ_CST)
-KC_TEST_AND(test_and_set_bit_lock, or, BIT_MASK(nr), __ATOMIC_ACQUIRE)
 KC_TEST_AND(test_and_clear_bit, and, ~BIT_MASK(nr), __ATOMIC_SEQ_CST)
 KC_TEST_AND(test_and_change_bit, xor, BIT_MASK(nr), __ATOMIC_SEQ_CST)
+/* recording: one atomic read-modify-write each, which orders nothing, as what returns none (atomic_bitops.txt) */
 KC_BIT(set_bit, or, BIT_MASK(nr), __ATOMIC_RELAXED)
 KC_BIT(clear_bit, and, ~BIT_MASK(nr), __ATOMIC_RELAXED)
 KC_BIT(change_bit, xor, BIT_MASK(nr), __ATOMIC_RELAXED)
+/* recording: one atomic read-modify-write; release (atomic_bitops.txt) */
 KC_BIT(clear_bit_unlock, and, ~BIT_MASK(nr), __ATOMIC_RELEASE)
 
-/* recording: release; tells whether bit 7 was set */
+/*
+ * recording: one atomic read-modify-write, that of a lock which is not got included; acquire, but
+ * where the bit was set it has failed, and orders nothing (atomic_bitops.txt)
+ */
+static __always_inline bool test_and_set_bit_lock(unsigned long nr, volatile unsigned long *p)
+{
+	bool set;
+
+	kc_rmw();
+	set = __atomic_fetch_or(KC_WORD(nr, p), BIT_MASK(nr), __ATOMIC_ACQUIRE) & BIT_MASK(nr);
+	if (set)
+		kc_failed();
+	return set;
+}
+
+/* recording: release (asm-generic/bitops/instrumented-lock.h); tells whether bit 7 was set */
 static __always_inline bool xor_unlock_is_negative_byte(unsigned long mask,
 							volatile unsigned long *p)
 {
@@ -79,13 +97,13 @@ static __always_inline bool xor_unlock_is_negative_byte(unsigned long mask,
 	return __atomic_fetch_xor(p, mask, __ATOMIC_RELEASE) & BIT(7);
 }
 
-/* exact: a plain read, a release store; the caller holds the lock, so nobody else writes */
+/* exact: a plain read, a release store (atomic_bitops.txt); the caller holds the lock, so nobody else writes */
 static __always_inline void __clear_bit_unlock(unsigned long nr, volatile unsigned long *p)
 {
 	__atomic_store_n(KC_WORD(nr, p), KC_PLAIN(nr, p) & ~BIT_MASK(nr), __ATOMIC_RELEASE);
 }
 
-/* recording: set_bit or clear_bit */
+/* recording: set_bit or clear_bit, with their order: none */
 #define assign_bit(nr, p, value) ((value) ? set_bit(nr, p) : clear_bit(nr, p))
 /* exact: __set_bit or __clear_bit */
 #define __assign_bit(nr, p, value) ((value) ? __set_bit(nr, p) : __clear_bit(nr, p))

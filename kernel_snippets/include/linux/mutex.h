@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Mutexes. Source: Documentation/locking/mutex-design.rst. Where a caller would sleep
+ * Mutexes. Source: Documentation/locking/mutex-design.rst; ordering: "Lock acquisition
+ * functions" of Documentation/memory-barriers.txt: locking is acquire, unlocking release,
+ * a failed try orders nothing. Where a caller would sleep
  * nobody can wake it, which is said to the harness; releasing a free one is recorded as
  * a BUG, as with CONFIG_DEBUG_MUTEXES. Owner and queue are left out: no result of a
  * caller depends on them.
@@ -23,13 +25,15 @@ struct mutex {
 #define mutex_init(lock) ((void)((lock)->kc_held = 0))
 #define mutex_destroy(lock) ((void)(lock))
 
-/* recording: acquire where it is got; one read-modify-write */
+/* recording: acquire where it is got, else no order; one read-modify-write */
 static inline int mutex_trylock(struct mutex *lock)
 {
 	int got = !xchg_acquire(&lock->kc_held, 1);
 
 	if (got)
 		kc_locked(&lock->kc_held, 1);
+	else
+		kc_failed();
 	return got;
 }
 /* recording: acquire; what would sleep for ever ends the operation as a deadlock */
@@ -57,7 +61,7 @@ static inline void mutex_unlock(struct mutex *lock)
 	BUG_ON(!READ_ONCE(lock->kc_held));
 	smp_store_release(&lock->kc_held, 0);
 }
-/* exact: somebody holds it */
+/* exact: somebody holds it; a marked read, no order */
 static inline bool mutex_is_locked(struct mutex *lock)
 {
 	return READ_ONCE(lock->kc_held);

@@ -11,7 +11,7 @@
 #include <linux/compiler.h>
 #include <linux/stddef.h>
 
-/* exact: without CONFIG_PREEMPT_RCU */
+/* exact: without CONFIG_PREEMPT_RCU; no order between processors */
 #define rcu_read_lock() barrier()
 #define rcu_read_unlock() barrier()
 #define rcu_read_lock_bh() barrier()
@@ -27,9 +27,9 @@
 #define RCU_LOCKDEP_WARN(condition, text) ((void)sizeof(condition))
 
 /*
- * Where operations run as threads, an address that was read orders what is read through it
- * (memory-barriers.txt, "Address-dependency barriers"); the engine follows no addresses, so it is an
- * acquire there.
+ * An address that was read orders what is read through it (memory-barriers.txt,
+ * "Address-dependency barriers"). Where operations run as threads the engine follows no addresses,
+ * so there it is an acquire, which orders more: what is read past the pointer as well.
  */
 #if defined(KC_THREADS) || defined(KC_STRESS)
 #define KC_DEREFERENCE(p) smp_load_acquire(&(p))
@@ -37,7 +37,7 @@
 #define KC_DEREFERENCE(p) READ_ONCE(p)
 #endif
 
-/* exact: one access; what it leads to is seen as it was published */
+/* exact: one access; what it leads to is seen as it was published: by its address, or more where threads run */
 #define rcu_dereference(p) KC_DEREFERENCE(p)
 #define rcu_dereference_bh(p) KC_DEREFERENCE(p)
 #define rcu_dereference_sched(p) KC_DEREFERENCE(p)
@@ -52,7 +52,7 @@
 #define RCU_INIT_POINTER(p, value) WRITE_ONCE(p, value)
 #define RCU_POINTER_INITIALIZER(p, value) .p = (value)
 
-/* exact: published with what was written before */
+/* exact: release: published with what was written before (the kernel's of a constant NULL orders nothing) */
 #define rcu_assign_pointer(p, value) do {							\
 	typeof(p) kc_value_ = (value);								\
 	smp_store_release(&(p), kc_value_);							\

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reader-writer spinlocks. Source: Documentation/locking/locktypes.rst. The word is -1
+ * Reader-writer spinlocks. Source: Documentation/locking/locktypes.rst; ordered as
+ * semaphores are: acquire and release. The word is -1
  * for a writer, else the number of readers. A lock that can never be got is said to the
  * harness instead of spinning, and releasing what is not held is recorded as a BUG.
  */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Reader-writer semaphores. Source: Documentation/locking/locktypes.rst and the
- * documentation of kernel/locking/rwsem.c, Linux 6.12. The word is -1 for a writer,
+ * documentation of kernel/locking/rwsem.c, Linux 6.12; ordering: "Lock acquisition
+ * functions" of Documentation/memory-barriers.txt: locking is acquire, unlocking release,
+ * a failed try orders nothing. The word is -1 for a writer,
  * else the number of readers. Where a caller would sleep nobody can wake it, which is
  * said to the harness; releasing what is not held is recorded as a BUG. The queue, and
  * so fairness, is left out: no result of a caller depends on it.
@@ -23,7 +25,7 @@ struct rw_semaphore {
 /* exact: a new semaphore is free */
 #define init_rwsem(sem) ((void)((sem)->kc_readers = 0))
 
-/* recording: acquire where it is got; one read-modify-write a try */
+/* recording: acquire where it is got, else no order; one read-modify-write a try */
 static inline int down_read_trylock(struct rw_semaphore *sem)
 {
 	int readers = READ_ONCE(sem->kc_readers);
@@ -37,7 +39,10 @@ static inline int down_write_trylock(struct rw_semaphore *sem)
 {
 	int readers = 0;
 
-	return try_cmpxchg_acquire(&sem->kc_readers, &readers, -1);
+	if (!try_cmpxchg_acquire(&sem->kc_readers, &readers, -1))
+		return 0;
+	kc_locked(&sem->kc_readers, ~0u);
+	return 1;
 }
 
 /* recording: acquire; what would sleep for ever ends the operation as a deadlock */
@@ -84,6 +89,7 @@ static inline void up_read(struct rw_semaphore *sem)
 #define up_read_non_owner(sem) up_read(sem)
 static inline void up_write(struct rw_semaphore *sem)
 {
+	kc_unlocks(&sem->kc_readers, ~0u);
 	BUG_ON(READ_ONCE(sem->kc_readers) != -1);
 	kc_rmw();
 	__atomic_fetch_add(&sem->kc_readers, 1, __ATOMIC_RELEASE);
@@ -91,12 +97,13 @@ static inline void up_write(struct rw_semaphore *sem)
 /* recording: release; the writer is a reader from here on */
 static inline void downgrade_write(struct rw_semaphore *sem)
 {
+	kc_unlocks(&sem->kc_readers, ~0u);
 	BUG_ON(READ_ONCE(sem->kc_readers) != -1);
 	kc_rmw();
 	__atomic_fetch_add(&sem->kc_readers, 2, __ATOMIC_RELEASE);
 }
 
-/* exact: nobody waits; readers or a writer hold it */
+/* exact: nobody waits; readers or a writer hold it; a marked read, no order */
 static inline int rwsem_is_locked(struct rw_semaphore *sem)
 {
 	return READ_ONCE(sem->kc_readers) != 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sequence counters. Source: Documentation/locking/seqlock.rst. The counter is odd while
+ * Sequence counters. Source: Documentation/locking/seqlock.rst; ordering: as in
+ * include/linux/seqlock.h of Linux 6.12, and said at each. The counter is odd while
  * a writer writes; a reader that meets one waits, and a reader whose section a writer was
  * in reads again. A counter with an associated lock is the counter alone: the lock is
  * what lockdep would look at.
@@ -34,7 +35,7 @@ typedef struct {
 #define seqcount_spinlock_init(s, lock) ((void)(lock), seqcount_init(s))
 #define seqcount_mutex_init(s, lock) ((void)(lock), seqcount_init(s))
 
-/* exact: what is read after the counter was; a counter that stays odd is said to the harness */
+/* exact: acquire: what is read after the counter was; a counter that stays odd is said to the harness */
 static inline unsigned int kc_seq_begin(const seqcount_t *s)
 {
 	unsigned int sequence;
@@ -45,7 +46,7 @@ static inline unsigned int kc_seq_begin(const seqcount_t *s)
 			kc_record.stop(KC_STOP_DEADLOCK, 0);
 	return sequence;
 }
-/* exact: whether a writer was there since */
+/* exact: smp_rmb(): what was read is read before the counter is again; whether a writer was there since */
 static inline int kc_seq_retry(const seqcount_t *s, unsigned int start)
 {
 	smp_rmb();
@@ -61,7 +62,7 @@ static inline int kc_seq_retry(const seqcount_t *s, unsigned int start)
 #define read_seqcount_retry(s, start) kc_seq_retry(s, start)
 #define __read_seqcount_retry(s, start) (READ_ONCE((s)->sequence) != (start))
 
-/* exact: the counter is odd before, and even after, what is written in between */
+/* exact: smp_wmb(): the counter is odd before, and even after, what is written in between */
 static inline void kc_write_seqcount_begin(seqcount_t *s)
 {
 	WRITE_ONCE(s->sequence, s->sequence + 1);
@@ -79,7 +80,7 @@ static inline void kc_write_seqcount_end(seqcount_t *s)
 #define write_seqcount_end(s) kc_write_seqcount_end(s)
 #define raw_write_seqcount_end(s) kc_write_seqcount_end(s)
 #define do_raw_write_seqcount_end(s) kc_write_seqcount_end(s)
-/* exact: readers that began before read again */
+/* exact: smp_wmb(): readers that began before what was written until now read again */
 static inline void kc_write_seqcount_invalidate(seqcount_t *s)
 {
 	smp_wmb();
@@ -93,7 +94,7 @@ static inline void kc_raw_write_seqcount_barrier(seqcount_t *s)
 }
 #define raw_write_seqcount_barrier(s) kc_raw_write_seqcount_barrier(s)
 
-/* recording: by the lock, as documented */
+/* recording: by the lock, as documented, whose order they have as well */
 #define seqlock_init(sl) do { seqcount_init(&(sl)->seqcount); spin_lock_init(&(sl)->lock); } while (0)
 static inline unsigned int read_seqbegin(const seqlock_t *sl)
 {

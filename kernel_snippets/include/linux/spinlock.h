@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Spinlocks. Source: Documentation/locking/spinlocks.rst. The word says whether it is
- * held; locking a held one is said to the harness instead of spinning, and releasing a
+ * Spinlocks. Source: Documentation/locking/spinlocks.rst; ordering: "Lock acquisition
+ * functions" of Documentation/memory-barriers.txt: locking is acquire, unlocking release,
+ * a failed try orders nothing. The word says whether it is held; locking a held one is said to the harness instead of spinning, and releasing a
  * free one is recorded as a BUG, as with CONFIG_DEBUG_SPINLOCK. Queues, and so
  * fairness, are left out: no result of a caller depends on them.
  */
@@ -27,13 +28,15 @@ static inline void spin_lock_init(spinlock_t *lock)
 {
 	lock->kc_held = 0;
 }
-/* recording: acquire where it is got; one read-modify-write */
+/* recording: acquire where it is got, else no order; one read-modify-write */
 static inline int spin_trylock(spinlock_t *lock)
 {
 	int got = !xchg_acquire(&lock->kc_held, 1);
 
 	if (got)
 		kc_locked(&lock->kc_held, 1);
+	else
+		kc_failed();
 	return got;
 }
 /* recording: acquire; one read-modify-write for each try */
@@ -52,7 +55,7 @@ static inline void spin_unlock(spinlock_t *lock)
 	BUG_ON(!READ_ONCE(lock->kc_held));
 	smp_store_release(&lock->kc_held, 0);
 }
-/* exact: as with CONFIG_SMP */
+/* exact: as with CONFIG_SMP; a marked read, no order */
 static inline int spin_is_locked(spinlock_t *lock)
 {
 	return READ_ONCE(lock->kc_held);
