@@ -155,11 +155,17 @@ def once(*arguments: object, stdin: str = "") -> Done:
 
 
 def check(text: str | bytes, *arguments: object) -> Done:
-    return kconform("check", "-", "--format", "json", *arguments, stdin=text)
+    return kconform("check", "-", "--format", "json", *alone(arguments), stdin=text)
+
+
+def alone(arguments: tuple[object, ...]) -> tuple[object, ...]:
+    """The same without threads, which few tests are about, unless something is said of them."""
+    said = any(str(word).startswith(("--interleave", "--memory-model", "--excuse")) for word in arguments)
+    return arguments if said else (*arguments, "--interleave=off")
 
 
 ONE = ("--contract", "mm-owner-tracking")
-QUICK = ("--walk", "0", "--no-sanitizers", "--interleave=off")  # where a test is about none of these
+QUICK = ("--interleave=off", "--walk", "0", "--no-sanitizers")  # where a test is about none of these
 
 
 def tracked(text: str | bytes, *arguments: object) -> Done:

@@ -83,7 +83,7 @@ def test_a_planted_defect_is_named_with_a_shortest_trace(defect: str) -> None:
     name, trace = EXPECTED[defect]
     # What the sanitizers make of each kind of crash, and of one that is none, is enough of them.
     sanitized = EXPECTED[defect][0].startswith("crash/") or defect == "wrong sign"
-    done = tracked(plant(DEFECTS[defect]), *(QUICK if not sanitized else ("--walk", "0", "--interleave=off")))
+    done = tracked(plant(DEFECTS[defect]), *QUICK[: 3 if sanitized else 4])
     assert done.status == 1
     assert name in done.failed() - FOUND
     assert ops(done.check(name)) == trace

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kernel_snippets import BUNDLED_PATCH
-from tests.cli import ONE, Done, kconform, once, tracked
+from tests.cli import ONE, Done, kconform, once
 from tests.mails import V1
 from tests.planted import REPAIR, plant
 from tests.planted_threads import DEFECTS, HARMLESS
@@ -20,6 +20,11 @@ from tests.planted_threads import DEFECTS, HARMLESS
 ALONE = ("--walk", "0", "--no-sanitizers")  # nothing beside exploration and threads
 GROUP = "concurrency/"
 RACE = "concurrency/race/exclusive"
+
+
+def tracked(text: str, *arguments: object) -> Done:
+    """`check` by one contract, threads among it."""
+    return kconform("check", "-", "--format", "json", *ONE, *arguments, stdin=text)
 
 
 def concurrency(done: Done) -> dict[str, Any]:

@@ -18,7 +18,7 @@ TREE = ROOT / "trees/linux-7"
 HEADER = "include/linux/page_ref.h"
 # Where the contract's sentences stand.
 SOURCES = (HEADER, "include/linux/mm.h", "Documentation/mm/transhuge.rst", "mm/filemap.c", "mm/vmscan.c")
-QUICK = ("--contract", "page-ref", "--walk", "0", "--no-sanitizers")
+QUICK = ("--contract", "page-ref", "--walk", "0", "--no-sanitizers", "--interleave=off")
 
 
 def text_of(name: str) -> str:
