@@ -22,6 +22,7 @@ from harness.derive.loading import load_derived
 from harness.drive import Driven, Poll, Request, drive
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
+from harness.interleave.compare import Compared, judge_stress
 from harness.interleave.judge import judge_threads
 from harness.interleave.run import Interleaved
 from harness.judge import Check, Runs, Verdict, judge, one_deadlock
@@ -56,6 +57,7 @@ class Part:
     coverage: PatchCoverage | None = None
     undriven: frozenset[str] = frozenset()  # operations that cannot be called
     threads: tuple[Interleaved, ...] = ()
+    stressed: Compared | None = None
     thread_notes: tuple[str, ...] = ()  # what concurrent calls show and is no finding
 
     @property
@@ -312,11 +314,12 @@ def judged(driven: Driven, piece: Slice, excuses: Sequence[str] = ()) -> Part:
     woven, notes = judge_threads(
         loaded, driven.threads, driven.folder / "threaded/subject.so", files, excuses
     )
-    checks = with_deadlock([*checks, *woven])
+    real = [judge_stress(loaded.contract, driven.stressed)] if driven.stressed else []
+    checks = with_deadlock([*checks, *woven, *real])
     warnings = tuple(said for said in subject.built.warnings if said.file in files)
     return Part(
         loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage,
-        subject.skip, driven.threads, notes,
+        subject.skip, driven.threads, driven.stressed, notes,
     )  # fmt: skip
 
 

@@ -24,8 +24,11 @@ from harness.coverage import (
 from harness.driver import Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.explore import Explored
+from harness.interleave.compare import Compared, compare
 from harness.interleave.flavour import THREADED, THREADED_TREE
+from harness.interleave.judge import place_all
 from harness.interleave.run import Asked, Interleaved, Interleaving, concurrent, threaded
+from harness.interleave.stress import stress
 from harness.judge import Runs
 from harness.loading import in_walk
 from harness.render import render_contract
@@ -80,6 +83,7 @@ class Driven:
     coverage: PatchCoverage | None
     folder: Path
     threads: tuple[Interleaved, ...] = ()
+    stressed: Compared | None = None
 
     def library(self, *, sanitized: bool, wide: bool) -> Path:
         """The build that a trace ran on."""
@@ -160,7 +164,22 @@ class Drive:
         if isinstance(self.weaving, Interleaving):
             woven = self.weaving.finish()
         runs = Runs(explored, deaths, walked, watched)
-        return Driven(self.loaded, self.wide, self.subject, runs, covered, self.folder, woven)
+        stressed = self.stress(woven) if woven and self.asked and self.asked.stress else None
+        return Driven(self.loaded, self.wide, self.subject, runs, covered, self.folder, woven, stressed)
+
+    def stress(self, woven: tuple[Interleaved, ...]) -> Compared:
+        """The same on real threads, when nothing else runs any more, beside what the explorer found."""
+        asked, sample = self.asked, woven[0].sample
+        assert asked and self.threaded
+        if not sample:
+            return Compared(None, error="no scenario was run to its end")
+        built = self.threaded.finish(self.subject.lost)
+        libraries = Libraries(built.library, self.contract.finish(), self.engine.finish())
+        files = {item.file for item in self.piece.code}
+        placed = [place_all(one, built.library, files) for one in woven]
+        stressed = stress(threaded(self.loaded), self.piece, self.config, sample, asked.stress, asked.seed,
+                          self.folder)  # fmt: skip
+        return compare(libraries, self.loaded, placed, stressed, self.subject.skip | self.long)
 
     def weave(self, attempt: Attempt, asked: Asked) -> Interleaving | tuple[Interleaved, ...]:
         """Its threads, under way; where their flavour does not compile, that."""

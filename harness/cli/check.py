@@ -49,7 +49,7 @@ STATIC, BASE = "static", "base"
 INPUTS = (
     *("command", "derive", "config", "bound", "walk", "seed", "time", "memory", "symmetry"),
     *("no_sanitizers", "coverage", "no_prefixes", "latest", "prefix"),
-    *("interleave", "memory_model", "excuse"),
+    *("interleave", "memory_model", "excuse", "stress"),
 )
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""

@@ -172,6 +172,9 @@ def add_threads(command: argparse.ArgumentParser) -> None:
         "--excuse", type=excuses, default=(), metavar="NAME[,…]",
         help="data races that KCSAN would not report: plain-writes-atomic, value-unchanged",
     )  # fmt: skip
+    command.add_argument(
+        "--stress", type=amount, default=0.0, metavar="SECONDS", help="on real threads as well"
+    )
 
 
 def shapes(text: str) -> tuple[tuple[int, int], ...]:
@@ -207,6 +210,8 @@ def threads_of(options: argparse.Namespace) -> Asked | None:
         0 if wanted else DEFAULT_STEPS,
         bool(wanted),
         options.excuse,
+        options.stress,
+        options.seed,
     )
 
 

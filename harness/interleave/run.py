@@ -40,6 +40,7 @@ BROKEN_EXECUTIONS = 200  # of one scenario, then
 SHORTEN_EXECUTIONS = 3_000  # in which a schedule with so many switches is looked for
 MOST_PAIRS = 12  # of places that race: of more, schedules are as they were met
 NOTES = (WAITER, PAIR)  # kinds of what is no finding
+SAMPLE = 48  # scenarios that real threads run
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Asked:
     """What is to run as threads: shapes of threads and calls, and in which orders stores are seen.
 
     `steps` bounds all scenarios together, 0: nothing but the time does. `wanted`: also a contract that says
-    nothing of threads.
+    nothing of threads. `excuses` name data races that are no findings.
     """
 
     shapes: tuple[tuple[int, int], ...] = SHAPES
@@ -55,6 +56,8 @@ class Asked:
     steps: int = DEFAULT_STEPS
     wanted: bool = False
     excuses: tuple[str, ...] = ()
+    stress: float = 0.0  # seconds on real threads
+    seed: int = 1  # of when these begin
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Interleaved:
     seconds: float = 0.0
     witnesses: tuple[Witness, ...] = ()
     error: str = ""
+    sample: tuple[Scenario, ...] = ()  # of those that were run to their end, for real threads
 
     @property
     def whole(self) -> bool:
@@ -123,6 +127,7 @@ def explore(
     """The counts of all scenarios; what is found stays with the engine."""
     counts = dict.fromkeys((ALL, BOUNDED, CUT, ILLEGAL, UNFIT), 0)
     executions = blocked = steps = left = broken = 0
+    whole: list[Scenario] = []
     begun = time.monotonic()
     for number, scenario in enumerate(every):
         remaining = deadline - time.monotonic()
@@ -141,6 +146,7 @@ def explore(
             more = weaver.explore(number, scenario, few)
             made = replace(more, executions=made.executions + more.executions, steps=made.steps + more.steps)
         counts[made.end] += 1
+        whole += [scenario] if made.end == ALL else []
         executions += made.executions
         blocked += made.blocked
         steps += made.steps
@@ -156,6 +162,7 @@ def explore(
         blocked=blocked,
         steps=steps,
         seconds=time.monotonic() - begun,
+        sample=tuple(whole[:: -(-len(whole) // SAMPLE)]) if whole and asked.stress and memory == "sc" else (),
     )
 
 

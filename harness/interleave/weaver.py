@@ -200,6 +200,18 @@ class Weaver:
             place=int(c.place),
         )  # fmt: skip
 
+    def knows(
+        self, returns: Sequence[Sequence[int]], warned: Sequence[Sequence[bool]], observed: Sequence[int]
+    ) -> bool:
+        """Whether some execution of the scenario that ran last, with its outcomes counted, came to this."""
+        what = self.ffi.new("struct kc_order *")
+        for i, (values, warnings) in enumerate(zip(returns, warned, strict=True)):
+            for k, (value, warns) in enumerate(zip(values, warnings, strict=True)):
+                what.ret[i][k], what.warned[i][k] = value, int(warns)
+        for k, value in enumerate(observed):
+            what.obs[k] = value
+        return bool(self.engine.kc_threads_knows(self.threads, what))
+
     def orders(self) -> Iterator[Alone]:
         """What the calls of the scenario that ran last do one after the other."""
         order = self.ffi.new("struct kc_order *")

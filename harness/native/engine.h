@@ -201,6 +201,8 @@ int kc_threads_show(struct kc_threads *threads, const struct kc_scenario *scenar
 		    struct kc_shown *steps, int most, struct kc_ending *ending);
 /* What the calls do one after the other, of the scenario that ran last: order i; 0 where there is none. */
 int kc_threads_order(struct kc_threads *threads, int i, struct kc_order *order);
+/* Whether some execution of the scenario that ran last, where outcomes were asked for, came to this. */
+int kc_threads_knows(struct kc_threads *threads, const struct kc_order *what);
 /* two runs driven together; see product.c */
 struct kc_witness { int found; unsigned int state, call; struct kc_call *calls; int ncalls; };
 struct kc_pair_op { int second, returns; };	/* the same operation of the second; its value is compared */

@@ -352,6 +352,24 @@ static void count_outcome(struct kc_threads *t)
 	hashes_add(&t->outcomes, hashed(hash, 1));
 }
 
+/* Whether some execution of the scenario that ran last, where outcomes were asked for, came to this. */
+int kc_threads_knows(struct kc_threads *t, const struct kc_order *what)
+{
+	uint64_t hash = 0, at;
+
+	for (int i = 0; i < t->nthreads; i++)
+		for (int call = 0; call < t->thread[i].ncalls; call++)
+			hash = hashed(hashed(hash, what->ret[i][call]), !what->warned[i][call]);
+	for (int k = 0; k < t->run->c->state_size; k++)
+		hash = hashed(hash, what->obs[k]);
+	hash = hashed(hash, 1);
+	hash += !hash;
+	for (at = hash % MOST_CLASSES; t->outcomes.at && t->outcomes.at[at]; at = (at + 1) % MOST_CLASSES)
+		if (t->outcomes.at[at] == hash)
+			return 1;
+	return 0;
+}
+
 /* ---- Every execution. ---- */
 
 static int over(const struct kc_threads *t, double deadline)

@@ -198,6 +198,7 @@ class Part:
     watched: int | None  # calls under the sanitizers
     threads: tuple[Woven, ...]  # what ran at the same time; none where nothing did
     thread_notes: tuple[str, ...]  # what is no finding of that
+    stressed: str  # what real threads did, in words
     whole: bool
     explored_words: str
     wide_bounds_words: str

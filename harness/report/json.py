@@ -115,6 +115,7 @@ def part_data(document: Document, part: Part) -> dict[str, Any]:
         "sanitizers": {"transitions": part.watched} if part.watched is not None else None,
         "threads": [asdict(one) for one in part.threads],
         "thread_notes": list(part.thread_notes),
+        "stress": part.stressed,
     }
 
 

@@ -112,7 +112,9 @@ def run_words(document: Document) -> Iterator[str]:
         yield said
     yield from (part.explored_words for part in document.parts)
     yield walked_words(document)
-    yield from (f"threads of {part.name}: {one.words}" for part in document.parts for one in part.threads)
+    for part in document.parts:
+        yield from (f"threads of {part.name}: {one.words}" for one in part.threads)
+        yield from [f"threads of {part.name}: {part.stressed}"] if part.stressed else []
 
 
 def walked_words(document: Document) -> str:

@@ -13,6 +13,7 @@ from harness.check import Part, Result, hidden_state, tool_facts
 from harness.contract import Contract, Loaded
 from harness.driver import COMPLETE
 from harness.explore import ENDS
+from harness.interleave.compare import stress_words
 from harness.interleave.judge import scope
 from harness.interleave.run import Interleaved
 from harness.judge import Check
@@ -132,6 +133,7 @@ def part_words(result: Result, part: Part) -> PartWords:
         watched=part.runs.watched[0].transitions if part.runs.watched else None,
         threads=tuple(map(woven_words, part.threads)),
         thread_notes=part.thread_notes,
+        stressed=stress_words(part.stressed) if part.stressed else "",
         whole=part.whole,
         explored_words=explored_words(result, part),
         wide_bounds_words=bounds_words(part.wide),
