@@ -126,6 +126,16 @@ def test_a_finding_is_a_table_with_a_column_a_thread() -> None:
     assert "FINDING concurrency/race/add" not in out  # it is the same defect
 
 
+def test_a_mail_shows_a_schedule_where_threads_take_turns() -> None:
+    text = plant(*DEFECTS["lock not taken in sub"][0])
+    out = kconform("check", "-", *ONE, *ALONE, "--format", "mail", stdin=text).out
+    told = out[out.index(". concurrency/results at ") :].split("\n")
+    assert max(map(len, told)) <= 72
+    assert "  thread 1: sub(mm=0, diff=1)" in told
+    assert any(line.startswith("     ... steps ") for line in told)
+    assert any("_large_mapcount" in line and line.startswith("  9      ") for line in told)
+
+
 def test_delayed_stores_make_a_missing_release_a_wrong_result() -> None:
     text = plant(*DEFECTS["unlock without release ordering"][0])
     plain = tracked(text, *ALONE)
