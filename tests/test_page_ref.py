@@ -97,6 +97,31 @@ def test_what_does_the_same_in_other_words_passes() -> None:
     assert (done.status, done.failed()) == (0, set())
 
 
+THREADS = ("--contract", "page-ref", "--walk", "0", "--no-sanitizers", "--interleave", "2x2,3x1")
+DEC_PLAIN = (DEC_TEST, "int ret = --page->_refcount.counter == 0;")
+
+
+def test_holders_that_get_drop_and_freeze_at_one_time() -> None:
+    done = check(header(), *THREADS)
+    assert (done.status, done.failed()) == (0, set())
+    woven = done.json["contracts"][0]["threads"][0]
+    assert woven["whole"] and woven["scenarios"] > 1000 and woven["executions"] > 10000
+    relaxed = check(header(), *THREADS, "--memory-model", "relaxed")
+    assert (relaxed.status, relaxed.failed()) == (0, set())
+
+
+@pytest.mark.parametrize("change, id", [
+    ((FREEZE, PLANTED["a freeze in two steps"][0][1]), "concurrency/results"),
+    (DEC_PLAIN, "concurrency/results"),
+    (DEC_PLAIN, "concurrency/race/page_ref_dec_and_test"),
+])  # fmt: skip
+def test_what_is_not_atomic_is_found_by_two_threads(change: tuple[str, str], id: str) -> None:
+    done = check(header(change), *THREADS)
+    finding = done.check(id)
+    assert finding["verdict"] == "fail" and finding["where"]["file"] == HEADER
+    assert len({step["op"] for step in finding["trace"] if step["op"].startswith("thread")}) == 2
+
+
 def plain(text: str) -> str:
     """Words as a comment has them, without its margin."""
     return " ".join(re.sub(r"^[ \t]*\*", "", text, flags=re.M).split())

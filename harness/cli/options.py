@@ -160,7 +160,7 @@ def add_threads(command: argparse.ArgumentParser) -> None:
         "--interleave",
         type=shapes,
         metavar="THREADSxOPS[,…]|off",
-        help="more threads or calls than 2x2 and 3x1",
+        help="beside 2x1, 2x2 and 3x1",
     )
     command.add_argument(
         "--memory-model",
@@ -205,7 +205,7 @@ def threads_of(options: argparse.Namespace) -> Asked | None:
     if wanted == ():
         return None
     return Asked(
-        wanted or SHAPES,
+        tuple(dict.fromkeys((*SHAPES, *(wanted or ())))),
         options.memory_model,
         0 if wanted else DEFAULT_STEPS,
         bool(wanted),
