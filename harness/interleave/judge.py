@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from harness.contract import Contract, Loaded
+from harness.contract import Claim, Contract, Loaded
 from harness.driver import Call
 from harness.interleave.choose import threads_of
 from harness.interleave.places import placed, resolve
@@ -217,8 +217,10 @@ def detail(contract: Contract, witness: Witness) -> str:
         return result_words(contract, witness)
     if kind == MOMENT:
         name = list(contract.observe)[witness.found.which]
+        claims = ", ".join(claim.id for claim in contract.claims if speaks_of(claim, contract) == {name})
         return (f"{name}, read without the lock there, is {contract.word(name, witness.found.value)}, which "
-                "no order of the calls gives while they are under way")  # fmt: skip
+                "no order of the calls gives while they are under way"
+                + (f"; {claims} speak of that value alone" if claims else ""))  # fmt: skip
     if kind == HELD:
         return "a lock is still held when the call that took it is over"
     if kind == NOT_HELD:
@@ -230,6 +232,13 @@ def detail(contract: Contract, witness: Witness) -> str:
         who = " and ".join(f"thread {n}" for n in threads)
         return f"{who} wait{'s' * (len(threads) == 1)} for a lock that nobody will let go"
     return "a call did not come back"
+
+
+def speaks_of(claim: Claim, contract: Contract) -> set[str]:
+    """The observations that a claim of a state reads."""
+    if not claim.of_state or claim.kind != "always":
+        return set()
+    return set(claim.holds.__code__.co_names) & set(contract.observe)
 
 
 def result_words(contract: Contract, witness: Witness) -> str:
@@ -265,9 +274,8 @@ def call_results(contract: Contract, witness: Witness) -> Iterator[str]:
                 words = " or ".join(map(str, returns[:4]))
                 yield f"{who} returns {returned}, one after the other {words}"
             if all(bool(one.warned[thread][number]) != warned for one in witness.alone):
-                yield f"{who} {'warns' if warned else 'does not warn'}, one after the other it " + (
-                    "does not" if warned else "does"
-                )
+                what = f"warns: {schedule.warnings[thread][number]}" if warned else "does not warn"
+                yield f"{who} {what}; one after the other it {'does not' if warned else 'does'}"
 
 
 # Data races.

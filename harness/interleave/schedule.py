@@ -73,6 +73,7 @@ class Schedule:
     why: str = ""
     returns: tuple[tuple[int, ...], ...] = ()
     warned: tuple[tuple[int, ...], ...] = ()
+    warnings: tuple[tuple[str, ...], ...] = ()  # the last one of each call, as C
     observed: Mapping[str, int] | None = None
     explained: bool = False
 

@@ -187,9 +187,15 @@ class Weaver:
             WHY.get(int(ending.why), ""),
             tuple(tuple(int(ending.ret[i][k]) for k in range(n)) for i, n in enumerate(calls)),
             tuple(tuple(int(ending.warned[i][k]) for k in range(n)) for i, n in enumerate(calls)),
+            tuple(tuple(self.warning(ending, i, k) for k in range(n)) for i, n in enumerate(calls)),
             self.driver.named(self.driver.as_state(ending.obs)) if whole else None,
             ending.explained >= 0,
         )
+
+    def warning(self, ending: Any, thread: int, call: int) -> str:
+        """The last warning of a call, as the C that it is."""
+        macro = self.driver.text(ending.macro[thread][call])
+        return f"{macro}({self.driver.text(ending.condition[thread][call])})" if macro else ""
 
     def step(self, c: Any) -> ThreadStep:
         """One step."""

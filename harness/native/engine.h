@@ -173,6 +173,7 @@ struct kc_ending {
 	int why, legal, whole;			/* `whole`: nobody could go on after the schedule */
 	long long ret[4][8], obs[32];
 	unsigned int warned[4][8];
+	const char *macro[4][8], *condition[4][8];	/* of the last warning of each call */
 	int explained;				/* by which order of the calls, from 0; -1: none */
 	int finished[4];			/* calls that came back */
 };

@@ -465,8 +465,10 @@ static void order_memory(struct kc_threads *t, struct thread *me, int n)
 static inline void count_warnings(struct kc_threads *t, struct thread *me)
 {
 	if (t->run->record->warnings) {
-		if (me->at < me->ncalls)
+		if (me->at < me->ncalls) {
 			me->warned[me->at] += t->run->record->warnings;
+			me->site[me->at] = t->run->record->last;
+		}
 		t->run->record->warnings = 0;
 	}
 }

@@ -88,6 +88,7 @@ struct thread {
 	int first[KC_MOST_CALLS], end[KC_MOST_CALLS];	/* events of each call, or -1 */
 	kc_i64 ret[KC_MOST_CALLS];
 	unsigned int warned[KC_MOST_CALLS];
+	const struct kc_site *site[KC_MOST_CALLS];	/* its last warning */
 	unsigned long frames[64];
 	int depth;
 };

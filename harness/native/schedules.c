@@ -697,6 +697,10 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 		for (int call = 0; call < t->thread[i].at; call++) {
 			ending->ret[i][call] = t->thread[i].ret[call];
 			ending->warned[i][call] = t->thread[i].warned[call];
+			if (t->thread[i].warned[call] && t->thread[i].site[call]) {
+				ending->macro[i][call] = t->thread[i].site[call]->macro;
+				ending->condition[i][call] = t->thread[i].site[call]->condition;
+			}
 		}
 	}
 	end_scenario(t);
