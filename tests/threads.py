@@ -22,7 +22,7 @@ from harness.inputs import patches_of
 from harness.interleave.flavour import THREADED
 from harness.interleave.scenario import Scenario
 from harness.interleave.weaver import Weaver
-from harness.loading import load
+from harness.loading import contract_path, load
 from harness.render import render_contract
 from harness.subjects import Attempt, fitted, slice_of
 from harness.worker import Limits as WorkerLimits
@@ -49,7 +49,10 @@ CONTRACT = Contract(name="toy", title="toy", requires={requires!r}, headers=("li
 
 @dataclass(frozen=True)
 class Toy:
-    """C functions, the C that is the world of them, what is seen of it, and what calls them."""
+    """C functions, the C that is the world of them, what is seen of it, and what calls them.
+
+    The first object of the world is theirs, of at most 96 words of 4 bytes.
+    """
 
     code: str
     world: str  # "int a; int b;"
@@ -67,7 +70,7 @@ def contract_text(toy: Toy) -> str:
         domains = {argument.strip(): (0,) for argument in arguments.split(",") if argument}
         operations.append(f"Operation({name!r}, {call!r}, {domains!r}, observed=True)")
         requires.append(call.partition("(")[0])
-    owns = [part.split("[")[0].split()[-1] for part in toy.world.split(";") if part.strip()]
+    owns = [toy.world.partition(";")[0].split()[-1]]
     return CONTRACT.format(
         fields=fields, model="", requires=(requires[0],), world=toy.world, init=toy.init, owns=tuple(owns),
         observe=dict(toy.observe), operations=", ".join(operations),
@@ -93,7 +96,7 @@ class Rig:
         """A patch as it was mailed, and a contract of it."""
         made = cls.__new__(cls)
         made.folder = Path(tempfile.mkdtemp(prefix="kconform-threads-"))
-        made.build(patch, contract)
+        made.build(patch, str(contract_path(contract)))
         return made
 
     def build(self, patch: Path, contract: str, include: Path = INCLUDE) -> None:

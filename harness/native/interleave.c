@@ -343,8 +343,6 @@ static void what_it_waits_for(const struct kc_threads *t, const struct event *e,
 	w->n = w->either = 0;
 	if (is_buffer(e->proc))
 		return;
-	if (me->forced)
-		return;
 	if (e->access.kind & KC_WAITS) {
 		w->n = 1;
 		w->at[0] = e->access;
@@ -427,6 +425,10 @@ static void order(struct kc_threads *t, int n)
 		if (!w.n)
 			join(candidates, f->clock, t->nprocs);
 	}
+	/* Where nobody could go on, it is after all that led there. */
+	for (int proc = 0; !is_buffer(e->proc) && t->thread[e->proc].forced && proc < t->nprocs; proc++)
+		if (t->proc_last[proc] >= 0)
+			join(e->clock, t->event[t->proc_last[proc]].clock, t->nprocs);
 	e->clock[e->proc] = e->own;
 }
 
@@ -504,10 +506,40 @@ static void stop_waiting(struct thread *me)
 	me->nread = me->spins = me->forced = 0;
 }
 
+static void note_read(struct thread *me, const struct access *a, uint64_t value)
+{
+	if (me->nread == MOST_WATCHED || a->size > 8)
+		return;
+	me->read[me->nread].at = a->at;
+	me->read[me->nread].pc = a->pc;
+	me->read[me->nread].size = a->size;
+	me->read[me->nread++].value = value;
+}
+
+static void note_write(struct thread *me)
+{
+	me->writes = 1;
+	me->nread = me->loops = 0;
+}
+
+/* A read-modify-write that stored what was there, as a try of a lock does, has only read. */
+static void settle(const struct kc_threads *t, struct thread *me)
+{
+	const struct event *e = &t->event[me->open < 0 ? 0 : me->open];
+
+	if (me->settled || me->open < 0)
+		return;
+	me->settled = 1;
+	if (e->access.size <= 8 && load(t, e->access.at, e->access.size) == e->before)
+		note_read(me, &e->access, e->before);
+	else
+		note_write(me);
+}
+
 /* Whether an access begins the same turn anew, of a loop that has only read since. */
 static void note_loop(struct thread *me, const struct access *a)
 {
-	int again = me->nread && !(a->kind & KC_WRITE) && me->read[0].pc == a->pc && me->read[0].at == a->at;
+	int again = me->nread && a->kind & KC_READ && me->read[0].pc == a->pc && me->read[0].at == a->at;
 
 	if (me->spins == SPINS_MAYBE && !again)
 		stop_waiting(me);
@@ -556,8 +588,7 @@ static void delay(struct kc_threads *t, struct thread *me, const struct access *
 		.issued = me->last, .number = me->nstores++, .epoch = me->epoch,
 		.call = me->at, .place = me->nplaces++,
 	};
-	me->writes = 1;
-	me->nread = me->loops = 0;
+	note_write(me);
 }
 
 static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind, void *pc)
@@ -601,6 +632,7 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 
 	if (!me)
 		return;
+	settle(t, me);
 	if (is_weak(t)) {
 		keep_stored(t, me);
 		fill(me);
@@ -743,6 +775,7 @@ static void on_pause(void)
 
 	if (!me)
 		return;
+	settle(weaving, me);
 	wait_for_change(me);
 	me->writes = 0;
 	if (!me->spins)
@@ -775,7 +808,7 @@ static void on_thread_stop(int why, const struct kc_site *site)
 	me->read[0].pc = e->access.pc;
 	me->read[0].size = e->access.size;
 	me->read[0].value = load(t, e->access.at, e->access.size);
-	me->nread = 1;
+	me->nread = me->settled = 1;
 	me->spins = SPINS;
 	me->writes = 0;
 }
@@ -1058,12 +1091,9 @@ static void after_stores(struct kc_threads *t, struct event *e, int release)
 	}
 }
 
-/* A thread's step that waited for stores of its own is after them; one that is forced, after all there is. */
-static void after_what_it_waited_for(struct kc_threads *t, const struct thread *me, struct event *e)
+/* A thread's step that waited for stores of its own is after them. */
+static void after_own_stores(struct kc_threads *t, const struct thread *me, struct event *e)
 {
-	for (int proc = 0; me->forced && proc < t->nprocs; proc++)
-		if (t->proc_last[proc] >= 0)
-			join(e->before_it, t->event[t->proc_last[proc]].clock, t->nprocs);
 	if (!is_weak(t))
 		return;
 	e->epoch = me->epoch;
@@ -1082,7 +1112,7 @@ static void step_thread(struct kc_threads *t, int proc)
 
 	if (fresh) {
 		e = new_event(t, proc, &a);
-		after_what_it_waited_for(t, me, e);
+		after_own_stores(t, me, e);
 	}
 	e->call = me->at;
 	value_before(t, e);
@@ -1095,15 +1125,11 @@ static void step_thread(struct kc_threads *t, int proc)
 	}
 	if (me->spins)
 		stop_waiting(me);
-	if (a.kind & KC_WRITE) {
-		me->writes = 1;
-		me->nread = me->loops = 0;
-	} else if (me->nread < MOST_WATCHED && a.size <= 8) {
-		me->read[me->nread].at = a.at;
-		me->read[me->nread].pc = a.pc;
-		me->read[me->nread].size = a.size;
-		me->read[me->nread++].value = e->before;
-	}
+	me->settled = !(a.kind & KC_READ && a.kind & KC_WRITE) || a.kind & KC_SECTION;
+	if (a.kind & KC_WRITE && me->settled)
+		note_write(me);
+	else if (me->settled)
+		note_read(me, &a, e->before);
 	if (a.kind & KC_SECTION) {
 		if (a.kind & KC_READ)
 			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1, me->at };
@@ -1209,7 +1235,7 @@ int threads_step(struct kc_threads *t, int proc)
 	struct thread *me;
 
 	if (t->n == MOST_EVENTS) {
-		t->why = KC_SPINS;
+		t->failed_memory = 1;	/* it may come back: that is not known */
 		return -1;
 	}
 	t->steps++;
@@ -1275,7 +1301,7 @@ void threads_pending_races(struct kc_threads *t)
 
 		if (me->done || !me->has_next || t->n >= MOST_EVENTS)
 			continue;
-		after_what_it_waited_for(t, me, new_event(t, i, &me->next));
+		after_own_stores(t, me, new_event(t, i, &me->next));
 		value_before(t, &t->event[t->n]);
 		order(t, t->n);
 		/* It stands where the next one is put as well: its races are looked at now. */

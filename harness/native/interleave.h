@@ -74,6 +74,7 @@ struct thread {
 	uint64_t wait_mask;
 	/* loops that wait */
 	int loops, writes;		/* turns; it wrote in this one */
+	int settled;			/* whether its last step wrote is known */
 	int nread, spins, forced;	/* it goes on when one of them has changed, or is forced to */
 	struct { uintptr_t at, pc; uint64_t value; uint32_t size; } read[MOST_WATCHED];
 	/* happens-before of the kernel's memory model */

@@ -425,7 +425,7 @@ static int reduced(struct kc_threads *t, double deadline)
 		if (stay >= 0 && over(t, deadline))
 			return KC_CUT;
 	}
-	return KC_ALL;
+	return t->failed_memory ? KC_CUT : KC_ALL;
 }
 
 /* ---- Schedules one by one. ---- */
@@ -503,7 +503,7 @@ static int enumerate(struct kc_threads *t, double deadline)
 		if (stay >= 0 && over(t, deadline))
 			return KC_CUT;
 	}
-	return KC_ALL;
+	return t->failed_memory ? KC_CUT : KC_ALL;
 }
 
 /* ---- For Python. ---- */
@@ -521,6 +521,10 @@ static void begin_scenario(struct kc_threads *t, const struct kc_scenario *scena
 	t->failed_memory = 0;
 	t->shown = NULL;
 	memset(t->seen, 0, sizeof(t->seen));
+	if (t->nwords > MOST_WORDS / 2) {	/* of scenarios before, which may have left no room */
+		memset(t->slot, 0xff, sizeof(t->slot));
+		t->nwords = 0;
+	}
 	weaving = t;
 	*t->s->hooks = thread_hooks;
 }
