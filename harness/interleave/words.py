@@ -49,9 +49,10 @@ def does(step: ThreadStep) -> str:
     if step.delayed:
         return f"its store is seen: {name} = {after}"
     if step.kind & WAITS and step.kind & WRITE:
-        return f"takes the lock: {name} {before} -> {after}"
+        return f"locks {name} = {after}"
     if step.kind & READ and step.kind & WRITE:
-        return f"atomic: {name} {before} -> {after}"
+        was = f"{before} -> " if step.size < 8 else ""  # what was there stands in the step before
+        return f"atomic: {name} = {was}{after}"
     if step.kind & WRITE:
         return f"{name} = {after}{' (release)' if step.kind & RELEASE else ''}"
     return f"{'READ_ONCE' if step.kind & MARKED else 'reads'} {name}: {before}"

@@ -260,8 +260,6 @@ static void data_race(struct kc_threads *t, int first, int second)
 	int before = t->nfound, found;
 	uintptr_t pa = a->access.pc, pb = b->access.pc;
 
-	if (t->orders_crashed)
-		return;	/* what the calls do even alone is told elsewhere */
 	found = threads_note(t, KC_RACE, pa, pb, 0);
 	if (found < 0)
 		return;

@@ -76,7 +76,7 @@ static void add_moment(struct kc_threads *t, const int *made, const kc_i64 *obs)
 	t->moment_of[t->nmoments++] = of;
 }
 
-/* One call of the code alone; -1 where the contract does not allow it. */
+/* One call of the code alone; -1 where the contract does not allow it, 1 where it does not come back. */
 static int call_alone(struct kc_threads *t, struct alone *after, const struct kc_call *call,
 		      kc_i64 *ret, unsigned int *warned)
 {
@@ -84,15 +84,19 @@ static int call_alone(struct kc_threads *t, struct alone *after, const struct kc
 	struct kc_call mine = *call;
 	kc_i64 next[MAX_SLOTS], obs[MAX_SLOTS];
 
+	if (call->op > KC_READS && (!c->when(call->op, after->ghost, after->obs, call->args) ||
+				    !c->within(after->obs)))
+		return -1;
+	t->run->record->warnings = t->run->record->rmw = 0;
+	guard.sequence++;
+	if (guard_enter())
+		return 1;
+	*ret = call->op > KC_READS ? t->s->call(mine.op, mine.args) : t->s->read(KC_READS - call->op);
+	guard_leave();
 	if (call->op <= KC_READS) {
-		*ret = t->s->read(KC_READS - call->op);
 		*warned = 0;
 		return 0;
 	}
-	if (!c->when(call->op, after->ghost, after->obs, call->args) || !c->within(after->obs))
-		return -1;
-	t->run->record->warnings = t->run->record->rmw = 0;
-	*ret = t->s->call(mine.op, mine.args);
 	*warned = t->run->record->warnings;
 	t->run->s->peek(obs);
 	memcpy(next, after->ghost, sizeof(next));
@@ -140,16 +144,21 @@ static int every_order(struct kc_threads *t, const struct alone *from, int *made
 		add_moment(t, made, from->model);
 	for (int i = 0; i < t->nthreads; i++) {
 		struct alone after = *from;
-		int call = made[i], length = so_far->length;
+		int call = made[i], length = so_far->length, end;
 
 		if (call == t->scenario->ncalls[i])
 			continue;
 		left = 1;
 		memcpy(t->run->world, from->world, size);
 		put_variables(t, from->variables);
-		if (call_alone(t, &after, &t->scenario->calls[i][call], &so_far->ret[i][call],
-			       &so_far->warned[i][call]))
+		end = call_alone(t, &after, &t->scenario->calls[i][call], &so_far->ret[i][call],
+				 &so_far->warned[i][call]);
+		if (end < 0)
 			return -1;
+		if (end) {	/* it waits for what another one does, or never ends: no order has it here */
+			t->orders_crashed = 1;
+			continue;
+		}
 		by_model->ret[i][call] = so_far->ret[i][call];
 		if (from->modelled)
 			call_model(t, &after, from->ghost, &t->scenario->calls[i][call],
@@ -213,36 +222,30 @@ static int reach_start(struct kc_threads *t, struct alone *start)
 /*
  * Where the threads of the scenario begin, and what their calls do one after the other.
  * KC_ALL; KC_ILLEGAL: some order of the calls is not allowed; KC_UNFIT: the start cannot
- * be reached. Where the code does not come back even alone, there are no orders.
+ * be reached. An order in which a call does not come back is none.
  */
 int orders_make(struct kc_threads *t)
 {
 	struct alone start = { .modelled = 1 };
 	struct kc_order so_far = { 0 }, by_model = { 0 };
-	int made[KC_MOST_THREADS] = { 0 };
-	volatile int done = KC_UNFIT;
+	int made[KC_MOST_THREADS] = { 0 }, unfit;
 
 	t->norders = t->nmoments = t->orders_crashed = 0;
 	guard.sequence++;
 	t->run->record->stop = on_stop;
-	if (guard_enter()) {
-		t->orders_crashed = done != KC_UNFIT;
-		t->norders = t->nmoments = 0;
-		return done;
-	}
-	if (!reach_start(t, &start)) {
-		done = KC_ALL;
-		memcpy(t->start, t->run->world, t->run->words * 4);
-		keep_variables(t, t->variables);
-		memcpy(t->ghost, start.ghost, sizeof(t->ghost));
-		memcpy(start.model, start.obs, sizeof(start.model));
-		start.world = t->start;
-		start.variables = t->variables;
-		if (every_order(t, &start, made, &so_far, &by_model))
-			done = KC_ILLEGAL;
-	}
+	if (guard_enter())
+		return KC_UNFIT;
+	unfit = reach_start(t, &start);
 	guard_leave();
-	return done;
+	if (unfit)
+		return KC_UNFIT;
+	memcpy(t->start, t->run->world, t->run->words * 4);
+	keep_variables(t, t->variables);
+	memcpy(t->ghost, start.ghost, sizeof(t->ghost));
+	memcpy(start.model, start.obs, sizeof(start.model));
+	start.world = t->start;
+	start.variables = t->variables;
+	return every_order(t, &start, made, &so_far, &by_model) ? KC_ILLEGAL : KC_ALL;
 }
 
 /* Whether a call counts: a read without a lock only where it is `read`, the one that is judged. */
@@ -344,8 +347,8 @@ void orders_judge(struct kc_threads *t)
 {
 	kc_i64 obs[MAX_SLOTS];
 
-	if (t->orders_crashed)
-		return;
+	if (t->orders_crashed && !t->norders)
+		return;	/* what the calls do even alone is told elsewhere */
 	t->run->s->peek(obs);
 	t->run->record->warnings = 0;
 	if (explain(t, obs, NULL) < 0) {

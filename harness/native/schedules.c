@@ -567,7 +567,7 @@ int kc_threads_explore(struct kc_threads *t, int number, const struct kc_scenari
 	t->target = -1;
 	begin_scenario(t, scenario, options);
 	end = orders_make(t);
-	if (end == KC_ALL || t->orders_crashed)
+	if (end == KC_ALL)
 		end = search(t, start + options->seconds);
 	result->end = end == KC_ALL && !options->reduce && options->preemptions >= 0 ? KC_BOUNDED : end;
 	result->executions = t->executions;
@@ -611,7 +611,7 @@ int kc_threads_shorten(struct kc_threads *t, int finding, const struct kc_scenar
 		begin_scenario(t, scenario, &fewer);
 		t->target = finding;
 		t->target_met = 0;
-		if (orders_make(t) != KC_ALL && !t->orders_crashed)
+		if (orders_make(t) != KC_ALL)
 			break;
 		if (search(t, deadline) == KC_CUT)
 			fewer.preemptions = 8;
@@ -673,7 +673,7 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 	begin_scenario(t, scenario, options);
 	t->target = -1;
 	ending->legal = orders_make(t);
-	if (ending->legal != KC_ALL && !t->orders_crashed) {
+	if (ending->legal != KC_ALL) {
 		end_scenario(t);
 		return -1;
 	}
