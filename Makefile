@@ -24,6 +24,7 @@ lint: $(BIN)/.kconform-test
 bench: setup
 	@$(BIN)/python -m bench.bench
 	@$(BIN)/python -m bench.engine
+	@$(BIN)/python -m bench.interleave
 
 needs:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \

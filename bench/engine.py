@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from extractor.extract import series_items
+from extractor.mail import read_mails
 from harness import worker
 from harness.build import cache_folder, contract_library, engine_library
 from harness.contract import Loaded
@@ -31,7 +32,7 @@ STEPS = 2_000_000
 
 
 def libraries(loaded: Loaded, folder: Path) -> Libraries:
-    items = series_items(read_patches([str(BUNDLED_PATCH)]))
+    items = series_items(read_patches(read_mails([str(BUNDLED_PATCH)]), latest=False, prefix=None))
     config = dict(loaded.contract.config)
     piece = slice_of(loaded, items)
     contract, engine = contract_library(render_contract(loaded), folder), engine_library(folder)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import platform
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -22,6 +22,9 @@ from harness.derive.loading import load_derived
 from harness.drive import Driven, Poll, Request, drive
 from harness.driver import COMPLETE
 from harness.errors import HarnessError
+from harness.interleave.compare import Compared, judge_stress
+from harness.interleave.judge import judge_threads
+from harness.interleave.run import Interleaved
 from harness.judge import Check, Runs, Verdict, judge, one_deadlock
 from harness.judge_derived import derived_verdicts
 from harness.loading import contract_path, is_static, load, load_static, shipped, without_unknown
@@ -53,6 +56,9 @@ class Part:
     checks: tuple[Check, ...]
     coverage: PatchCoverage | None = None
     undriven: frozenset[str] = frozenset()  # operations that cannot be called
+    threads: tuple[Interleaved, ...] = ()
+    stressed: Compared | None = None
+    thread_notes: tuple[str, ...] = ()  # what concurrent calls show and is no finding
 
     @property
     def name(self) -> str:
@@ -279,7 +285,8 @@ def check(request: Request, poll: Poll | None = None) -> Result:
             for each in driven:
                 keep_sources(each.subject.built, request.keep, each.loaded, request.patches)
         whole = {loaded.contract.name: piece for loaded, piece in zip(request.contracts, pieces, strict=True)}
-        parts = [judged(each, whole[each.loaded.contract.name]) for each in driven]
+        excuses = request.threads.excuses if request.threads else ()
+        parts = [judged(each, whole[each.loaded.contract.name], excuses) for each in driven]
     if parts and all(map(nothing_ran, parts)):
         raise HarnessError("nothing could be driven: " + "; ".join(map(describe, parts[0].unresolved)))
     every = list(one_deadlock([c for part in parts for c in part.checks]))
@@ -292,8 +299,8 @@ def check(request: Request, poll: Poll | None = None) -> Result:
     return Result(request, tuple(parts), tuple(checks), outlooks, reached, unused, failed, replays)
 
 
-def judged(driven: Driven, piece: Slice) -> Part:
-    """The verdicts of one contract, each finding with its place."""
+def judged(driven: Driven, piece: Slice, excuses: Sequence[str] = ()) -> Part:
+    """The verdicts of one contract, each finding with its place; `excuses` name races that are none."""
     loaded, subject = driven.loaded, driven.subject
 
     def placed(check: Check) -> Check:
@@ -304,11 +311,24 @@ def judged(driven: Driven, piece: Slice) -> Part:
     checks = [placed(check) for check in judge(loaded, driven.runs, subject.rendered, of_runs)]
     checks = list(follow_conformance(checks, loaded))
     files = {item.file for item in piece.code}
+    woven, notes = judge_threads(
+        loaded, driven.threads, driven.folder / "threaded/subject.so", files, excuses
+    )
+    real = [judge_stress(loaded.contract, driven.stressed)] if driven.stressed else []
+    checks = with_deadlock([*checks, *woven, *real])
     warnings = tuple(said for said in subject.built.warnings if said.file in files)
     return Part(
         loaded, driven.wide, piece, subject.lost, warnings, driven.runs, tuple(checks), driven.coverage,
-        subject.skip,
+        subject.skip, driven.threads, driven.stressed, notes,
     )  # fmt: skip
+
+
+def with_deadlock(checks: Sequence[Check]) -> list[Check]:
+    """The checks; a lock that is never let go is one finding, whether calls run alone or beside others."""
+    alone = any(check.id == "crash/deadlock" and check.verdict == "fail" for check in checks)
+    locks = ("crash/deadlock", "concurrency/deadlock", "concurrency/locks")
+    stuck = [check for check in checks if alone and check.id in locks and check.verdict == "fail"]
+    return [replace(check, merge=locks[0]) if check in stuck else check for check in checks]
 
 
 def nothing_ran(part: Part) -> bool:

@@ -201,6 +201,24 @@ class Symmetry:
     member: str = "member"  # what a report calls one
 
 
+@dataclass(frozen=True)
+class Threads:
+    """What of a contract may run at the same time as other calls of it, and what a reader may see.
+
+    `operations` are those that run together wherever each order of them is legal, with the values of their
+    arguments where not all are for that; `by` are the arguments that tell threads apart, such as the MM that
+    each works for. `calls` is the C of those whose own would use what threads share without the code's
+    doing. `lock_free` are State fields that may be read without a lock, each by itself. `sentence` is the
+    patch's, of how it keeps concurrent calls apart.
+    """
+
+    operations: Mapping[str, Mapping[str, tuple[int, ...]]]
+    by: tuple[str, ...] = ()
+    calls: Mapping[str, str] = field(default_factory=dict)
+    lock_free: tuple[str, ...] = ()
+    sentence: str = ""
+
+
 SHOWN = "/* what the patch shows */"
 
 
@@ -290,6 +308,7 @@ class Contract:
     pinned: tuple[str, ...] = ()  # options of `config` that no run may set otherwise
     standins: str = ""  # C of what the code under test calls and neither patch nor shims define
     wrappers: tuple[Wrapper, ...] = ()
+    threads: Threads | None = None  # what runs at the same time; None: nothing, unless a run asks for it
     derived: bool = False  # of functions, by kconform (harness/derive): nobody said what they should do
 
     def thing(self, observation: str) -> str:

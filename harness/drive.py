@@ -24,6 +24,11 @@ from harness.coverage import (
 from harness.driver import Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.explore import Explored
+from harness.interleave.compare import Compared, compare
+from harness.interleave.flavour import THREADED, THREADED_TREE
+from harness.interleave.judge import place_all
+from harness.interleave.run import Asked, Interleaved, Interleaving, concurrent, threaded
+from harness.interleave.stress import stress
 from harness.judge import Runs
 from harness.loading import in_walk
 from harness.render import render_contract
@@ -36,6 +41,7 @@ from harness.trace_file import TraceFile
 Poll = Callable[[Flight], None]
 Task = Callable[[Driver], Explored]
 DEFAULT_LIMITS = Limits()
+BY_DEFAULT = Asked()
 LONG_WALK = 2_000_000  # calls, beyond which it pays to optimise what makes them
 
 
@@ -63,6 +69,7 @@ class Request:
     traces: Path | None = None  # where findings are saved, for the report
     saved: tuple[tuple[str, TraceFile], ...] = ()  # those found there, to be run first
     damaged: tuple[Replayed, ...] = ()  # files there that are no traces
+    threads: Asked | None = BY_DEFAULT  # what runs at the same time; None: nothing
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class Driven:
     runs: Runs
     coverage: PatchCoverage | None
     folder: Path
+    threads: tuple[Interleaved, ...] = ()
+    stressed: Compared | None = None
 
     def library(self, *, sanitized: bool, wide: bool) -> Path:
         """The build that a trace ran on."""
@@ -93,6 +102,7 @@ class Drive:
         self.folder = folder / loaded.contract.name
         self.folder.mkdir(exist_ok=True)
         self.workers: list[Explorer] = []
+        self.weavers: list[Interleaving] = []
         self.wide = in_walk(loaded)
         # Bounds that have names can be made wide, and then every call counts.
         self.flavour = PLAIN if loaded.bounds else QUICK
@@ -106,6 +116,9 @@ class Drive:
             self.walker = self.attempt(self.wide, far, "wide")
             self.wide_contract = self.contract_of(self.wide, far)
         self.counting = self.attempt(loaded, coverage_flavour()) if request.coverage else None
+        self.asked = request.threads if request.threads and concurrent(loaded, request.threads) else None
+        flavour = THREADED_TREE if piece.unit else THREADED
+        self.threaded = self.attempt(threaded(loaded), flavour) if self.asked else None
 
     def contract_of(self, loaded: Loaded, flavour: Flavour) -> Cached:
         """The contract's library, under way."""
@@ -118,7 +131,7 @@ class Drive:
 
     def compile(self) -> None:
         """What the preprocessor has gone through goes to the compiler."""
-        attempts = [self.plain, self.sanitized, self.walker, self.counting]
+        attempts = [self.plain, self.sanitized, self.walker, self.counting, self.threaded]
         for attempt in dict.fromkeys(attempt for attempt in attempts if attempt):
             attempt.compile()
 
@@ -133,6 +146,7 @@ class Drive:
         self.walking = self.walk(self.walker.finish(lost)) if self.walks else None
         self.watching = self.explore(self.sanitized.finish(lost)) if self.sanitized else None
         self.counted = self.explore(self.counting.finish(lost), count=True) if self.counting else None
+        self.weaving = self.weave(self.threaded, self.asked) if self.threaded and self.asked else None
 
     def finish(self, poll: Poll | None) -> Driven:
         """What came of it."""
@@ -146,8 +160,39 @@ class Drive:
             covered = measure(
                 read_coverage(self.folder / "coverage", counters, files), own_code(self.loaded, self.piece)
             )
+        woven = self.weaving if isinstance(self.weaving, tuple) else ()
+        if isinstance(self.weaving, Interleaving):
+            woven = self.weaving.finish()
         runs = Runs(explored, deaths, walked, watched)
-        return Driven(self.loaded, self.wide, self.subject, runs, covered, self.folder)
+        stressed = self.stress(woven) if woven and self.asked and self.asked.stress else None
+        return Driven(self.loaded, self.wide, self.subject, runs, covered, self.folder, woven, stressed)
+
+    def stress(self, woven: tuple[Interleaved, ...]) -> Compared:
+        """The same on real threads, when nothing else runs any more, beside what the explorer found."""
+        asked, sample = self.asked, woven[0].sample
+        assert asked and self.threaded
+        if not sample:
+            return Compared(None, error="no scenario was run to its end")
+        built = self.threaded.finish(self.subject.lost)
+        libraries = Libraries(built.library, self.contract.finish(), self.engine.finish())
+        files = {item.file for item in self.piece.code}
+        placed = [place_all(one, built.library, files) for one in woven]
+        stressed = stress(threaded(self.loaded), self.piece, self.config, sample, asked.stress, asked.seed,
+                          self.folder)  # fmt: skip
+        return compare(libraries, self.loaded, placed, stressed, self.subject.skip | self.long)
+
+    def weave(self, attempt: Attempt, asked: Asked) -> Interleaving | tuple[Interleaved, ...]:
+        """Its threads, under way; where their flavour does not compile, that."""
+        try:
+            built = attempt.finish(self.subject.lost)
+        except HarnessError as err:
+            return (Interleaved("sc", error=f"it does not compile for threads: {err}"),)
+        libraries = Libraries(built.library, self.contract.finish(), self.engine.finish())
+        limits = self.request.limits
+        self.weavers.append(
+            Interleaving(libraries, self.loaded, asked, limits, self.subject.skip | self.long)
+        )
+        return self.weavers[-1]
 
     def begin(
         self, built: Built, contract: Cached, loaded: Loaded, task: Task, without: frozenset[str]
@@ -191,6 +236,8 @@ class Drive:
             yield self.wide, PLAIN, self.walker, self.wide_contract
         if self.sanitized:
             yield self.loaded, SANITIZED, self.sanitized, self.contract
+        if self.threaded:
+            yield threaded(self.loaded), self.threaded.flavour, self.threaded, self.contract
 
 
 def drive(
@@ -207,8 +254,11 @@ def drive(
     try:
         return drive_all(request, drives, folder, engine, poll)
     except BaseException:
-        for explorer in (worker for under in drives for worker in under.workers):
-            explorer.end()
+        for under in drives:
+            for explorer in under.workers:
+                explorer.end()
+            for weaving in under.weavers:
+                weaving.end()
         raise
 
 

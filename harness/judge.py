@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 from harness.contract import GOES_ON, Contract, Loaded, Operation
 from harness.driver import COMPLETE, SHIM_LIMIT
 from harness.explore import ENDS, Explored, Slot
+from harness.interleave.schedule import Schedule
 from harness.render import Rendered
 from harness.trace import Step
 
@@ -19,6 +20,7 @@ Verdict = Literal["pass", "fail", "unknown"]
 Group = Literal[
     "conformance", "misuse", "claim", "crash", "sanitizer", "trace", "outlook",
     "layout", "configuration", "documentation", "promise",
+    "concurrency",
     "reached",  # by calls of which nobody says that they are legal: no finding
 ]  # fmt: skip
 
@@ -47,6 +49,9 @@ class Check:
     part: str = ""  # of the patch
     beside: tuple[Step, ...] = ()  # the same calls on the base, of a promise that nothing changes
     exact: bool = False  # the line is that of a write, a crash, a warning; not only the function's
+    schedule: Schedule | None = None  # of concurrent calls, instead of a trace
+    found: frozenset[object] = frozenset()  # what it is in any schedule, and all that its own one shows
+    shown: frozenset[object] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from harness.contract import CONTRACTS, GOES_ON, Contract, Loaded
 from harness.driver import Call, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.explore import decode_steps, unobservable
+from harness.interleave.schedule import Schedule
 from harness.loading import contract_path, load, shipped
 from harness.render import render_contract
 from harness.run import MEMORY, bare_steps
@@ -78,6 +79,8 @@ class Replayed:
     loaded: Loaded | None = None
     revision: Revision | None = None
     notes: tuple[str, ...] = ()
+    schedule: Schedule | None = None  # of concurrent calls, instead of steps
+    detail: str = ""  # and what is wrong in it
 
 
 def hash_of(loaded: Loaded) -> str:
@@ -275,6 +278,10 @@ def replay_one(
 ) -> Replayed:
     """What became of one trace; HarnessError where it cannot be run."""
     setting = setting_of(trace, revision, given, config)
+    if trace.group == "concurrency":
+        from harness.interleave.replay import replay_threads
+
+        return replay_threads(name, trace, stage, revision, setting)
     contract = setting.loaded.contract
     steps = stage.play(setting, calls_of(trace, contract))
     failing = [failed_checks(contract, step) for step in steps]

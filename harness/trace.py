@@ -201,7 +201,7 @@ def has_check(contract: Contract, name: str) -> bool:
     group, _, rest = name.partition("/")
     if group == "claim":
         return any(claim.id == rest and claim.kind == "always" for claim in contract.claims)
-    if name in ("crash/deadlock", "crash/observe"):
+    if group == "concurrency" or name in ("crash/deadlock", "crash/observe"):
         return True
     return any(of_operation(contract, op, group, rest) for op in contract.operations)
 

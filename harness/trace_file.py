@@ -10,6 +10,7 @@ bytes do not depend on a version of zlib (the bundled patch's trace has 19 KB so
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
@@ -23,6 +24,7 @@ from extractor.mail import Mail
 from extractor.patch import Patch, odd_path, parse_patch
 from harness.driver import MOST_CALLS
 from harness.errors import HarnessError
+from harness.interleave.schedule import MEMORIES, Memory
 from harness.whole_file import unnamed
 
 SCHEMA = 1
@@ -32,7 +34,9 @@ INT64 = 1 << 63
 WORDS = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
 WALK_ID = "record/walk"  # of a walk that is no finding: steps of legal calls as they went
 MOST_RECORDED = 100_000  # calls of such a walk
-CHECK_ID = re.compile(r"(claim|conformance|misuse|crash|sanitizer|record)/[A-Za-z0-9_/. -]{1,120}", re.ASCII)
+CHECK_ID = re.compile(
+    r"(claim|conformance|misuse|crash|sanitizer|concurrency|record)/[A-Za-z0-9_/. -]{1,120}", re.ASCII
+)
 OPERATION = re.compile(r"[A-Za-z0-9_/.-]{1,100}", re.ASCII)
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 CONTRACT = re.compile(r"[A-Za-z0-9_.-]{1,100}", re.ASCII)
@@ -49,6 +53,29 @@ class Recorded:
     observed: Mapping[str, int | str]
     expected: Mapping[str, int]
     fails: tuple[str, ...]  # the ids of all checks that failed at it
+
+
+@dataclass(frozen=True)
+class WovenCall:
+    """One call of a thread; or what it reads, of one that reads a single value without a lock."""
+
+    op: str
+    args: Mapping[str, int]
+    reads: str = ""
+
+
+@dataclass(frozen=True)
+class Woven:
+    """Concurrent calls after a trace's steps: of each thread, and whose turn it was step by step.
+
+    An order has the number of a thread, or BUFFER and more where a delayed store of one became visible.
+    `shown` is the same for people, a line a step.
+    """
+
+    calls: tuple[tuple[WovenCall, ...], ...]
+    memory: Memory
+    order: tuple[int, ...]
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,6 +120,7 @@ class TraceFile:
     patches: tuple[Diff, ...]
     tool: Mapping[str, str]
     tree: str = ""  # the kernel tree that the patches were on; then there may be none
+    threads: Woven | None = None  # of concurrent calls: what comes after the steps
 
     @property
     def group(self) -> str:
@@ -108,7 +136,12 @@ class TraceFile:
     def name(self) -> str:
         """Its file's name: the check, and a hash of the calls."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.id.lower()).strip("-")[:100]
-        calls = [[step.op, dict(step.args)] for step in self.steps]
+        calls: list[object] = [[step.op, dict(step.args)] for step in self.steps]
+        if self.threads:
+            calls += [
+                [one.op or one.reads, dict(one.args)] for thread in self.threads.calls for one in thread
+            ]
+            calls.append(list(self.threads.order))
         return f"{slug}-{hashlib.sha256(json.dumps(calls).encode()).hexdigest()[:8]}.json"
 
 
@@ -143,6 +176,8 @@ def trace_text(trace: TraceFile) -> str:
         parts.append(f' "walk": {walk_text(trace.steps)}')
     else:
         parts.append(f' "steps": {listed([step_data(step) for step in trace.steps], 2)}')
+    if trace.threads:
+        parts.append(f' "threads": {threads_text(trace.threads)}')
     patches = ",\n".join(map(patch_text, trace.patches))
     parts.append(f' "patches": [\n{patches}\n ]')
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -157,6 +192,18 @@ def listed(values: Sequence[object], indent: int) -> str:
     """`values` as JSON, one a line."""
     space = " " * indent  # little: a diff has hundreds of lines
     return "[\n" + ",\n".join(space + dump(value) for value in values) + f"\n{space[1:]}]"
+
+
+def threads_text(woven: Woven) -> str:
+    """Concurrent calls as JSON: whose turn it was as pairs of thread and number of steps."""
+    calls = [[{"op": one.op, "args": dict(one.args)} if one.op else {"reads": one.reads} for one in thread]
+             for thread in woven.calls]  # fmt: skip
+    turns = [[proc, len(list(steps))] for proc, steps in itertools.groupby(woven.order)]
+    head = {"memory": woven.memory, "calls": calls, "turns": turns}
+    said = [f"  {dump(key)}: {dump(value)}" for key, value in head.items()]
+    return (
+        "{\n" + ",\n".join([*said, f'  "shown": {listed([clean(line) for line in woven.shown], 3)}']) + "\n }"
+    )
 
 
 def walk_text(steps: Sequence[Recorded]) -> str:
@@ -308,6 +355,7 @@ def trace_of(said: Any) -> TraceFile:
         {matching(key, NAME, "tool"): line(said["tool"], key, "tool")
          for key in get(said, "tool", dict, "trace")},
         line(said, "tree", "trace") if "tree" in said else "",
+        woven_of(get(said, "threads", dict, "trace")) if "threads" in said else None,
     )  # fmt: skip
 
 
@@ -376,6 +424,46 @@ def steps_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:
     if not steps or [number for number, step in enumerate(steps) if not step.op] != [0]:
         raise FaultError("step 0, and no other, is the initial world")
     return steps
+
+
+def woven_of(said: Mapping[str, Any]) -> Woven:
+    """Concurrent calls."""
+    memory = get(said, "memory", str, "threads")
+    if memory not in MEMORIES:
+        raise FaultError("threads: memory is not sc, tso or relaxed")
+    calls = tuple(
+        tuple(
+            woven_call(call, f"threads: thread {number}") for call in whole_list(thread, f"thread {number}")
+        )
+        for number, thread in enumerate(get(said, "calls", list, "threads"))
+    )
+    order: list[int] = []
+    for turn in get(said, "turns", list, "threads"):
+        pair = whole_numbers(turn, 2, "threads: a turn")
+        proc, steps = pair[0], pair[1]
+        if proc is None or steps is None or not 0 <= proc < 64 or not 0 < steps <= MOST_CALLS - len(order):
+            raise FaultError("threads: a turn is not a thread and its number of steps")
+        order += [proc] * steps
+    shown = get(said, "shown", list, "threads")
+    if any(type(one) is not str or not one.isprintable() or len(one) > MOST_TEXT for one in shown):
+        raise FaultError("threads: shown is not a list of lines")
+    return Woven(calls, memory, tuple(order), tuple(shown))
+
+
+def whole_list(said: Any, where: str) -> list[Any]:
+    """A list."""
+    if type(said) is not list:
+        raise FaultError(f"threads: {where} is not a list")
+    return said
+
+
+def woven_call(said: Any, where: str) -> WovenCall:
+    """One call of a thread."""
+    if type(said) is not dict:
+        raise FaultError(f"{where}: a call is not an object")
+    if "reads" in said:
+        return WovenCall("", {}, matching(said["reads"], NAME, f"{where}: reads"))
+    return WovenCall(matching(get(said, "op", str, where), OPERATION, where), numbers(said, "args", where))
 
 
 def walk_of(said: Mapping[str, Any]) -> tuple[Recorded, ...]:

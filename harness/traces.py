@@ -9,11 +9,15 @@ from pathlib import Path
 
 from harness.check import Result, tool_facts
 from harness.contract import Contract
+from harness.driver import arguments_of
 from harness.errors import HarnessError
+from harness.interleave.replay import woven_calls
+from harness.interleave.schedule import Schedule
+from harness.interleave.words import does
 from harness.judge import Check
 from harness.replay import hash_of, ships
 from harness.trace import DIED, Step, failed_checks, values_seen
-from harness.trace_file import Diff, Recorded, TraceFile, read_trace, trace_text, write_new
+from harness.trace_file import Diff, Recorded, TraceFile, Woven, read_trace, trace_text, write_new
 
 
 def save_traces(result: Result, folder: Path) -> list[str]:
@@ -41,7 +45,7 @@ def has_trace(check: Check) -> bool:
     return (
         check.verdict == "fail"
         and check.group not in ("trace", "promise")
-        and bool(check.trace)
+        and bool(check.trace or check.schedule)
         and not check.doubt
     )
 
@@ -66,11 +70,25 @@ def trace_of(result: Result, check: Check) -> TraceFile:
         tuple(Diff(p.subject, Path(p.source).name, p.sha256, p.diff) for p in result.patches),
         tool_facts(),
         result.request.tree,
+        woven(check.schedule, loaded.contract) if check.schedule else None,
     )
 
 
+def woven(schedule: Schedule, contract: Contract) -> Woven:
+    """A schedule as it is saved."""
+    shown = tuple(f"thread {step.thread}  {step.stack[0] if step.stack else '-'}  {does(step)}"
+                  for step in schedule.steps)  # fmt: skip
+    return Woven(tuple(woven_calls(contract, schedule.scenario)), schedule.memory, schedule.order, shown)
+
+
 def recorded(check: Check, contract: Contract) -> Iterator[Recorded]:
-    """The steps of a finding; of a worker's death only the calls are known."""
+    """The steps of a finding; of a worker's death, and before concurrent calls, only the calls are known."""
+    if check.schedule:
+        yield Recorded("", {}, {}, {}, ())
+        for call in check.schedule.scenario.start:
+            op = contract.operations[call.op]
+            yield Recorded(op.name, arguments_of(op, call), {}, {}, ())
+        return
     if check.trace[0].op:
         yield Recorded("", {}, {}, {}, ())
     *before, last = check.trace

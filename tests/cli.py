@@ -90,7 +90,7 @@ def prepare() -> None:
         "report.diff_json report.mutate report.matrix report.replay report.census report.layout "
         "report.contracts report.ktap report.junit report.sarif report.schema report.b4 report.mail "
         "report.formats report.html.check report.html.diff report.html.mutants "
-        "export.files export.boot export.kbuild report.kernel"
+        "export.files export.boot export.kbuild report.kernel interleave.replay interleave.stress"
     ).split():
         importlib.import_module(f"harness.{name}")
     ffi()
@@ -155,11 +155,17 @@ def once(*arguments: object, stdin: str = "") -> Done:
 
 
 def check(text: str | bytes, *arguments: object) -> Done:
-    return kconform("check", "-", "--format", "json", *arguments, stdin=text)
+    return kconform("check", "-", "--format", "json", *alone(arguments), stdin=text)
+
+
+def alone(arguments: tuple[object, ...]) -> tuple[object, ...]:
+    """The same without threads, which few tests are about, unless something is said of them."""
+    said = any(str(word).startswith(("--interleave", "--memory-model", "--excuse")) for word in arguments)
+    return arguments if said else (*arguments, "--interleave=off")
 
 
 ONE = ("--contract", "mm-owner-tracking")
-QUICK = ("--walk", "0", "--no-sanitizers")  # where a test is about neither
+QUICK = ("--interleave=off", "--walk", "0", "--no-sanitizers")  # where a test is about none of these
 
 
 def tracked(text: str | bytes, *arguments: object) -> Done:

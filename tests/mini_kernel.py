@@ -102,7 +102,7 @@ CONTRACT = Contract(name="counter", title="counters", requires=("counter_inc", "
                 Operation("full", "counter_full(&w->c)", kind="probe", model=same, returns=full)),
     claims=(Claim("never-below", "always", "no counter is below zero", "Never below zero.", never_below),))
 """
-QUIET = ("--walk", "0", "--no-sanitizers")
+QUIET = ("--walk", "0", "--no-sanitizers", "--interleave=off")
 
 
 def mini_kernel(folder: Path) -> Path:

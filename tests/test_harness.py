@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import worker
-from harness.loading import contract_path
+from harness.loading import contract_path, load
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import check, kconform
 from tests.mails import V1
@@ -139,3 +140,11 @@ def test_every_file_says_its_licence() -> None:
         for path in (ROOT / folder).rglob("*"):
             if path.suffix in (".py", ".c", ".h", ".j2"):
                 assert "SPDX-License-Identifier: GPL-2.0-only" in path.read_text()[:200], path
+
+
+@pytest.mark.parametrize("name", ["engine", "interleave"])
+def test_the_benchmarks_begin(name: str, tmp_path: Path) -> None:
+    """They are run by hand: what they compile, and from what, is what breaks unseen."""
+    bench = importlib.import_module(f"bench.{name}")
+    made = bench.libraries(load(contract_path("mm-owner-tracking"), {}), tmp_path)
+    assert made.subject.exists() and made.engine.exists()

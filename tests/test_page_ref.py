@@ -18,7 +18,7 @@ TREE = ROOT / "trees/linux-7"
 HEADER = "include/linux/page_ref.h"
 # Where the contract's sentences stand.
 SOURCES = (HEADER, "include/linux/mm.h", "Documentation/mm/transhuge.rst", "mm/filemap.c", "mm/vmscan.c")
-QUICK = ("--contract", "page-ref", "--walk", "0", "--no-sanitizers")
+QUICK = ("--contract", "page-ref", "--walk", "0", "--no-sanitizers", "--interleave=off")
 
 
 def text_of(name: str) -> str:
@@ -95,6 +95,31 @@ def test_what_does_the_same_in_other_words_passes() -> None:
         ("return folio_ref_count(page_folio(page));", "return page_ref_count(compound_head(page));"),
     )  # fmt: skip
     assert (done.status, done.failed()) == (0, set())
+
+
+THREADS = ("--contract", "page-ref", "--walk", "0", "--no-sanitizers", "--interleave", "2x2,3x1")
+DEC_PLAIN = (DEC_TEST, "int ret = --page->_refcount.counter == 0;")
+
+
+def test_holders_that_get_drop_and_freeze_at_one_time() -> None:
+    done = check(header(), *THREADS)
+    assert (done.status, done.failed()) == (0, set())
+    woven = done.json["contracts"][0]["threads"][0]
+    assert woven["whole"] and woven["scenarios"] > 1000 and woven["executions"] > 10000
+    relaxed = check(header(), *THREADS, "--memory-model", "relaxed")
+    assert (relaxed.status, relaxed.failed()) == (0, set())
+
+
+@pytest.mark.parametrize("change, id", [
+    ((FREEZE, PLANTED["a freeze in two steps"][0][1]), "concurrency/results"),
+    (DEC_PLAIN, "concurrency/results"),
+    (DEC_PLAIN, "concurrency/race/page_ref_dec_and_test"),
+])  # fmt: skip
+def test_what_is_not_atomic_is_found_by_two_threads(change: tuple[str, str], id: str) -> None:
+    done = check(header(change), *THREADS)
+    finding = done.check(id)
+    assert finding["verdict"] == "fail" and finding["where"]["file"] == HEADER
+    assert len({step["op"] for step in finding["trace"] if step["op"].startswith("thread")}) == 2
 
 
 def plain(text: str) -> str:

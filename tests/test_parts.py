@@ -13,7 +13,7 @@ from tests.mails import V1
 from tests.planted import REPAIR, plant
 from tests.planted_parts import BITS, CONTRACTS, DEFECTS, FREE, HARMLESS, IDS, OFF, PREP, Edits
 
-QUICK = ("--walk", "0", "--no-sanitizers")
+QUICK = ("--walk", "0", "--no-sanitizers", "--interleave=off")
 CASES = [(part, name) for part, defects in DEFECTS.items() for name in defects]
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.cli import Done, kconform
 
 TREES = Path(__file__).parent.parent / "trees"
-QUICK = ("--walk", "0", "--no-sanitizers", "--format", "json")
+QUICK = ("--walk", "0", "--no-sanitizers", "--interleave=off", "--format", "json")
 WHOLE = ("rmap", "page-flags", "page_ref", "bit_spinlock")
 MOST = ("mm_inline", "huge_mm", "mm_types", "swap")
 

@@ -22,7 +22,7 @@ from tests.planted_v2 import DEFECTS, HARMLESS, MERGED, SHORT_DEFECTS, Defect, p
 from tests.test_check import FOUND
 
 SHORT = ("--contract", "mm-owner-tracking-32bit")
-QUICK = ("--walk", "0", "--no-sanitizers")
+QUICK = ("--walk", "0", "--no-sanitizers", "--interleave=off")
 
 
 def verdicts(done: Done) -> dict[str, str]:

@@ -47,7 +47,7 @@ def added_file(name: str, text: str) -> str:
     return diff + f"@@ -0,0 +1,{len(lines)} @@\n" + "".join(f"+{line}\n" for line in lines)
 
 
-QUIET = ("--walk", "0", "--no-sanitizers")
+QUIET = ("--walk", "0", "--no-sanitizers", "--interleave=off")
 
 
 def test_a_stray_write_is_not_seen_in_other_states(tmp_path: Path) -> None:

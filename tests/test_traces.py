@@ -159,7 +159,7 @@ def test_a_check_that_fails_earlier_or_a_step_that_is_not_legal_is_a_change(tmp_
 )
 def test_every_kind_of_finding_runs_again(edit: tuple[str, str], name: str, tmp_path: Path) -> None:
     folder = tmp_path / "traces"
-    save(plant(REPAIR, edit), folder, *(QUICK[: 2 if name.startswith("sanitizer") else 3]))
+    save(plant(REPAIR, edit), folder, *(QUICK[: 3 if name.startswith("sanitizer") else 4]))
     repaired = mail(tmp_path, plant(REPAIR))
     files = sorted(folder.iterdir())
     said = replays(*files, status=1)

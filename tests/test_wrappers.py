@@ -13,7 +13,7 @@ from tests.planted import plant, recount
 from tests.planted_parts import DEFECTS, DROP, OFF, SPLIT
 from tests.toy_state import STATE
 
-QUICK = ("--walk", "0", "--no-sanitizers")
+QUICK = ("--walk", "0", "--no-sanitizers", "--interleave=off")
 HEAD = (
     """from __future__ import annotations
 from dataclasses import dataclass, replace

@@ -20,6 +20,7 @@ from harness.cli.options import (
     add_formats,
     add_series,
     add_shard,
+    add_threads,
     add_tree,
     bounds_of,
     colored,
@@ -28,6 +29,7 @@ from harness.cli.options import (
     limits_of,
     processors,
     put,
+    threads_of,
     traces_folder,
     wants,
     write_forms,
@@ -47,6 +49,7 @@ STATIC, BASE = "static", "base"
 INPUTS = (
     *("command", "derive", "config", "bound", "walk", "seed", "time", "memory", "symmetry"),
     *("no_sanitizers", "coverage", "no_prefixes", "latest", "prefix"),
+    *("interleave", "memory_model", "excuse", "stress"),
 )
 EPILOG = """exit status: 0 all passed, 1 at least one finding, 2 the tool could not do its work.
 PATCH: a mail, mbox, directory of mails, archive page (text or HTML), bare diff, or - for stdin."""
@@ -62,6 +65,7 @@ def add(commands: Any) -> None:
     add_config(check)
     check.add_argument("--matrix", action="store_true", help="in every configuration of the patch's options")
     add_effort(check)
+    add_threads(check)
     check.add_argument("--symmetry", choices=("auto", "on", "off"), default="auto")
     check.add_argument("--no-sanitizers", action="store_true")
     check.add_argument("--coverage", action="store_true", help="of the patch's own lines, as a listing")
@@ -189,6 +193,7 @@ def request_of(options: argparse.Namespace, revision: Given, every: Chosen, chos
         tree=revision.tree,
         notes=revision.notes,
         cover=revision.cover,
+        threads=threads_of(options),
     )
 
 
@@ -276,6 +281,7 @@ def run_matrix(options: argparse.Namespace) -> int:
         walk=options.walk,
         seed=options.seed,
         sanitize=not options.no_sanitizers,
+        threads=None,  # the same code runs in every configuration: one of them is enough
     )
     with progress() as poll:
         made = matrix(request, options.contract, bounds_of(options.bound), poll)

@@ -18,11 +18,14 @@ is there, 0 when it is gone."""
 
 def add(commands: Any) -> None:
     """Its grammar."""
-    export = commands.add_parser("export", help="a saved finding as one C file", epilog=EPILOG)
+    export = commands.add_parser("export", help="a saved finding as one file of C", epilog=EPILOG)
     export.add_argument("trace", metavar="TRACE")
     form = export.add_mutually_exclusive_group(required=True)
     form.add_argument("--c", action="store_true", help="for gcc alone")
     form.add_argument("--kunit", action="store_true", help="for a kernel: a KUnit test, or else a module")
+    form.add_argument(
+        "--litmus", action="store_true", help="a schedule for herd7 and the kernel's memory model"
+    )
     export.add_argument("--patch", nargs="+", metavar="PATCH", help="another revision than the trace's own")
     add_tree(export)
     export.add_argument("--contract", metavar="NAME|FILE.py", help="for a trace of a contract of its own")
@@ -34,7 +37,7 @@ def add(commands: Any) -> None:
 def run_export(options: argparse.Namespace) -> int:
     """`kconform export`."""
     from harness.build import cache_folder
-    from harness.export.files import exported
+    from harness.export.files import exported, exported_litmus
     from harness.loading import contract_path, load
     from harness.replay import Revision, Stage
     from harness.scratch import scratch_folder
@@ -51,6 +54,10 @@ def run_export(options: argparse.Namespace) -> int:
             on = opened.enter_context(given(options))
             revision = Revision(on.patches, tuple_of(on.items), on.tree)
         folder = opened.enter_context(scratch_folder(cache_folder()))
-        text = exported(trace, revision, Stage(folder), contracts, config, name, kunit=options.kunit)
+        stage = Stage(folder)
+        if options.litmus:
+            text = exported_litmus(trace, revision, stage, contracts, config)
+        else:
+            text = exported(trace, revision, stage, contracts, config, name, kunit=options.kunit)
     write(options, text)
     return 0

@@ -17,6 +17,7 @@ from harness.whole_file import unnamed
 
 if TYPE_CHECKING:  # `extract` needs none of what a check imports, and starts faster without it
     from harness.driver import Limits
+    from harness.interleave.run import Asked
 
 NAMES = ("text", "json", "ktap", "junit", "sarif", "b4", "mail", "html")
 PLAIN = ("text", "mail")
@@ -151,6 +152,67 @@ def add_effort(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=seed, default=1, metavar="N", help="of the walks")
     command.add_argument("--time", type=amount, default=20.0, metavar="SECONDS", help="for exploration")
     command.add_argument("--memory", type=megabytes, default=1024, metavar="MB", help="for its states")
+
+
+def add_threads(command: argparse.ArgumentParser) -> None:
+    """What runs at the same time."""
+    command.add_argument(
+        "--interleave",
+        type=shapes,
+        metavar="THREADSxOPS[,…]|off",
+        help="beside 2x1, 2x2 and 3x1",
+    )
+    command.add_argument(
+        "--memory-model",
+        choices=("sc", "tso", "relaxed"),
+        default="sc",
+        help="also with stores that are delayed",
+    )
+    command.add_argument(
+        "--excuse", type=excuses, default=(), metavar="NAME[,…]",
+        help="data races that KCSAN would not report: plain-writes-atomic, value-unchanged",
+    )  # fmt: skip
+    command.add_argument(
+        "--stress", type=amount, default=0.0, metavar="SECONDS", help="on real threads as well"
+    )
+
+
+def shapes(text: str) -> tuple[tuple[int, int], ...]:
+    """Threads and calls, for argparse; none for off."""
+    if text == "off":
+        return ()
+    found = re.fullmatch(r"[1-9]x[1-9](,[1-9]x[1-9])*", text)
+    made = tuple((int(one[0]), int(one[2])) for one in text.split(",")) if found else ()
+    if not found or any(not 2 <= threads <= 4 or threads * calls > 8 for threads, calls in made):
+        raise argparse.ArgumentTypeError(f"{text} is not like 2x3: from 2 to 4 threads, with 8 calls in all")
+    return made
+
+
+def excuses(text: str) -> tuple[str, ...]:
+    """Names of KCSAN's leniencies, for argparse."""
+    names = tuple(text.split(","))
+    known = ("plain-writes-atomic", "value-unchanged")
+    if strange := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"{strange[0]} is no excuse for a race: {' or '.join(known)}")
+    return names
+
+
+def threads_of(options: argparse.Namespace) -> Asked | None:
+    """What runs at the same time; None for nothing."""
+    from harness.interleave.run import DEFAULT_STEPS, SHAPES, Asked
+
+    wanted = options.interleave
+    if wanted == ():
+        return None
+    return Asked(
+        tuple(dict.fromkeys((*SHAPES, *(wanted or ())))),
+        options.memory_model,
+        0 if wanted else DEFAULT_STEPS,
+        bool(wanted),
+        options.excuse,
+        options.stress,
+        options.seed,
+    )
 
 
 def count(text: str) -> int:

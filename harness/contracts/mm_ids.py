@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.contract import SHOWN, Claim, Contract, Feature, Operation, Wrapper, put
+from harness.contract import SHOWN, Claim, Contract, Feature, Operation, Threads, Wrapper, put
 
 # "We'll limit the IDs to 20bit / 1M for now"; 0 is the dummy of "init_mm and friends".
 ID_MAX = 2**20 - 1
@@ -410,6 +410,12 @@ int back;
     standins=STANDINS,
     wrappers=WRAPPERS,
     owns=("mm", "pgds", "contexts", "back"),
+    threads=Threads(
+        {"mm_alloc_id": {"nomem": (0,)}, "mm_free_id": {}},
+        by=("mm",),
+        # Without what the contract keeps for itself, which the threads would share.
+        calls={"mm_alloc_id": "mm_alloc_id(&w->mm[mm])", "mm_free_id": FREE},
+    ),
     state=State,
     observe={
         "id0": "w->mm[0].mm_id",
@@ -567,8 +573,5 @@ int back;
     together=(("id0", "id1", "id2"),),
     show=show,
     words={"parent": {MMS: "none"}, "fail": FAIL_WORDS, "nomem": {0: "no", 1: "yes"}, "back": BACK_WORDS},
-    not_checked=(
-        "two CPUs that make or drop MMs at one time",
-        "flags of allocations (GFP_KERNEL): whether they may sleep where they are made",
-    ),
+    not_checked=("flags of allocations (GFP_KERNEL): whether they may sleep where they are made",),
 )

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from harness.contract import Claim, Contract, Feature, Operation, Symmetry, bound, put, setting
+from harness.contract import Claim, Contract, Feature, Operation, Symmetry, Threads, bound, put, setting
 
 MMS = bound("mms", 3, least=1, most=12)
 PAGES = bound("pages", 4, least=1, most=2**30)  # mappings of one MM
@@ -429,10 +429,7 @@ OF_WRONG_ARGUMENTS = tuple(
 CONFIG = dict.fromkeys(
     ("CONFIG_64BIT", "CONFIG_DEBUG_VM", "CONFIG_MM_ID", "CONFIG_MMU", "CONFIG_TRANSPARENT_HUGEPAGE"), True
 )
-BESIDE_THE_POINT = (
-    "values that misuse leaves behind (only whether it warns is judged)",
-    "concurrent calls: every operation ran alone",
-)
+BESIDE_THE_POINT = ("values that misuse leaves behind (only whether it warns is judged)",)
 
 CONTRACT = Contract(
     name="mm-owner-tracking",
@@ -461,6 +458,12 @@ w->folio._mm1_mapcount = -1;
 w->folio._mm_ids = 1UL << FOLIO_MM_IDS_EXCLUSIVE_BITNUM;
 """,
     owns=("folio._large_mapcount", "folio._mm0_mapcount", "folio._mm1_mapcount", "folio._mm_ids"),
+    threads=Threads(
+        {"add": {}, "sub": {}},  # `set` is of a folio that nobody else knows yet
+        by=("mm",),
+        lock_free=("mapcount", "exclusive"),
+        sentence="use a bit spinlock to sync on updates",
+    ),
     symmetry=Symmetry(IDS, ids=("id0", "id1"), tuples=("maps",), arguments=("mm",), member="MM"),
     walk={"mms": 12, "pages": 2**30},
     state=State,

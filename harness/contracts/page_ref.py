@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.contract import Claim, Contract, Feature, Operation, Symmetry, bound, put
+from harness.contract import Claim, Contract, Feature, Operation, Symmetry, Threads, bound, put
 
 HOLDERS = bound("holders", 2, most=12)
 REFS = bound("refs", 3, most=2**30)  # references of one holder
@@ -603,6 +603,19 @@ CONTRACT = Contract(
         Feature("the folio is frozen", frozen),
         Feature("there is one reference", is_last),
     ),
+    threads=Threads(
+        {
+            "page_ref_inc": {},
+            "page_ref_dec_and_test": {},
+            "folio_try_get": {},
+            "page_ref_freeze": {"count": (1, 2)},
+            "page_ref_unfreeze": {"count": (1,)},
+        },
+        by=("who",),
+        lock_free=("refcount",),
+        # include/linux/page_ref.h, page_ref_freeze(): what it has to keep others from
+        sentence="Freeze the page (by zeroing the refcount if nobody else has a reference)",
+    ),
     symmetry=Symmetry(
         tuple(range(HOLDERS)), ids=(), tuples=("holds", "froze"), arguments=("who",), member="holder"
     ),
@@ -611,7 +624,6 @@ CONTRACT = Contract(
     show=show,
     not_checked=(
         "memory ordering: what atomic_set_release() in unfreeze and the barriers of freeze promise others",
-        "concurrent calls: every operation ran alone",
         "values that misuse leaves behind (only whether it warns is judged)",
         "counts that overflow an int, and references that nobody drops",
         "tracepoints: page_ref_tracepoint_active() is false",

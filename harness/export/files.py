@@ -12,10 +12,14 @@ from harness.export.c_file import c_file
 from harness.export.compare import Row, Wanted
 from harness.export.finding import Finding, finding_of
 from harness.export.kunit_file import kunit_file
+from harness.export.litmus import litmus_text
 from harness.export.walks import calls_of_walk, play_walk, setting_of_walk
-from harness.replay import Revision, Stage, own_revision
+from harness.interleave.replay import schedule_of
+from harness.replay import Revision, Stage, own_revision, setting_of
 from harness.trace import Step, call_text
 from harness.trace_file import WALK_ID, TraceFile
+
+CONCURRENCY = "concurrency"
 
 
 def exported(
@@ -36,6 +40,35 @@ def exported(
         return walk_file(trace, on, stage, given, config, name)
     finding = finding_of(trace, on, stage, given, config)
     return kunit_file(finding, name) if kunit else c_file(finding, name)
+
+
+def exported_litmus(
+    trace: TraceFile,
+    revision: Revision | None,
+    stage: Stage,
+    given: Mapping[str, Loaded],
+    config: Mapping[str, bool],
+) -> str:
+    """A finding of operations as threads as a litmus test; HarnessError where it cannot be one."""
+    if trace.group != CONCURRENCY:
+        raise HarnessError(
+            f"only findings of the group {CONCURRENCY} are schedules: {trace.id} is one of {trace.group}"
+        )
+    on = revision or own_revision(trace)
+    # Whoever replays schedules gives the one of a trace, with the lines of its steps.
+    schedule = schedule_of(trace, on, stage, setting_of(trace, on, given, config))
+    return litmus_text(schedule, trace.name.removesuffix(".json"), tuple(litmus_head(trace)))
+
+
+def litmus_head(trace: TraceFile) -> Iterator[str]:
+    """What was found, where, and in which patches."""
+    yield trace.title
+    yield from filter(None, (trace.reason,))
+    if trace.where:
+        yield f"At {trace.where[0]}:{trace.where[1]}."
+    yield ""
+    for patch in trace.patches:
+        yield f"Patch: {patch.subject} (sha256 {patch.sha256[:12]})"
 
 
 def wanted(

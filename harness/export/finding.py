@@ -74,6 +74,9 @@ def finding_of(
     trace: TraceFile, revision: Revision, stage: Stage, given: Mapping[str, Any], config: Mapping[str, bool]
 ) -> Finding:
     """A trace run on `revision`, in the cage; HarnessError where it cannot be run."""
+    if trace.threads:
+        raise HarnessError("it is a schedule of concurrent calls, which one thread does not show: export it "
+                           "with --litmus, or run it with kconform replay")  # fmt: skip
     setting = setting_of(trace, revision, given, config)
     contract = setting.loaded.contract
     steps = stage.play(setting, calls_of(trace, contract))

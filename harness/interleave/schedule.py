@@ -34,10 +34,11 @@ class ThreadStep:
     """One access of one thread that others can see.
 
     `kind` is an access in bits; `name` the object that it is to, at byte `byte` of it; `before` and `after`
-    the value there as an unsigned number of `size` bytes. One that is `delayed` is a store of the thread
-    that becomes visible now; one that is `blocked` could not be made when the schedule ended. `pc` and
-    `frames`, of the calls that led there, outermost first, are addresses in the subject's library; `stack`
-    is the same in lines, innermost first, where it is known.
+    the value there as an unsigned number of `size` bytes. A fence has no size and no name. One that is
+    `delayed` is a store of the thread that becomes visible now; one that is `blocked` could not be made when
+    the schedule ended. `place` tells where a step is in its thread's own order, in which a delayed store is
+    where it was made (-1: as they come). `pc` and `frames`, of the calls that led there, outermost first, are
+    addresses in the subject's library; `stack` is the same in lines, innermost first, where it is known.
     """
 
     thread: int
@@ -53,6 +54,7 @@ class ThreadStep:
     delayed: bool = False
     blocked: bool = False
     stack: tuple[Place, ...] = ()
+    place: int = -1
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Schedule:
     why: str = ""
     returns: tuple[tuple[int, ...], ...] = ()
     warned: tuple[tuple[int, ...], ...] = ()
+    warnings: tuple[tuple[str, ...], ...] = ()  # the last one of each call, as C
     observed: Mapping[str, int] | None = None
     explained: bool = False
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +52,24 @@ class Explored:
 
 
 @dataclass(frozen=True)
+class Alone:
+    """What the calls of a scenario do one after the other: `order` is the thread of each.
+
+    By the code, or by the model; `returns` and `warned` are by thread and call.
+    """
+
+    of_model: bool
+    order: tuple[int, ...]
+    observed: Mapping[str, int]
+    returns: tuple[tuple[int, ...], ...]
+    warned: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
 class Found:
     """Something that some executions show; `scenario` is the number of the first, `order` its steps.
 
+    `value` is what a reader saw.
     Of a race, `pcs` are the places of both accesses and `kinds` what they are; `changed` tells whether some
     write of it left another value.
     """
@@ -68,6 +83,7 @@ class Found:
     executions: int
     scenario: int
     order: tuple[int, ...]
+    value: int = 0
 
     @property
     def key(self) -> tuple[int, int, Memory, frozenset[int]]:
@@ -126,6 +142,11 @@ class Weaver:
                         int(result.orders), int(result.classes), float(result.seconds), int(result.outcomes),
                         int(result.outcomes_are))  # fmt: skip
 
+    def kinds(self) -> set[int]:
+        """The kinds of what was found so far."""
+        count = int(self.engine.kc_threads_found(self.threads))
+        return {int(self.engine.kc_threads_finding(self.threads, i).kind) for i in range(count)}
+
     def found(self) -> Iterator[Found]:
         """What was found so far; after show(), what that schedule shows."""
         for i in range(self.engine.kc_threads_found(self.threads)):
@@ -134,7 +155,7 @@ class Weaver:
             yield Found(
                 int(f.kind), int(f.which), MEMORIES[f.memory], (int(f.pc[0]), int(f.pc[1])),
                 (int(f.access[0]), int(f.access[1])), bool(f.changed), int(f.executions), int(f.scenario),
-                tuple(byte if isinstance(byte, int) else byte[0] for byte in order),
+                tuple(byte if isinstance(byte, int) else byte[0] for byte in order), int(f.value),
             )  # fmt: skip
 
     def shorten(self, finding: int, scenario: Scenario, effort: Effort) -> bool:
@@ -157,7 +178,7 @@ class Weaver:
         if count < 0:
             return None
         calls = [int(ending.finished[i]) for i in range(len(scenario.threads))]
-        whole = not ending.why
+        whole = ending.whole and not ending.why
         return Schedule(
             scenario,
             memory,
@@ -166,9 +187,15 @@ class Weaver:
             WHY.get(int(ending.why), ""),
             tuple(tuple(int(ending.ret[i][k]) for k in range(n)) for i, n in enumerate(calls)),
             tuple(tuple(int(ending.warned[i][k]) for k in range(n)) for i, n in enumerate(calls)),
+            tuple(tuple(self.warning(ending, i, k) for k in range(n)) for i, n in enumerate(calls)),
             self.driver.named(self.driver.as_state(ending.obs)) if whole else None,
             ending.explained >= 0,
         )
+
+    def warning(self, ending: Any, thread: int, call: int) -> str:
+        """The last warning of a call, as the C that it is."""
+        macro = self.driver.text(ending.macro[thread][call])
+        return f"{macro}({self.driver.text(ending.condition[thread][call])})" if macro else ""
 
     def step(self, c: Any) -> ThreadStep:
         """One step."""
@@ -176,16 +203,33 @@ class Weaver:
         return ThreadStep(
             int(c.thread), int(c.call), int(c.kind), int(c.size), self.driver.text(c.name), int(c.byte),
             int(c.before), int(c.after), int(c.pc), frames, bool(c.delayed), bool(c.blocked),
+            place=int(c.place),
         )  # fmt: skip
 
-    def orders(self) -> Iterator[tuple[bool, tuple[int, ...], dict[str, int]]]:
-        """What the calls of the scenario that ran last leave one after the other.
+    def knows(
+        self, returns: Sequence[Sequence[int]], warned: Sequence[Sequence[bool]], observed: Sequence[int]
+    ) -> bool:
+        """Whether some execution of the scenario that ran last, with its outcomes counted, came to this."""
+        what = self.ffi.new("struct kc_order *")
+        for i, (values, warnings) in enumerate(zip(returns, warned, strict=True)):
+            for k, (value, warns) in enumerate(zip(values, warnings, strict=True)):
+                what.ret[i][k], what.warned[i][k] = value, int(warns)
+        for k, value in enumerate(observed):
+            what.obs[k] = value
+        return bool(self.engine.kc_threads_knows(self.threads, what))
 
-        Whether it is the model that says so, the thread of each call in turn, and the observation.
-        """
+    def orders(self) -> Iterator[Alone]:
+        """What the calls of the scenario that ran last do one after the other."""
         order = self.ffi.new("struct kc_order *")
         number = 0
         while self.engine.kc_threads_order(self.threads, number, order):
             threads = tuple(int(order.thread[i]) for i in range(order.length))
-            yield bool(order.of_model), threads, self.driver.named(self.driver.as_state(order.obs))
+            counts = [threads.count(i) for i in range(max(threads) + 1)]
+            yield Alone(
+                bool(order.of_model),
+                threads,
+                self.driver.named(self.driver.as_state(order.obs)),
+                tuple(tuple(int(order.ret[i][k]) for k in range(n)) for i, n in enumerate(counts)),
+                tuple(tuple(int(order.warned[i][k]) for k in range(n)) for i, n in enumerate(counts)),
+            )
             number += 1

@@ -115,6 +115,7 @@ struct kc_called { int done, running, why, warnings; unsigned long pc; char site
 int kc_call_each(const void *subject, int count, int round, struct kc_called *called);
 int kc_sandbox_to_load(void);	/* before a subject is loaded */
 int kc_sandbox(void);		/* before it runs */
+int kc_sandbox_of_threads(void);	/* before it runs on some */
 /*
  * Calls as threads; see interleave.c. A call whose `op` is KC_READS - k reads observation k alone. `memory`:
  * the order in which stores become visible. KC_RELAXED delays each store by itself, KC_TSO all of a thread
@@ -153,13 +154,15 @@ struct kc_thread_result {
 /* `pc`, of a race, those of the two accesses; `changed`: some execution where the write changed the value */
 struct kc_found {
 	int kind, which, scenario, memory, changed;
+	long long value;			/* KC_MOMENT: what was read */
 	unsigned int access[2];			/* KC_READ | ..., of a race */
 	unsigned long long pc[2], executions;
-	int length;
+	int length;				/* of the schedule, up to where it shows */
 	unsigned char schedule[4096];		/* the thread of each step; of a delayed store, KC_MOST_THREADS and up */
 };
 struct kc_shown {
 	int thread, call, delayed, blocked;
+	int place;				/* in its thread's own order, in which a delayed store is where it was made */
 	unsigned int kind, size;
 	unsigned long long pc, before, after, byte;
 	const char *name;
@@ -167,14 +170,18 @@ struct kc_shown {
 	unsigned long long frame[8];		/* of the calls that led there, outermost first */
 };
 struct kc_ending {
-	int why, legal;
+	int why, legal, whole;			/* `whole`: nobody could go on after the schedule */
 	long long ret[4][8], obs[32];
 	unsigned int warned[4][8];
+	const char *macro[4][8], *condition[4][8];	/* of the last warning of each call */
 	int explained;				/* by which order of the calls, from 0; -1: none */
 	int finished[4];			/* calls that came back */
 };
 struct kc_order { int length, of_model; unsigned char thread[32]; long long ret[4][8], obs[32];
 		  unsigned int warned[4][8]; };
+/* What tells kept state `state` from others, of each call: whether it is legal, and its features above that. */
+int kc_signature(struct kc_run *run, unsigned int state, const struct kc_call *calls, int n,
+		 unsigned long long *out);
 struct kc_threads;
 struct kc_threads *kc_threads_open(struct kc_run *run);
 void kc_threads_close(struct kc_threads *threads);
@@ -183,7 +190,7 @@ int kc_threads_explore(struct kc_threads *threads, int number, const struct kc_s
 int kc_threads_found(struct kc_threads *threads);
 void kc_threads_forget(struct kc_threads *threads);	/* what was found */
 struct kc_found *kc_threads_finding(struct kc_threads *threads, int i);
-/* The same finding with the fewest switches between threads, looked for in so many executions; 1: one was found */
+/* The same finding with the fewest switches between threads, looked for as far as it says; 1: one was found */
 int kc_threads_shorten(struct kc_threads *threads, int finding, const struct kc_scenario *scenario,
 		       const struct kc_thread_options *options);
 /*
@@ -195,6 +202,8 @@ int kc_threads_show(struct kc_threads *threads, const struct kc_scenario *scenar
 		    struct kc_shown *steps, int most, struct kc_ending *ending);
 /* What the calls do one after the other, of the scenario that ran last: order i; 0 where there is none. */
 int kc_threads_order(struct kc_threads *threads, int i, struct kc_order *order);
+/* Whether some execution of the scenario that ran last, where outcomes were asked for, came to this. */
+int kc_threads_knows(struct kc_threads *threads, const struct kc_order *what);
 /* two runs driven together; see product.c */
 struct kc_witness { int found; unsigned int state, call; struct kc_call *calls; int ncalls; };
 struct kc_pair_op { int second, returns; };	/* the same operation of the second; its value is compared */

@@ -196,6 +196,14 @@ static int ripe(const struct kc_threads *t, int proc)
 
 /* ---- What is found. ---- */
 
+/* How many steps show it; 0: all that there will be. A step that is being made is one of them. */
+static int steps_needed(const struct kc_threads *t, int kind)
+{
+	if (kind == KC_RACE || kind == KC_WAITER)
+		return t->n + 1;
+	return kind == KC_MOMENT || kind == KC_NOT_HELD ? t->n : 0;
+}
+
 int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, int which)
 {
 	struct kc_found *f;
@@ -210,11 +218,13 @@ int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, i
 			break;
 	}
 	if (t->target >= 0) {
-		if (i == t->target)
+		if (i == t->target && !t->target_met) {
 			t->target_met = 1;
+			t->upto[i] = steps_needed(t, kind);
+		}
 		return -1;
 	}
-	if (i == KC_FOUND)
+	if (i == KC_FOUND || (i == t->nfound && i >= MOST_PAIRS && (kind == KC_RACE || kind == KC_WAITER)))
 		return -1;
 	f = &t->found[i];
 	if (i == t->nfound) {
@@ -226,6 +236,7 @@ int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, i
 		f->pc[1] = pc1;
 		f->scenario = t->number;
 		f->length = -1;		/* the schedule is known when the execution ends */
+		t->upto[i] = steps_needed(t, kind);
 		t->nfound++;
 	}
 	if (t->seen[i] != t->executions + 1)
@@ -257,6 +268,8 @@ static void data_race(struct kc_threads *t, int first, int second)
 	int before = t->nfound, found;
 	uintptr_t pa = a->access.pc, pb = b->access.pc;
 
+	if (t->orders_crashed)
+		return;	/* what the calls do even alone is told elsewhere */
 	found = threads_note(t, KC_RACE, pa, pb, 0);
 	if (found < 0)
 		return;
@@ -462,8 +475,10 @@ static void order_memory(struct kc_threads *t, struct thread *me, int n)
 static inline void count_warnings(struct kc_threads *t, struct thread *me)
 {
 	if (t->run->record->warnings) {
-		if (me->at < me->ncalls)
+		if (me->at < me->ncalls) {
 			me->warned[me->at] += t->run->record->warnings;
+			me->site[me->at] = t->run->record->last;
+		}
 		t->run->record->warnings = 0;
 	}
 }
@@ -565,6 +580,8 @@ static void wait_for_all(struct kc_threads *t, struct thread *me, const struct a
 	yield_to_main(t, me);
 }
 
+static int show(struct kc_threads *t, const struct event *e);
+
 static void delay(struct kc_threads *t, struct thread *me, const struct access *a)
 {
 	int proc = buffer_of(t, me - t->thread, a->at);
@@ -577,6 +594,7 @@ static void delay(struct kc_threads *t, struct thread *me, const struct access *
 	me->delayed[me->ndelayed++] = (struct delayed){
 		.at = a->at, .pc = a->pc, .size = a->size, .kind = a->kind, .proc = proc,
 		.issued = me->last, .number = me->nstores++, .epoch = me->epoch,
+		.call = me->at, .place = me->nplaces++,
 	};
 	note_write(me);
 }
@@ -589,8 +607,14 @@ static void on_fence(struct kc_threads *t, struct thread *me, unsigned int kind,
 		memcpy(me->fenced, me->sync, sizeof(me->fenced));
 		me->epoch++;
 	}
-	if (!is_weak(t) || !(kind & KC_FULL))
+	if (!is_weak(t) || !(kind & KC_FULL)) {
+		struct event e = { .proc = me - t->thread, .call = me->at,
+				   .access = { .pc = (uintptr_t)pc, .kind = kind } };
+
+		if (t->shown)
+			show(t, &e);	/* nothing that others see, but whoever reads the schedule */
 		return;
+	}
 	me->next = (struct access){ .pc = (uintptr_t)pc, .kind = kind };
 	me->has_next = 1;
 	yield_to_main(t, me);
@@ -703,6 +727,16 @@ static void on_wait(const volatile void *p, unsigned int size, unsigned long mas
 	me->wait_mask = mask;
 }
 
+static int forget_lock(struct thread *me, uintptr_t at, uint64_t mask)
+{
+	for (int i = me->nheld - 1; i >= 0; i--)
+		if (me->held[i].at == at && me->held[i].mask & mask) {
+			me->held[i] = me->held[--me->nheld];
+			return 1;
+		}
+	return 0;
+}
+
 static void on_lock(const volatile void *p, unsigned int size, unsigned long mask, int locks, void *pc)
 {
 	struct kc_threads *t = weaving;
@@ -713,15 +747,15 @@ static void on_lock(const volatile void *p, unsigned int size, unsigned long mas
 	if (!me)
 		return;
 	if (locks) {
+		/* Whoever had it let it go without saying so: by a plain store, say. */
+		for (int i = 0; i < t->nthreads; i++)
+			forget_lock(&t->thread[i], at, mask);
 		if (me->nheld < MOST_HELD)
-			me->held[me->nheld++] = (struct held){ at, mask };
+			me->held[me->nheld++] = (struct held){ at, mask, me->at };
 		return;
 	}
-	for (int i = me->nheld - 1; i >= 0; i--)
-		if (me->held[i].at == at && me->held[i].mask & mask) {
-			me->held[i] = me->held[--me->nheld];
-			return;
-		}
+	if (forget_lock(me, at, mask))
+		return;
 	/* The place is that of the call of the shim: its own lines say nothing. */
 	threads_note(t, KC_NOT_HELD, me->depth ? me->frames[me->depth - 1] : (uintptr_t)pc, 0, 0);
 }
@@ -1004,15 +1038,15 @@ static void name_place(const struct kc_threads *t, uintptr_t at, struct kc_shown
 		}
 }
 
-static void show(struct kc_threads *t, const struct event *e)
+/* An event among those shown, with the calls that lead to it now; where it stands, or -1. */
+static int show(struct kc_threads *t, const struct event *e)
 {
-	const struct thread *me = &t->thread[thread_of(t, e->proc)];
-	struct kc_shown *s = &t->shown[t->nshown];
+	struct thread *me = &t->thread[thread_of(t, e->proc)];
 	int n = me->depth < 64 ? me->depth : 64, first;
+	struct kc_shown *s = &t->shown[t->nshown];
 
 	if (t->nshown == t->most_shown)
-		return;
-	t->nshown++;
+		return -1;
 	memset(s, 0, sizeof(*s));
 	s->thread = me - t->thread;
 	s->call = e->call;
@@ -1023,11 +1057,13 @@ static void show(struct kc_threads *t, const struct event *e)
 	s->before = e->before;
 	s->after = e->after;
 	if (!s->delayed) {
+		s->place = me->nplaces++;
 		first = n > KC_MOST_FRAMES ? n - KC_MOST_FRAMES : 1;	/* the engine's own call is no frame */
 		for (int i = first; i < n; i++)
 			s->frame[s->frames++] = me->frames[i] - t->run->base;
 	}
 	name_place(t, e->access.at, s);
+	return t->nshown++;
 }
 
 /* A new event at the end of the execution, which `access` of `proc` is; not yet among the others. */
@@ -1108,7 +1144,7 @@ static void step_thread(struct kc_threads *t, int proc)
 		note_read(me, &a, e->before);
 	if (a.kind & KC_SECTION) {
 		if (a.kind & KC_READ)
-			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1 };
+			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1, me->at };
 		else
 			for (int i = 0; i < t->nsections; i++)
 				if (t->section[i].at == a.at)
@@ -1118,6 +1154,16 @@ static void step_thread(struct kc_threads *t, int proc)
 		me->first[me->at] = n;
 	me->last = me->open = t->proc_last[proc] = n;
 	t->n++;
+	if (t->shown)
+		me->shown = show(t, e);
+}
+
+/* What became of a step. One that failed is the marked read that is left (Documentation/atomic_t.txt). */
+static void show_result(struct kc_shown *s, const struct event *e)
+{
+	s->after = e->after;
+	if (e->failed)
+		s->kind &= ~(KC_WRITE | KC_ACQUIRE | KC_RELEASE | KC_FULL);
 }
 
 /* What is known of the open event of a thread that has come to its next one. */
@@ -1138,8 +1184,8 @@ static void close_event(struct kc_threads *t, struct thread *me)
 			(e->access.kind & KC_WRITE && e->before != e->after);
 	}
 	t->nhits = 0;
-	if (t->shown)
-		show(t, e);
+	if (t->shown && me->shown >= 0)
+		show_result(&t->shown[me->shown], e);
 	me->open = -1;
 	if (e->access.kind & KC_WRITE && !is_weak(t))
 		orders_moment(t);
@@ -1166,6 +1212,7 @@ static void step_buffer(struct kc_threads *t, int proc)
 	struct delayed d = me->delayed[at];
 	struct access a = buffered(&d);
 	struct event *e = &t->event[n];
+	int shown;
 
 	if (n >= t->known) {
 		e = new_event(t, proc, &a);
@@ -1183,12 +1230,15 @@ static void step_buffer(struct kc_threads *t, int proc)
 	me->ndelayed--;
 	store(a.at, a.size, d.value);
 	e->after = d.value;
-	e->call = me->at;
+	e->call = d.call;
 	join(me->flushed, e->clock, t->nprocs);
 	t->proc_last[proc] = n;
 	t->n++;
-	if (t->shown)
-		show(t, e);
+	shown = t->shown ? show(t, e) : -1;
+	if (shown >= 0) {
+		t->shown[shown].place = d.place;
+		t->shown[shown].kind = d.kind;
+	}
 }
 
 /* One step of `proc`, which is enabled; -1: the execution cannot go on. */
@@ -1232,8 +1282,10 @@ void threads_finish(struct kc_threads *t)
 	for (int i = 0; i < t->nthreads; i++) {
 		const struct thread *me = &t->thread[i];
 
-		if (me->nheld && me->done)
-			held = i;
+		for (int k = 0; k < me->nheld; k++)
+			if (me->held[k].call < me->at &&
+			    load(t, me->held[k].at, 8) & me->held[k].mask)
+				held = i;
 		if (!me->done)
 			waits = i;
 	}

@@ -16,6 +16,7 @@
 #define MOST_LOOPS 64		/* turns of a loop that waits, without a change that it could see */
 #define MOST_RACES 512		/* that are met in one execution */
 #define MOST_ORDERS 2520	/* of four threads' calls, one after the other */
+#define MOST_PAIRS (KC_FOUND - 16)	/* of places that race: they leave room for what else is found */
 
 /* One access to memory, or a fence (`size` 0). */
 struct access {
@@ -48,11 +49,13 @@ struct delayed {
 	uint32_t size, kind;
 	int filled, proc, issued;	/* `issued`: the thread's last event then, or -1 */
 	int number, epoch;
+	int call, place;		/* where in its thread it was made */
 };
 
 struct held {
 	uintptr_t at;
 	uint64_t mask;
+	int call;			/* in which it was taken */
 };
 
 struct thread {
@@ -61,8 +64,10 @@ struct thread {
 	const struct kc_call *calls;
 	int done, has_next, inside;	/* `inside` one of its calls */
 	struct access next;		/* what it does when it runs again */
+	int shown;			/* where its open event stands among those shown, or -1 */
 	int last, open;			/* its last event; the one whose value is not known yet; or -1 */
-	int kept;			/* `stored` is what that one left */
+	int nplaces;			/* of its steps and delayed stores, in its own order */
+	int kept;			/* `stored` is what its open event left */
 	uint64_t stored;
 	int looks_away, in_section;
 	uintptr_t wait_at;		/* what the shim said of the next access there */
@@ -84,6 +89,7 @@ struct thread {
 	int first[KC_MOST_CALLS], end[KC_MOST_CALLS];	/* events of each call, or -1 */
 	kc_i64 ret[KC_MOST_CALLS];
 	unsigned int warned[KC_MOST_CALLS];
+	const struct kc_site *site[KC_MOST_CALLS];	/* its last warning */
 	unsigned long frames[64];
 	int depth;
 };
@@ -164,6 +170,7 @@ struct kc_threads {
 	int failed_memory, fits, backed_up;
 	uint64_t executions, blocked, steps;
 	struct hashes classes, outcomes;	/* of executions */
+	int upto[KC_FOUND];		/* the steps that show it, where not all of an execution are needed; or 0 */
 	int target, target_met;		/* a finding that is looked for, or -1 */
 	struct kc_found *found;
 	uint64_t seen[KC_FOUND];	/* the last execution that had it */

@@ -127,7 +127,7 @@ static void call_model(const struct kc_threads *t, struct alone *after, const kc
 }
 
 /* Every order from here on; `so_far` and `by_model` are what was done. -1: some order is not allowed. */
-static int go_on(struct kc_threads *t, const struct alone *from, int *made, struct kc_order *so_far,
+static int every_order(struct kc_threads *t, const struct alone *from, int *made, struct kc_order *so_far,
 		 struct kc_order *by_model)
 {
 	unsigned long variables = variables_size(t);
@@ -161,7 +161,7 @@ static int go_on(struct kc_threads *t, const struct alone *from, int *made, stru
 		made[i]++;
 		so_far->thread[length] = by_model->thread[length] = i;
 		so_far->length = by_model->length = length + 1;
-		if (go_on(t, &after, made, so_far, by_model))
+		if (every_order(t, &after, made, so_far, by_model))
 			return -1;
 		so_far->length = by_model->length = length;
 		made[i]--;
@@ -238,11 +238,17 @@ int orders_make(struct kc_threads *t)
 		memcpy(start.model, start.obs, sizeof(start.model));
 		start.world = t->start;
 		start.variables = t->variables;
-		if (go_on(t, &start, made, &so_far, &by_model))
+		if (every_order(t, &start, made, &so_far, &by_model))
 			done = KC_ILLEGAL;
 	}
 	guard_leave();
 	return done;
+}
+
+/* Whether a call counts: a read without a lock only where it is `read`, the one that is judged. */
+static int counts(const struct thread *me, int call, const struct kc_call *read)
+{
+	return me->calls[call].op > KC_READS || &me->calls[call] == read;
 }
 
 /* Whether call b was over before call a began, here and in every equivalent execution. */
@@ -258,41 +264,70 @@ static int over_before(const struct kc_threads *t, int thread_b, int b, int thre
 }
 
 /* Whether the calls of `order` come as they came here, where one was over before another began. */
-static int in_time(const struct kc_threads *t, const struct kc_order *order)
+static int in_time(const struct kc_threads *t, const struct kc_order *order, const struct kc_call *read)
 {
-	int made[KC_MOST_THREADS] = { 0 }, number[32];
+	int made[KC_MOST_THREADS] = { 0 }, number[32], thread[32], n = 0;
 
 	if (is_weak(t))
 		return 1;	/* what a call stored may be seen after it: only each thread's own order holds */
-	for (int k = 0; k < order->length; k++)
-		number[k] = made[order->thread[k]]++;
-	for (int k = 0; k < order->length; k++)
+	for (int k = 0; k < order->length; k++) {
+		int call = made[order->thread[k]]++;
+
+		if (!counts(&t->thread[order->thread[k]], call, read))
+			continue;
+		thread[n] = order->thread[k];
+		number[n++] = call;
+	}
+	for (int k = 0; k < n; k++)
 		for (int before = 0; before < k; before++)
-			if (order->thread[before] != order->thread[k] &&
-			    over_before(t, order->thread[k], number[k], order->thread[before], number[before]))
+			if (thread[before] != thread[k] &&
+			    over_before(t, thread[k], number[k], thread[before], number[before]))
 				return 0;
 	return 1;
 }
 
-static int same_results(const struct kc_threads *t, const struct kc_order *order)
+static int same_results(const struct kc_threads *t, const struct kc_order *order,
+			const struct kc_call *read)
 {
-	for (int i = 0; i < t->nthreads; i++)
-		for (int call = 0; call < t->thread[i].ncalls; call++)
-			if (t->thread[i].ret[call] != order->ret[i][call] ||
-			    !t->thread[i].warned[call] != !order->warned[i][call])
+	for (int i = 0; i < t->nthreads; i++) {
+		const struct thread *me = &t->thread[i];
+
+		for (int call = 0; call < me->ncalls; call++)
+			if (counts(me, call, read) &&
+			    (me->ret[call] != order->ret[i][call] ||
+			     !me->warned[call] != !order->warned[i][call]))
 				return 0;
+	}
 	return 1;
 }
 
-int orders_explain(struct kc_threads *t, const kc_i64 *obs)
+/*
+ * By which order what the calls returned and left is explained, and `read`, where it is
+ * one; -1. Each read is judged by itself: that two of them are of one moment is promised
+ * by nobody.
+ */
+static int explain(const struct kc_threads *t, const kc_i64 *obs, const struct kc_call *read)
 {
 	int size = t->run->c->state_size;
 
 	for (int i = 0; i < t->norders; i++)
 		if (!memcmp(t->orders[i].obs, obs, size * sizeof(*obs)) &&
-		    same_results(t, &t->orders[i]) && in_time(t, &t->orders[i]))
+		    same_results(t, &t->orders[i], read) && in_time(t, &t->orders[i], read))
 			return i;
 	return -1;
+}
+
+int orders_explain(struct kc_threads *t, const kc_i64 *obs)
+{
+	return explain(t, obs, NULL);
+}
+
+static void note_moment(struct kc_threads *t, int k, kc_i64 value)
+{
+	int before = t->nfound, found = threads_note(t, KC_MOMENT, 0, 0, k);
+
+	if (t->nfound > before)
+		t->found[found].value = value;
 }
 
 /* A moment at which both of two values that one thread read were there. */
@@ -313,14 +348,18 @@ void orders_judge(struct kc_threads *t)
 		return;
 	t->run->s->peek(obs);
 	t->run->record->warnings = 0;
-	if (orders_explain(t, obs) < 0)
+	if (explain(t, obs, NULL) < 0) {
 		threads_note(t, KC_RESULT, 0, 0, 0);
+		return;
+	}
 	for (int i = 0; i < t->nthreads; i++) {
 		const struct thread *me = &t->thread[i];
 
-		for (int call = 1; call < me->ncalls; call++) {
-			int a = KC_READS - me->calls[call - 1].op, b = KC_READS - me->calls[call].op;
+		for (int call = 0; call < me->ncalls; call++) {
+			int b = KC_READS - me->calls[call].op, a = call ? KC_READS - me->calls[call - 1].op : -1;
 
+			if (b >= 0 && explain(t, obs, &me->calls[call]) < 0)
+				note_moment(t, b, me->ret[call]);
 			if (a >= 0 && b >= 0 && a != b &&
 			    !pair_at_once(t, a, me->ret[call - 1], b, me->ret[call]))
 				threads_note(t, KC_PAIR, 0, 0, a * MAX_SLOTS + b);
@@ -358,9 +397,10 @@ void orders_moment(struct kc_threads *t)
 {
 	for (int i = 0; i < t->options.nreads && !t->orders_crashed; i++) {
 		int k = t->options.reads[i];
+		kc_i64 value = t->s->read(k);
 
-		if (!may_be_seen(t, k, t->s->read(k)))
-			threads_note(t, KC_MOMENT, 0, 0, k);
+		if (!may_be_seen(t, k, value))
+			note_moment(t, k, value);
 	}
 	t->run->record->warnings = 0;
 }

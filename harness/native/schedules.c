@@ -15,7 +15,6 @@
 
 #define MOST_NODES 65536
 #define MOST_CLASSES (1 << 18)
-#define SHORTEN_EXECUTIONS 40000
 
 /* ---- Steps to try, as a tree: `child` is what follows a step, `next` what is tried after it. ---- */
 
@@ -209,9 +208,11 @@ static int next_reduced(struct kc_threads *t)
 /* Buffers by their first use in it, as they are when nothing else was run before. */
 static void save_schedule(struct kc_threads *t, struct kc_found *f)
 {
-	f->length = t->n;
+	int upto = t->upto[f - t->found];
+
+	f->length = upto && upto < t->n ? upto : t->n;
 	f->scenario = t->number;
-	for (int i = 0; i < t->n; i++) {
+	for (int i = 0; i < f->length; i++) {
 		int proc = t->event[i].proc;
 
 		f->schedule[i] = is_buffer(proc) ? KC_MOST_THREADS + t->buffer[proc].rank : proc;
@@ -353,6 +354,24 @@ static void count_outcome(struct kc_threads *t)
 			hash = hashed(hash, obs[k]);
 	}
 	hashes_add(&t->outcomes, hashed(hash, 1));
+}
+
+/* Whether some execution of the scenario that ran last, where outcomes were asked for, came to this. */
+int kc_threads_knows(struct kc_threads *t, const struct kc_order *what)
+{
+	uint64_t hash = 0, at;
+
+	for (int i = 0; i < t->nthreads; i++)
+		for (int call = 0; call < t->thread[i].ncalls; call++)
+			hash = hashed(hashed(hash, what->ret[i][call]), !what->warned[i][call]);
+	for (int k = 0; k < t->run->c->state_size; k++)
+		hash = hashed(hash, what->obs[k]);
+	hash = hashed(hash, 1);
+	hash += !hash;
+	for (at = hash % MOST_CLASSES; t->outcomes.at && t->outcomes.at[at]; at = (at + 1) % MOST_CLASSES)
+		if (t->outcomes.at[at] == hash)
+			return 1;
+	return 0;
 }
 
 /* ---- Every execution. ---- */
@@ -582,6 +601,7 @@ struct kc_found *kc_threads_finding(struct kc_threads *t, int i)
 	return &t->found[i];
 }
 
+/* Fewest switches first, each number of them anew; `max_executions` bounds each. */
 int kc_threads_shorten(struct kc_threads *t, int finding, const struct kc_scenario *scenario,
 		       const struct kc_thread_options *options)
 {
@@ -590,7 +610,6 @@ int kc_threads_shorten(struct kc_threads *t, int finding, const struct kc_scenar
 	int shorter = 0;
 
 	fewer.reduce = 0;
-	fewer.max_executions = SHORTEN_EXECUTIONS;
 	for (fewer.preemptions = scenario->threads - 1; !shorter && fewer.preemptions < 8;
 	     fewer.preemptions++) {
 		begin_scenario(t, scenario, &fewer);
@@ -622,9 +641,11 @@ static int next_shown(struct kc_threads *t)
 {
 	uint32_t enabled;
 
-	if (t->n == shown_length)
-		return -1;
 	enabled = threads_enabled(t);
+	if (t->n == shown_length) {
+		t->fits = !enabled;	/* where some could go on, what they end in is not known */
+		return -1;
+	}
 	if (!enabled && threads_stuck(t))
 		enabled = threads_enabled(t);
 	if (shown_schedule[t->n] < MOST_PROCS && enabled >> shown_schedule[t->n] & 1)
@@ -643,8 +664,7 @@ static void show_blocked(struct kc_threads *t)
 		if (me->done || !me->has_next || t->nshown == t->most_shown)
 			continue;
 		value_before(t, &e);
-		show(t, &e);
-		t->shown[t->nshown - 1].blocked = 1;
+		t->shown[show(t, &e)].blocked = 1;
 	}
 }
 
@@ -673,8 +693,9 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 	} while (t->learned && !t->failed_memory);
 	save_schedules(t);
 	ending->why = t->why;
+	ending->whole = t->fits;
 	ending->explained = -1;
-	if (!t->why && shown_length >= 0) {
+	if (!t->why && t->fits && shown_length >= 0) {
 		t->run->s->peek(ending->obs);
 		ending->explained = orders_explain(t, ending->obs);
 	}
@@ -685,10 +706,30 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 		for (int call = 0; call < t->thread[i].at; call++) {
 			ending->ret[i][call] = t->thread[i].ret[call];
 			ending->warned[i][call] = t->thread[i].warned[call];
+			if (t->thread[i].warned[call] && t->thread[i].site[call]) {
+				ending->macro[i][call] = t->thread[i].site[call]->macro;
+				ending->condition[i][call] = t->thread[i].site[call]->condition;
+			}
 		}
 	}
 	end_scenario(t);
 	return shown_length < 0 ? -1 : t->nshown;
+}
+
+int kc_signature(struct kc_run *run, unsigned int state, const struct kc_call *calls, int n,
+		 unsigned long long *out)
+{
+	kc_i64 ghost[MAX_SLOTS], obs[MAX_SLOTS];
+
+	if (kc_state(run, state, obs, ghost))
+		return -1;
+	for (int i = 0; i < n; i++) {
+		const struct kc_call *call = &calls[i];
+
+		out[i] = run->c->feature(call->op, ghost, obs, call->args) << 1;
+		out[i] |= run->c->when(call->op, ghost, obs, call->args) ? 1 : 0;
+	}
+	return run->c->within(obs) ? 0 : 1;
 }
 
 struct kc_threads *kc_threads_open(struct kc_run *run)

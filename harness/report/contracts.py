@@ -29,7 +29,8 @@ def of_file(name: str, items: Sequence[Item] | None, config: Mapping[str, bool])
     if is_static(path):
         static = load_static(path)
         misfit = static_misfit(static, items, config) if items is not None else None
-        said = facts(static) | {"runs": False, "bounds": {}, "scope": "", "operations": [], "within": []}
+        said = facts(static) | {"runs": False, "bounds": {}, "scope": "", "operations": [], "within": [],
+                                "threads": None}  # fmt: skip
         claims: list[AnyClaim] = [*static.layout, *static.options, *static.undone]
     else:
         loaded = shown = load(path, {})
@@ -62,7 +63,12 @@ def of_operations(contract: Contract) -> dict[str, Any]:
     operations = [{"name": op.name, "kind": op.kind, "part": contract.part(op)}
                   for op in contract.operations if op.kind in kinds]  # fmt: skip
     within = [wrapper.of for wrapper in contract.wrappers]
-    return {"runs": True, "scope": contract.scope, "operations": operations, "within": within}
+    threads = contract.threads
+    together = (
+        {"operations": list(threads.operations), "lock_free": list(threads.lock_free)} if threads else None
+    )
+    return {"runs": True, "scope": contract.scope, "operations": operations, "within": within,
+            "threads": together}  # fmt: skip
 
 
 def contracts_json(found: Sequence[Mapping[str, Any]]) -> str:
@@ -106,6 +112,9 @@ def runs(said: Mapping[str, Any]) -> Iterator[str]:
              for kind in ("operation", "probe", "misuse", "outlook")}  # fmt: skip
     kinds = ", ".join(f"{n} {kind}{'s' * (n != 1 and kind != 'misuse')}" for kind, n in count.items() if n)
     yield from wrapped(f"runs {kinds}; {f'bounds {bounds}' if bounds else said['scope']}")
+    if threads := said["threads"]:
+        readers = f"; read without a lock: {', '.join(threads['lock_free'])}" if threads["lock_free"] else ""
+        yield from wrapped(f"at one time: {', '.join(threads['operations'])}{readers}")
     if said["revisions"]:
         yield from wrapped(f"also for other revisions: {'; '.join(said['revisions'])}")
 

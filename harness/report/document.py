@@ -16,6 +16,7 @@ from harness.coverage import PatchCoverage, together
 from harness.judge import Verdict
 
 Value = int | str
+RAN_ALONE = "concurrent calls: every operation ran alone"
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Table:
 
     columns: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
+    first: str = "call"  # the column of the rows' own text
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,22 @@ class Explored:
 
 
 @dataclass(frozen=True)
+class Woven:
+    """What ran at the same time of one contract, under one order of stores; `words` say it all."""
+
+    memory: str  # sc, tso, relaxed
+    words: str
+    starts: int
+    scenarios: int
+    executions: int
+    steps: int
+    bounded: int
+    cut: int
+    left: int
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Beyond:
     """What a tree's slice refers to and the tree, or its other files, has elsewhere."""
 
@@ -178,6 +196,9 @@ class Part:
     walked: int | None  # calls; None without a walk
     wide_bounds: Mapping[str, int]
     watched: int | None  # calls under the sanitizers
+    threads: tuple[Woven, ...]  # what ran at the same time; none where nothing did
+    thread_notes: tuple[str, ...]  # what is no finding of that
+    stressed: str  # what real threads did, in words
     whole: bool
     explored_words: str
     wide_bounds_words: str
@@ -336,7 +357,7 @@ class Document:
         return 1 if bad else 0 if self.whole and self.judged else 2
 
 
-GROUPS = ("claim", "crash", "sanitizer", "conformance", "misuse", "promise", "layout",
+GROUPS = ("claim", "crash", "sanitizer", "conformance", "misuse", "concurrency", "promise", "layout",
           "configuration", "documentation", "trace")  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from extractor.items import Item
@@ -112,6 +113,9 @@ def part_data(document: Document, part: Part) -> dict[str, Any]:
         },
         "walk": walk_data(document, part),
         "sanitizers": {"transitions": part.watched} if part.watched is not None else None,
+        "threads": [asdict(one) for one in part.threads],
+        "thread_notes": list(part.thread_notes),
+        "stress": part.stressed,
     }
 
 

@@ -49,8 +49,11 @@ def guarded(lines: Sequence[str]) -> Iterator[str]:
 def trace_lines(table: Table, most: int, indent: str = "  ") -> list[str]:
     """A trace in `most` lines, where that can be: columns that never change are said once, others folded.
 
-    Of a trace that is longer the first and the last steps are shown, and which are left out is said.
+    Of a trace that is longer the first and the last steps are shown, and which are left out is said; of
+    a schedule those about where another thread goes on.
     """
+    if table.first != Table().first:
+        return list(schedule_lines(table, most, indent))
     rows = [(str(number), call_of(row), row.told) for number, row in enumerate(table.rows)]
     changing = [n for n in range(len(table.columns)) if changes(table, n)]
     head = ("", "call", table.columns)
@@ -60,6 +63,32 @@ def trace_lines(table: Table, most: int, indent: str = "  ") -> list[str]:
         if len(lines) <= most or kept <= 2:
             return lines
     return said
+
+
+def schedule_lines(table: Table, most: int, indent: str) -> Iterator[str]:
+    """A schedule in one column for all threads: the higher a thread, the further in are its steps."""
+    for name in table.columns:
+        yield from folded(name, indent, indent + "    ")
+    who = [next((n for n, cell in enumerate(row.cells) if cell), -1) for row in table.rows]
+    turns = [n for n in range(1, len(who)) if who[n] != who[n - 1]]
+    near = 0
+    while near < 3 and len(shown := about(turns, len(who), near + 1)) <= most:
+        near += 1
+    shown = about(turns, len(who), max(near, 1))
+    for n, row in enumerate(table.rows):
+        if n in shown:
+            said = f"{row.call}  {row.cells[who[n]]}" if who[n] >= 0 else row.call
+            place = f"{n:<3}" + "    " * max(who[n], 0)
+            yield from folded(said, indent + place, indent + " " * (len(place) + 4))
+        elif n - 1 in shown:
+            last = next((k for k in range(n, len(who)) if k in shown), len(who)) - 1
+            yield f"{indent}   ... step{f's {n} to {last}' if last > n else f' {n}'} left out ..."
+
+
+def about(turns: Sequence[int], count: int, near: int) -> set[int]:
+    """The steps before the threads begin, so many on both sides of each turn, and the last ones."""
+    shown = {n for turn in turns for n in range(turn - near, turn + near) if 0 <= n < count}
+    return shown | set(range(min(turns, default=0))) | set(range(max(count - near - 1, 0), count))
 
 
 def call_of(row: Row) -> str:

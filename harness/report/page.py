@@ -32,7 +32,7 @@ def table_lines(table: Table, indent: str = "    ") -> list[str]:
         return [
             f"{indent}{row.call}  {f'-> {row.stopped}' if row.stopped else ''}".rstrip() for row in table.rows
         ]
-    rows = [["", "call", *table.columns]]
+    rows = [["", table.first, *table.columns]]
     for number, row in enumerate(table.rows):
         rows.append([str(number), row.call, *(row.told or [f"-> {row.stopped}"])])
     widths = [max(len(r[i]) for r in rows if i < len(r)) for i in range(len(rows[0]))]

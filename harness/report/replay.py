@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from harness.contract import Contract
 from harness.replay import Replayed
 from harness.report.page import paint, table_lines, wrapped
+from harness.report.schedule import schedule_table
 from harness.report.words import shown, table
 from harness.trace import Step
 from harness.trace_file import Recorded
@@ -31,8 +32,13 @@ def block(replayed: Replayed, color: bool) -> Iterator[str]:
     yield from wrapped(trace.title, "  ")
     for how in replayed.how:
         yield from wrapped(how, "  ")
-    yield from table_lines(table(loaded.contract, replayed.steps, was_cells(loaded.contract, trace.steps)))
-    yield from mismatches(replayed.steps, loaded.contract)
+    if replayed.schedule:
+        yield from table_lines(schedule_table(loaded.contract, replayed.schedule))
+        yield from wrapped(replayed.detail, "  ")
+    elif replayed.steps:
+        was = was_cells(loaded.contract, trace.steps)
+        yield from table_lines(table(loaded.contract, replayed.steps, was))
+        yield from mismatches(replayed.steps, loaded.contract)
     for note in replayed.notes:
         yield from wrapped(f"note: {note}", "  ")
     subjects = "; ".join(patch.subject or patch.source for patch in revision.patches)

@@ -12,7 +12,7 @@ from harness.lists import few
 from harness.report.baseline import baseline_lines
 from harness.report.coverage import coverage_listing, coverage_summary
 from harness.report.derived import derived_words, reached_text
-from harness.report.document import Case, Document, merged
+from harness.report.document import RAN_ALONE, Case, Document, merged
 from harness.report.mutate import strength_line, where
 from harness.report.page import WIDTH, paint, table_lines, wrapped
 from harness.report.series import series_lines
@@ -20,9 +20,10 @@ from harness.subjects import describe
 
 VERDICTS = ("still there", "changed", "gone", "cannot be run")  # of saved traces
 NAMED = ("claim", "layout", "configuration", "documentation", "promise")  # groups whose checks are named
-COUNTED = ("claim", "conformance", "misuse", "crash", "sanitizer", "layout", "configuration",
+COUNTED = ("claim", "conformance", "misuse", "crash", "sanitizer", "concurrency", "layout", "configuration",
            "documentation", "promise")  # fmt: skip
-STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "names"}
+STATIC_WORDS = {"layout": "fields", "configuration": "cases", "documentation": "names",
+                "concurrency": "executions"}  # fmt: skip
 
 
 def text_report(document: Document, *, verbose: bool = False, color: bool = False) -> str:
@@ -111,6 +112,9 @@ def run_words(document: Document) -> Iterator[str]:
         yield said
     yield from (part.explored_words for part in document.parts)
     yield walked_words(document)
+    for part in document.parts:
+        yield from (f"threads of {part.name}: {one.words}" for one in part.threads)
+        yield from [f"threads of {part.name}: {part.stressed}"] if part.stressed else []
 
 
 def walked_words(document: Document) -> str:
@@ -306,7 +310,11 @@ def unchecked(document: Document, verbose: bool) -> Iterator[str]:
     for file, name, completeness, _ in document.unused:
         part = f"{name} ({completeness})" if completeness != "complete" else name
         names.setdefault(file, []).append(part)
-    yield from dict.fromkeys(said for part in document.parts for said in part.unjudged)
+    yield from dict.fromkeys(said for part in document.parts for said in part.unjudged if said != RAN_ALONE)
+    if alone := [part.name for part in document.parts if RAN_ALONE in part.unjudged]:
+        of = f" against {few(alone, 6)}" if len(alone) < len(document.parts) else ""
+        yield f"concurrent calls{of}: every operation ran alone"
+    yield from (f"no finding: {said}" for part in document.parts for said in part.thread_notes)
     parts = [f"{file}: {', '.join(dict.fromkeys(items))}" for file, items in names.items()]
     yield from parts if verbose or not parts else ["; ".join(parts)]
     yield from (*document.near, *document.partial, *beyond(document))

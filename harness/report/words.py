@@ -13,11 +13,15 @@ from harness.check import Part, Result, hidden_state, tool_facts
 from harness.contract import Contract, Loaded
 from harness.driver import COMPLETE
 from harness.explore import ENDS
+from harness.interleave.compare import stress_words
+from harness.interleave.judge import scope
+from harness.interleave.run import Interleaved
 from harness.judge import Check
 from harness.locate import function_line
 from harness.mutate import Judged, Strength
 from harness.replay import Replayed
 from harness.report.document import (
+    RAN_ALONE,
     Beyond,
     Case,
     Document,
@@ -28,14 +32,17 @@ from harness.report.document import (
     StrengthRecord,
     Table,
     TraceStep,
+    Woven,
 )
 from harness.report.document import Part as PartWords
+from harness.report.schedule import schedule_steps, schedule_table
 from harness.trace import Step, call_text, values_seen
 from harness.translate import layout, unpack
 from harness.tree.items import TreeItems
 
 STATIC_KEY = re.compile(r"\bstatic_key|STATIC_KEY|\bDECLARE_TRACEPOINT\b")
 CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
+WOVEN = "orders of stores other than sequential consistency: --memory-model tso or relaxed"
 WHY_ALIVE = {
     "same": "no call within the bounds tells it from the patch",
     "misuse": "every legal call within the bounds does the same; only how often misuse warns differs",
@@ -124,12 +131,15 @@ def part_words(result: Result, part: Part) -> PartWords:
         walked=part.runs.walked[0].transitions if part.runs.walked else None,
         wide_bounds=dict(part.wide.bounds),
         watched=part.runs.watched[0].transitions if part.runs.watched else None,
+        threads=tuple(map(woven_words, part.threads)),
+        thread_notes=part.thread_notes,
+        stressed=stress_words(part.stressed) if part.stressed else "",
         whole=part.whole,
         explored_words=explored_words(result, part),
         wide_bounds_words=bounds_words(part.wide),
         legend=contract.legend,
         wide_legend=part.wide.contract.legend,
-        unjudged=contract.unjudged,
+        unjudged=(*contract.unjudged, *unwoven(part)),
         beyond=beyond(part),
         hidden_state=tuple(hidden_state(part.piece)),
         warnings=tuple((w.file, w.line, w.text) for w in part.warnings),
@@ -175,6 +185,21 @@ def beyond(part: Part) -> Beyond:
     return Beyond(tuple(name for name in piece.beyond if name not in data), keys, users)
 
 
+def woven_words(one: Interleaved) -> Woven:
+    """What ran at the same time under one order of stores."""
+    return Woven(one.memory, scope(one), one.starts, one.scenarios, one.executions, one.steps, one.bounded,
+                 one.cut, one.left, one.whole)  # fmt: skip
+
+
+def unwoven(part: Part) -> Iterator[str]:
+    """What is not known of concurrent calls."""
+    if not any(one.scenarios for one in part.threads):
+        if not part.loaded.contract.derived:
+            yield RAN_ALONE
+    elif len(part.threads) == 1:
+        yield WOVEN
+
+
 # One check.
 
 
@@ -185,6 +210,7 @@ def case_of(result: Result, check: Check) -> Case:
     base = [shown(contract, step) if step.observed else {} for step in check.beside] if contract else []
     kind = divergence(check) if check.verdict == "fail" else ""
     explained = explanation(result, check) if check.verdict == "fail" else check.detail
+    woven = check.schedule if contract else None
     return Case(
         id=check.id,
         group=check.group,
@@ -206,15 +232,17 @@ def case_of(result: Result, check: Check) -> Case:
         exact=check.exact,
         source=source_line(result, check) if check.verdict == "fail" else "",
         explained=explained,
-        spread=spread(check) if check.failed and check.group in CALLED else "",
+        spread=spread(check) if check.failed and check.group in (*CALLED, "concurrency") else "",
         merge=check.merge,
         kind=kind,
         fingerprint=fingerprint(check, kind) if kind else "",
-        trace=tuple(TraceStep(step.op or "initial", dict(step.args), seen(step), dict(step.expected))
-                    for step in check.trace),
+        trace=schedule_steps(contract, woven) if contract and woven else tuple(
+            TraceStep(step.op or "initial", dict(step.args), seen(step), dict(step.expected))
+            for step in check.trace),
         base=tuple(dict(values_seen(step)) for step in check.beside),
-        table=table(contract, check.trace, base, part) if contract else plain(check.trace),
-        counted="states" if of_state(result, check) else "",
+        table=schedule_table(contract, woven) if contract and woven
+        else table(contract, check.trace, base, part) if contract else plain(check.trace),
+        counted="executions" if woven else "states" if of_state(result, check) else "",
         called=tuple(called(contract, part, check.trace)) if contract and part else (),
     )  # fmt: skip
 
@@ -240,7 +268,7 @@ def divergence(check: Check) -> str:
     Of a value that the model predicts, in which direction.
     """
     if not check.trace:
-        return "is broken"
+        return f"ends in {check.schedule.why}" if check.schedule and check.schedule.why else "is broken"
     if check.group == "claim":
         return f"broken by {check.trace[-1].op}" if check.trace[-1].op else "broken at first"
     last, name = check.trace[-1], check.id.rpartition("/")[2]
@@ -270,7 +298,7 @@ def fingerprint(check: Check, kind: str) -> str:
 
     What is read and not run has no behaviour: what is wrong there counts, without its numbers.
     """
-    wrong = "" if check.trace else re.sub(r"\d+", "", check.detail)
+    wrong = "" if check.trace or check.schedule else re.sub(r"\d+", "", check.detail)
     return hashlib.sha256("\0".join((check.contract, check.id, kind, wrong)).encode()).hexdigest()[:16]
 
 
@@ -306,6 +334,8 @@ def who_says(result: Result, quote: str) -> str:
 
 def spread(check: Check) -> str:
     """How many calls show a divergence, and what they have in common."""
+    if check.group == "concurrency":
+        return f"in {check.failed:,} of {check.judged:,} executions"
     if check.wide:
         return f"found by a random walk, beyond the bounds of exploration, in {check.failed:,} of its calls"
     common = f"; in all of these: {', '.join(check.common)}" if check.common else ""

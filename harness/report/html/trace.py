@@ -54,6 +54,7 @@ class Trace:
     columns: tuple[tuple[str, ...], ...]  # of each side
     lines: tuple[Line, ...]
     names: tuple[str, ...] = ()  # of the sides, where there are two
+    schedule: bool = False  # of threads: a column each, and what one did is no observation
 
     @property
     def by_member(self) -> bool:
@@ -77,6 +78,10 @@ def view(table: Table) -> Trace | None:
         return None
     callers = callers_of(table.rows)
     sides = changes(table.rows)
+    if table.first != Table().first:
+        plain = (Side(tuple(Cell(text) for text in row.cells)) for row in table.rows)
+        lines = tuple(line_of(row, ("",), (side,)) for row, side in zip(table.rows, plain, strict=True))
+        return Trace(("",), (table.columns,), lines, schedule=True)
     lines = tuple(line_of(row, callers, (side,)) for row, side in zip(table.rows, sides, strict=True))
     return Trace(callers, (table.columns,), lines)
 

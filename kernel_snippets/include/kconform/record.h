@@ -42,23 +42,39 @@ struct kc_record {
 };
 
 extern struct kc_record kc_record __attribute__((visibility("hidden")));
+#ifndef KC_STRESS
+#define kc_this_record kc_record
 /* How many of the next allocations of IDs fail with -ENOMEM; a contract sets it. */
 extern unsigned int kc_fail_allocations __attribute__((visibility("hidden")));
 /* The task that runs, a struct task_struct of the tree's; a contract sets it. */
 extern void *kc_task __attribute__((visibility("hidden")));
+#else
+/* A real thread (harness/native/stress.c) has its own: what it counts is no race. */
+struct kc_own {
+	struct kc_record record;	/* but for `stop`, which is kc_record's */
+	unsigned int fail_allocations;
+	void *task;
+};
+struct kc_own *kc_own(void) __attribute__((__const__));
+#define kc_this_record (kc_own()->record)
+#define kc_fail_allocations (kc_own()->fail_allocations)
+#define kc_task (kc_own()->task)
+#endif
 #ifdef KC_RECORD_DEFINE
 struct kc_record kc_record;
+#ifndef KC_STRESS
 unsigned int kc_fail_allocations;
 void *kc_task;
+#endif
 #endif
 
 static inline void kc_warned(const struct kc_site *site)
 {
-	if (kc_record.warnings < KC_SITES)
-		kc_record.sites[kc_record.warnings] = site;
-	if (!kc_record.warnings++)
-		kc_record.first = site;
-	kc_record.last = site;
+	if (kc_this_record.warnings < KC_SITES)
+		kc_this_record.sites[kc_this_record.warnings] = site;
+	if (!kc_this_record.warnings++)
+		kc_this_record.first = site;
+	kc_this_record.last = site;
 }
 
 /* Where the kernel would print: the arguments are evaluated, the text goes nowhere. */
@@ -109,7 +125,7 @@ static inline void kc_say(int ignored, ...)
 
 static inline void kc_rmw(void)
 {
-	kc_record.rmw++;
+	kc_this_record.rmw++;
 }
 
 /*
@@ -122,27 +138,31 @@ static inline void kc_rmw(void)
  *   kc_begin(p), kc_end(p)  what is between is done under a lock of p's that is left out here
  *   kc_pause()          this thread waits for what another one does
  *
- * Everywhere else they are nothing.
+ * On real threads (KC_STRESS; harness/native/stress.c) locks spin as they are: of those, only kc_begin(),
+ * kc_end() and kc_pause() are something. Everywhere else none is.
  */
 #ifdef KC_THREADS
 void kc_wait_(const volatile void *p, unsigned int size, unsigned long mask);
 void kc_lock_(const volatile void *p, unsigned int size, unsigned long mask, int locks);
-void kc_section_(const volatile void *p, int begins);
-void kc_pause(void);
 void kc_failed(void);
 #define kc_wait(p, mask) kc_wait_(p, sizeof(*(p)), mask)
 #define kc_locked(p, mask) kc_lock_(p, sizeof(*(p)), mask, 1)
 #define kc_unlocks(p, mask) kc_lock_(p, sizeof(*(p)), mask, 0)
-#define kc_begin(p) kc_section_(p, 1)
-#define kc_end(p) kc_section_(p, 0)
 #else
 #define kc_wait(p, mask) ((void)0)
 #define kc_locked(p, mask) ((void)0)
 #define kc_unlocks(p, mask) ((void)0)
+#define kc_failed() ((void)0)
+#endif
+#if defined(KC_THREADS) || defined(KC_STRESS)
+void kc_section_(const volatile void *p, int begins);
+void kc_pause(void);
+#define kc_begin(p) kc_section_(p, 1)
+#define kc_end(p) kc_section_(p, 0)
+#else
 #define kc_begin(p) ((void)0)
 #define kc_end(p) ((void)0)
 #define kc_pause() ((void)0)
-#define kc_failed() ((void)0)
 #endif
 
 #endif

@@ -91,7 +91,7 @@
 #define WRITE_ONCE(x, value) do { *(volatile typeof(x) *)&(x) = (value); } while (0)
 
 /* exact: the value; where operations run as threads, what races in it is no finding, as with KCSAN */
-#ifdef KC_THREADS
+#if defined(KC_THREADS) || defined(KC_STRESS)
 void kc_looks_away(int begins);
 #define data_race(expression) ({							\
 	typeof(({ expression; })) kc_value_;						\

@@ -31,7 +31,7 @@
  * "Address-dependency barriers"). Where operations run as threads the engine follows no addresses,
  * so there it is an acquire, which orders more: what is read past the pointer as well.
  */
-#ifdef KC_THREADS
+#if defined(KC_THREADS) || defined(KC_STRESS)
 #define KC_DEREFERENCE(p) smp_load_acquire(&(p))
 #else
 #define KC_DEREFERENCE(p) READ_ONCE(p)

@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Verdicts on concurrent calls: what their results are explained by, races, locks, and that all come back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from harness.contract import Claim, Contract, Loaded
+from harness.driver import Call
+from harness.interleave.choose import threads_of
+from harness.interleave.places import placed, resolve
+from harness.interleave.run import NOTES, Interleaved, Witness
+from harness.interleave.scenario import READS, said
+from harness.interleave.schedule import MARKED, READ, WRITE, Place, Schedule, ThreadStep
+from harness.interleave.weaver import (
+    CRASHED,
+    DEADLOCK,
+    HELD,
+    MOMENT,
+    NOT_HELD,
+    PAIR,
+    RACE,
+    RESULT,
+    SPINS,
+    WAITER,
+    Found,
+)
+from harness.judge import Check, Verdict
+from harness.lists import few
+
+# KCSAN's leniencies by the names of the options that they have here; lib/Kconfig.kcsan of Linux 6.12.
+PLAIN_WRITES, UNCHANGED = "plain-writes-atomic", "value-unchanged"
+EXCUSES = {
+    PLAIN_WRITES: "CONFIG_KCSAN_ASSUME_PLAIN_WRITES_ATOMIC",
+    UNCHANGED: "CONFIG_KCSAN_REPORT_VALUE_CHANGE_ONLY",
+}
+READER = "read "  # with the name of what is read
+ORDERS = {"sc": "sequential consistency", "tso": "TSO", "relaxed": "delayed stores"}
+TITLES = {
+    "results": "concurrent calls return and leave what they do one after the other, in some order",
+    "reads": "a reader without the lock sees only values that some order of the calls gives at that moment",
+    "locks": "each lock is let go by who took it, before its call ends",
+    "deadlock": "concurrent calls come back: no deadlock, no loop that waits for ever",
+    "crash": "no concurrent call faults",
+    "race": "no data race by the kernel's memory model",
+}
+KINDS = {
+    "results": (RESULT,),
+    "reads": (MOMENT,),
+    "locks": (HELD, NOT_HELD),
+    "deadlock": (DEADLOCK, SPINS),
+    "crash": (CRASHED,),
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two accesses that race: by which call, what it does, and where."""
+
+    label: str  # the operation, or what is read
+    step: ThreadStep
+    plain: bool
+
+    @property
+    def words(self) -> str:
+        """As KCSAN says it."""
+        does = {READ: "read", WRITE: "write", READ | WRITE: "read-modify-write"}
+        kind = does.get(self.step.kind & (READ | WRITE), "access")
+        how = "plain" if self.plain else "marked"
+        return f"{how} {kind} of {self.step.size} bytes at {stack_words(self.step.stack)}, by {self.label}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A data race, and the leniencies of KCSAN that would not report it."""
+
+    witness: Witness
+    sides: tuple[Side, Side]
+    excuses: tuple[str, ...]
+
+    @property
+    def names(self) -> set[str]:
+        """Of both sides."""
+        return {side.label for side in self.sides}
+
+
+def stack_words(stack: Sequence[Place]) -> str:
+    """The calls that led to an access, innermost first."""
+    return " <- ".join(f"{place.function}() {place}" for place in stack) or "the contract's own C"
+
+
+def judge_threads(
+    loaded: Loaded, made: Sequence[Interleaved], library: Path, files: set[str], excuses: Sequence[str]
+) -> tuple[tuple[Check, ...], tuple[str, ...]]:
+    """All checks of the group on one contract, and what is said beside them."""
+    contract = loaded.contract
+    made = [place_all(one, library, files) for one in made]
+    checks = [check for one in made for check in of_memory(contract, one, excuses)]
+    quote = threads_of(contract).sentence
+    checks = [
+        replace(check, contract=contract.name, part=contract.title, quote=quote) for check in merge(checks)
+    ]
+    return tuple(checks), tuple(notes(contract, made, excuses))
+
+
+def place_all(one: Interleaved, library: Path, files: set[str]) -> Interleaved:
+    """The same, each step of each schedule with its lines."""
+    steps = [step for witness in one.witnesses for step in witness.schedule.steps]
+    lines = resolve(library, {pc for step in steps for pc in (step.pc, *step.frames)}, files)
+    return replace(one, witnesses=tuple(with_lines(witness, lines) for witness in one.witnesses))
+
+
+def with_lines(witness: Witness, lines: Mapping[int, Sequence[Place]]) -> Witness:
+    """The same, each step of its schedule with its lines."""
+    steps = tuple(placed(step, lines) for step in witness.schedule.steps)
+    return replace(witness, schedule=replace(witness.schedule, steps=steps))
+
+
+def of_memory(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> Iterator[Check]:
+    """The checks under one order of stores."""
+    suffix = "" if one.memory == "sc" else f"-{one.memory}"
+    names = [name for name in KINDS if name != "reads" or threads_of(contract).lock_free]
+    for name in names:
+        found = [w for w in one.witnesses if w.found.kind in KINDS[name]]
+        if found:
+            yield failing(contract, f"concurrency/{name}{suffix}", TITLES[name], one, found)
+        else:
+            yield passing(f"concurrency/{name}{suffix}", TITLES[name], one)
+    if one.memory == "sc":  # delayed stores race as those do that are not
+        yield from races(contract, one, excuses)
+
+
+def passing(id: str, title: str, one: Interleaved) -> Check:
+    """A check of which nothing was found: as far as there was anything to run, and it was run."""
+    verdict, reason = settled(one)
+    return Check(id, "concurrency", verdict, title, judged=one.executions, reason=reason)
+
+
+def settled(one: Interleaved) -> tuple[Verdict, str]:
+    """Whether all that was asked for was run, and why not."""
+    if one.error:
+        return "unknown", one.error
+    if not one.scenarios:
+        return "unknown", "no two calls of it are legal at the same time, in each order"
+    if one.whole:
+        return "pass", ""
+    if not one.cut and not one.left:
+        return "pass", ""  # with fewer preemptions, which its bounds say
+    if one.broken:
+        return "unknown", (f"once calls did what no order of them explains, {one.left} scenarios were not "
+                           "run any more")  # fmt: skip
+    lost, every = one.cut + one.left, one.scenarios + one.left
+    return "unknown", (f"{lost} of {every} scenarios were not run to their end; --interleave with fewer "
+                       "threads or calls, or --time, may help")  # fmt: skip
+
+
+def failing(contract: Contract, id: str, title: str, one: Interleaved, found: Sequence[Witness]) -> Check:
+    """A finding, told by its shortest schedule."""
+    best = min(found, key=lambda w: (size(w.schedule), w.schedule.switches, len(w.schedule.steps)))
+    count = sum(w.found.executions for w in found)
+    step = blamed(best)
+    return Check(
+        id,
+        "concurrency",
+        "fail",
+        title,
+        file=step.stack[0].file if step and step.stack else "",
+        line=step.stack[0].line if step and step.stack else 0,
+        judged=one.executions,
+        failed=min(count, one.executions),
+        detail=detail(contract, best),
+        schedule=best.schedule,
+        exact=True,
+        shown=keys(best.along),
+        found=keys([best.found]),
+    )
+
+
+def size(schedule: Schedule) -> int:
+    """Calls before the threads begin, and theirs."""
+    return len(schedule.scenario.start) + sum(map(len, schedule.scenario.threads))
+
+
+def keys(found: Sequence[Found]) -> frozenset[object]:
+    """What these findings are, in any schedule."""
+    return frozenset(one.key for one in found if one.kind not in NOTES)
+
+
+def blamed(witness: Witness) -> ThreadStep | None:
+    """The step that a finding is told at: where a thread waits, or goes on after another one came into it."""
+    steps = witness.schedule.steps
+    waits = [step for step in steps if step.blocked]
+    if waits:
+        return waits[-1]
+    if witness.found.kind == MOMENT and steps:
+        return steps[-1]
+    own = next((step for step in steps if witness.found.pcs[0] in (step.pc, *step.frames)), None)
+    if own and witness.found.pcs[0]:
+        return own
+    last: dict[int, ThreadStep] = {}
+    for before, step in pairwise(steps):
+        last[before.thread] = before
+        again = last.get(step.thread)
+        if again and before.thread != step.thread and again.call == step.call:
+            return step  # it goes on within a call, after another thread ran
+    return steps[-1] if steps else None
+
+
+def detail(contract: Contract, witness: Witness) -> str:
+    """What is wrong at the end of a schedule, in words."""
+    kind, schedule = witness.found.kind, witness.schedule
+    if kind == RESULT:
+        return result_words(contract, witness)
+    if kind == MOMENT:
+        name = list(contract.observe)[witness.found.which]
+        claims = ", ".join(claim.id for claim in contract.claims if speaks_of(claim, contract) == {name})
+        return (f"{name}, read without the lock there, is {contract.word(name, witness.found.value)}, which "
+                "no order of the calls gives while they are under way"
+                + (f"; {claims} speak of that value alone" if claims else ""))  # fmt: skip
+    if kind == HELD:
+        return "a lock is still held when the call that took it is over"
+    if kind == NOT_HELD:
+        return "a lock is let go by a call that does not hold it"
+    if kind == SPINS:
+        return "a loop waits for a value that nobody will write"
+    if kind == DEADLOCK:
+        threads = sorted({step.thread for step in schedule.steps if step.blocked})
+        who = " and ".join(f"thread {n}" for n in threads)
+        return f"{who} wait{'s' * (len(threads) == 1)} for a lock that nobody will let go"
+    return "a call did not come back"
+
+
+def speaks_of(claim: Claim, contract: Contract) -> set[str]:
+    """The observations that a claim of a state reads."""
+    if not claim.of_state or claim.kind != "always":
+        return set()
+    return set(claim.holds.__code__.co_names) & set(contract.observe)
+
+
+def result_words(contract: Contract, witness: Witness) -> str:
+    """Which values no order of the calls gives, and what the orders give."""
+    observed = witness.schedule.observed or {}
+    alone = witness.alone
+    parts = []
+    for name, value in observed.items():
+        others = sorted({one.observed[name] for one in alone})
+        if alone and value not in others:
+            words = " or ".join(contract.word(name, other) for other in others[:4])
+            parts.append(f"{name} is {contract.word(name, value)}, one after the other it is {words}")
+    parts += list(call_results(contract, witness))
+    if parts:
+        return "; ".join(parts)
+    whole = ", ".join(f"{name} {contract.word(name, value)}" for name, value in observed.items())
+    return (
+        f"each value by itself is one that some order of the calls gives, all together are of none: {whole}"
+    )
+
+
+def call_results(contract: Contract, witness: Witness) -> Iterator[str]:
+    """What calls return, and whether they warn, as in no order of them."""
+    schedule = witness.schedule
+    for thread, calls in enumerate(schedule.scenario.threads):
+        for number, call in enumerate(calls):
+            if call.op <= READS:
+                continue
+            who = f"{said(contract, call)} of thread {thread}"
+            returned, warned = schedule.returns[thread][number], bool(schedule.warned[thread][number])
+            returns = sorted({one.returns[thread][number] for one in witness.alone})
+            if returns and returned not in returns:
+                words = " or ".join(map(str, returns[:4]))
+                yield f"{who} returns {returned}, one after the other {words}"
+            if all(bool(one.warned[thread][number]) != warned for one in witness.alone):
+                what = f"warns: {schedule.warnings[thread][number]}" if warned else "does not warn"
+                yield f"{who} {what}; one after the other it {'does not' if warned else 'does'}"
+
+
+# Data races.
+
+
+def races(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> Iterator[Check]:
+    """concurrency/race, or a finding for each call that does not keep to the rules of others."""
+    pairs = [pair for w in one.witnesses if w.found.kind == RACE and (pair := pair_of(contract, w))]
+    left = [pair for pair in pairs if not set(pair.excuses) & set(excuses)]
+    if not left:
+        yield passing("concurrency/race", TITLES["race"], one)
+        return
+    readers = sorted({name for pair in left for name in pair.names if name.startswith(READER)})
+    for name in readers:
+        own = [pair for pair in left if name in pair.names]
+        left = [pair for pair in left if name not in pair.names]
+        if own:
+            yield race(contract, name, own, one)
+    while left:
+        names, own = connected(left)
+        left = [pair for pair in left if pair not in own]
+        count = Counter(name for pair in own for name in pair.names)
+        yield race(contract, max(sorted(names), key=lambda name: count[name]), own, one)
+
+
+def connected(pairs: Sequence[Pair]) -> tuple[set[str], list[Pair]]:
+    """Calls that race with each other, directly or through others, and all pairs of theirs."""
+    names = set(pairs[0].names)
+    while more := {name for pair in pairs if pair.names & names for name in pair.names} - names:
+        names |= more
+    return names, [pair for pair in pairs if pair.names & names]
+
+
+def race(contract: Contract, culprit: str, pairs: Sequence[Pair], one: Interleaved) -> Check:
+    """All races of one call, told by that with the shortest schedule."""
+    best = min(pairs, key=lambda p: (len(p.excuses), size(p.witness.schedule), p.witness.schedule.switches,
+                                     len(p.witness.schedule.steps)))  # fmt: skip
+    sides = sorted(best.sides, key=lambda side: side.label != culprit)
+    where = next((side.step.stack[0] for side in sides if side.step.stack), None)
+    partners = sorted({side.label for pair in pairs for side in pair.sides} - {culprit}) or [culprit]
+    what = ", ".join(sorted({side.step.name for pair in pairs for side in pair.sides}))
+    said = [f"data race on {what}: {sides[0].words}, against {sides[1].words}"]
+    if len(pairs) > 1:
+        every = " and ".join(sorted({culprit, *partners}))
+        against = f"{culprit} against {', '.join(partners)}" if culprit.startswith(READER) else every
+        said.append(f"{len(pairs)} pairs of places in all, of {against}")
+    said += list(excused(pairs))
+    return Check(
+        f"concurrency/race/{slug(culprit)}",
+        "concurrency",
+        "fail",
+        TITLES["race"],
+        file=where.file if where else "",
+        line=where.line if where else 0,
+        judged=one.executions,
+        failed=max(pair.witness.found.executions for pair in pairs),
+        detail="; ".join(said),
+        schedule=best.witness.schedule,
+        exact=True,
+        found=keys([pair.witness.found for pair in pairs]),
+    )
+
+
+def slug(label: str) -> str:
+    """A call's name within an id."""
+    return label.removeprefix(READER)
+
+
+def excused(pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which options would not report them."""
+    for name, option in EXCUSES.items():
+        if all(name in pair.excuses for pair in pairs):
+            yield f"--excuse {name} would not report it, as KCSAN with {option}=y, its default, does not"
+
+
+def pair_of(contract: Contract, witness: Witness) -> Pair | None:
+    """A race with both of its accesses."""
+    sides: list[Side] = []
+    for pc, kind in zip(witness.found.pcs, witness.found.kinds, strict=True):
+        steps = [step for step in witness.schedule.steps if step.pc == pc]
+        used = [step for step in steps if sides and step.thread != sides[0].step.thread] or steps
+        if not used:
+            return None
+        step = used[-1]
+        call = witness.schedule.scenario.threads[step.thread][step.call]
+        sides.append(Side(label_of(contract, call), step, not kind & MARKED))
+    first, second = sides
+    plain = [side for side in sides if side.plain]
+    excuses = []
+    if all(side.step.kind & (READ | WRITE) == WRITE and aligned(side.step) for side in plain):
+        excuses.append(PLAIN_WRITES)
+    if not witness.found.changed:
+        excuses.append(UNCHANGED)
+    return Pair(witness, (first, second), tuple(excuses))
+
+
+def aligned(step: ThreadStep) -> bool:
+    """Whether it is one access of a machine word or less."""
+    return step.size in (1, 2, 4, 8) and step.byte % step.size == 0
+
+
+def label_of(contract: Contract, call: Call) -> str:
+    """A call's operation, or what it reads."""
+    return said(contract, call) if call.op <= READS else contract.operations[call.op].name
+
+
+# Together.
+
+
+def merge(checks: Sequence[Check]) -> Iterator[Check]:
+    """What the schedule of one finding shows as well is the same defect, seen otherwise."""
+    failing = [check for check in checks if check.verdict == "fail"]
+    for check in checks:
+        home = next((one for one in failing if stuck(one) and stuck(check)), None)
+        home = home or next(
+            (one for one in failing if (check.found | check.shown) & (one.found | one.shown)), None
+        )
+        yield replace(check, merge=home.id) if home and check.verdict == "fail" else check
+
+
+def stuck(check: Check) -> bool:
+    """Whether it is about a lock that nobody lets go, of which others wait."""
+    return check.id.startswith(("concurrency/deadlock", "concurrency/locks")) and check.verdict == "fail"
+
+
+def notes(contract: Contract, made: Sequence[Interleaved], excuses: Sequence[str]) -> Iterator[str]:
+    """What is no finding, and is said."""
+    plain = [one for one in made if one.memory == "sc"]
+    waiters = [w for one in plain for w in one.witnesses if w.found.kind == WAITER]
+    if waiters:
+        yield from waiter_words(waiters)
+    names = list(contract.observe)
+    for which in sorted({w.found.which for one in plain for w in one.witnesses if w.found.kind == PAIR}):
+        first, second = names[which // 32], names[which % 32]
+        yield (f"{first} and {second}, read one after the other without the lock, may be of two moments: "
+               "nothing promises that they go together")  # fmt: skip
+    races = [w for one in plain for w in one.witnesses if w.found.kind == RACE]
+    pairs = [pair for w in races if (pair := pair_of(contract, w)) and set(pair.excuses) & set(excuses)]
+    for pair in pairs[:1]:
+        more = f", and {len(pairs) - 1} more pairs of places" if len(pairs) > 1 else ""
+        yield (f"races by the letter, excused by --excuse {','.join(excuses)}: {pair.sides[0].words}, "
+               f"against {pair.sides[1].words}{more}")  # fmt: skip
+
+
+def waiter_words(waiters: Sequence[Witness]) -> Iterator[str]:
+    """The tries of who waits for a lock, beside plain accesses to the word that the lock is in."""
+    word = next((step.name for w in waiters for step in w.schedule.steps
+                 if step.pc == w.found.pcs[0] or step.pc == w.found.pcs[1]), "")  # fmt: skip
+    pcs = {pc for w in waiters for pc in w.found.pcs}
+    places = Counter(
+        str(step.stack[0]) for w in waiters for step in w.schedule.steps if step.pc in pcs and step.stack
+    )
+    lines = few(sorted(places), 3)
+    yield (f"whoever waits for the bit lock in {word} tries with an atomic read-modify-write of it, beside "
+           f"plain accesses of who holds it ({lines}): a data race by the letter of the kernel's memory "
+           "model, harmless where the bit is set already, and the same of every bit spinlock")  # fmt: skip
+
+
+def scope(one: Interleaved, shapes: Mapping[str, int] | None = None) -> str:
+    """What was run, in words."""
+    said = f"{one.scenarios:,} scenarios from {one.starts} start states, {one.executions:,} executions"
+    if one.bounded:
+        said += f" ({one.bounded} scenarios with at most 2 preemptions only)"
+    if one.cut or one.left:
+        said += f", INCOMPLETE: {one.cut} cut short, {one.left} not begun"
+    elif not one.bounded:
+        said += ", every schedule up to equivalence"
+    return f"{said}, under {ORDERS[one.memory]}"
