@@ -667,3 +667,30 @@ def test_outcomes_that_no_order_explains(cases: Rig) -> None:
         "lost update": set(MEMORIES),
         "read whole": set(MEMORIES),
     }
+
+
+def test_what_was_found_is_shown_again_and_with_few_switches(cases: Rig) -> None:
+    """The schedule of each finding, and the shortest one, each show it where nothing else was run before."""
+    told = {name: each for name, each in ALL_CASES.items() if each.told or name in ("IDs", "lost update")}
+
+    def task(weaver: Weaver) -> list[str]:
+        said = []
+        for name, each in told.items():
+            scenario = cases.scenario(*[[("do", WORDS.index(thread))] for thread in each.threads])
+            for memory in MEMORIES:
+                weaver.forget()
+                weaver.explore(0, scenario, Effort(memory))
+                found = list(weaver.found())
+                shorter = [weaver.shorten(number, scenario, Effort(memory)) for number in range(len(found))]
+                orders = [
+                    (one.key, order.order)
+                    for one, order in zip(found * 2, [*found, *weaver.found()], strict=True)
+                ]
+                said += [f"{name}, {memory}: not shortened"] if not all(shorter) else []
+                for key, order in orders:
+                    shown = weaver.show(scenario, order, memory)
+                    if not shown or key not in {one.key for one in weaver.found()}:
+                        said.append(f"{name}, {memory}: not shown by {order}")
+        return said
+
+    assert cases.run(task) == []

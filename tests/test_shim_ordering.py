@@ -44,6 +44,7 @@ class Ordering:
     shape: Shape
     first: str = ""
     second: str = ""
+    begin: str = ""  # of the first thread; of locks, which the other lets go as its like does
 
 
 RELEASED, ACQUIRED = "smp_store_release(&t->y, 1)", "smp_load_acquire(&t->y)"
@@ -74,7 +75,7 @@ ORDERINGS: dict[str, Ordering] = {
     "smp_acquire__after_ctrl_dep": Ordering(
         0, BARRIER, "#define smp_acquire__after_ctrl_dep() rmb()",
         "#define smp_acquire__after_ctrl_dep() barrier()",
-        "publish", RELEASED, "smp_cond_load_acquire(&t->y, VAL)"),
+        "publish", RELEASED, "({ int got = READ_ONCE(t->y); if (got) smp_acquire__after_ctrl_dep(); got; })"),
     "test_bit_acquire": Ordering(
         0, "linux/bitops.h", "__atomic_load_n(KC_WORD(nr, p), __ATOMIC_ACQUIRE)",
         f"__atomic_load_n(KC_WORD(nr, p), {RELAXED})",
@@ -103,25 +104,27 @@ ORDERINGS: dict[str, Ordering] = {
     # The same by locks and pointers, which are made of these.
     "spin_lock": Ordering(
         1, "linux/spinlock.h", "xchg_acquire(", "xchg_relaxed(",
-        "publish", "spin_unlock(&t->lock)", "({ spin_lock(&t->lock); 1; })"),
+        "publish", "spin_unlock(&t->lock)", "spin_lock(&t->lock)", "spin_lock(&t->lock)"),
     "mutex_lock": Ordering(
         1, "linux/mutex.h", "xchg_acquire(", "xchg_relaxed(",
-        "publish", "mutex_unlock(&t->mutex)", "({ mutex_lock(&t->mutex); 1; })"),
+        "publish", "mutex_unlock(&t->mutex)", "mutex_lock(&t->mutex)", "mutex_lock(&t->mutex)"),
     "down_read": Ordering(
         1, "linux/rwsem.h", "try_cmpxchg_acquire(&sem->kc_readers, &readers, readers + 1)",
         "try_cmpxchg_relaxed(&sem->kc_readers, &readers, readers + 1)",
-        "publish", "up_write(&t->sem)", "({ down_read(&t->sem); 1; })"),
+        "publish", "up_write(&t->sem)", "down_read(&t->sem)", "down_write(&t->sem)"),
     "down_write": Ordering(
         1, "linux/rwsem.h", "try_cmpxchg_acquire(&sem->kc_readers, &readers, -1)",
         "try_cmpxchg_relaxed(&sem->kc_readers, &readers, -1)",
-        "publish", "up_write(&t->sem)", "({ down_write(&t->sem); 1; })"),
+        "publish", "up_write(&t->sem)", "down_write(&t->sem)", "down_write(&t->sem)"),
     "read_seqbegin": Ordering(
         1, "linux/seqlock.h", "(sequence = smp_load_acquire(&s->sequence))",
         "(sequence = READ_ONCE(s->sequence))",
-        "publish", "write_seqcount_end(&t->count)", "read_seqcount_begin(&t->count) == 2"),
+        "publish", "write_seqcount_end(&t->count)", "read_seqcount_begin(&t->count) == 2",
+        "write_seqcount_begin(&t->count)"),
     "raw_read_seqcount": Ordering(
         1, "linux/seqlock.h", "smp_load_acquire(&(s)->sequence)", "READ_ONCE((s)->sequence)",
-        "publish", "write_seqcount_end(&t->count)", "raw_read_seqcount(&t->count) == 2"),
+        "publish", "write_seqcount_end(&t->count)", "raw_read_seqcount(&t->count) == 2",
+        "write_seqcount_begin(&t->count)"),
     "rcu_dereference": Ordering(
         1, "linux/rcupdate.h", "smp_load_acquire(&(p))", "READ_ONCE(p)",
         "publish", "rcu_assign_pointer(t->p, &t->x)", "!!rcu_dereference(t->p)"),
@@ -164,22 +167,22 @@ ORDERINGS: dict[str, Ordering] = {
     "spin_unlock": Ordering(
         3, "linux/spinlock.h", "smp_store_release(&lock->kc_held, 0)",
         "WRITE_ONCE(lock->kc_held, 0)",
-        "publish", "spin_unlock(&t->lock)", "({ spin_lock(&t->lock); 1; })"),
+        "publish", "spin_unlock(&t->lock)", "spin_lock(&t->lock)", "spin_lock(&t->lock)"),
     "mutex_unlock": Ordering(
         3, "linux/mutex.h", "smp_store_release(&lock->kc_held, 0)", "WRITE_ONCE(lock->kc_held, 0)",
-        "publish", "mutex_unlock(&t->mutex)", "({ mutex_lock(&t->mutex); 1; })"),
+        "publish", "mutex_unlock(&t->mutex)", "mutex_lock(&t->mutex)", "mutex_lock(&t->mutex)"),
     "up_read": Ordering(
         3, "linux/rwsem.h", "__atomic_fetch_sub(&sem->kc_readers, 1, __ATOMIC_RELEASE)",
         f"__atomic_fetch_sub(&sem->kc_readers, 1, {RELAXED})",
-        "publish", "up_read(&t->read)", "({ down_write(&t->read); 1; })"),
+        "publish", "up_read(&t->sem)", "down_write(&t->sem)", "down_read(&t->sem)"),
     "up_write": Ordering(
         3, "linux/rwsem.h", "__atomic_fetch_add(&sem->kc_readers, 1, __ATOMIC_RELEASE)",
         f"__atomic_fetch_add(&sem->kc_readers, 1, {RELAXED})",
-        "publish", "up_write(&t->sem)", "({ down_read(&t->sem); 1; })"),
+        "publish", "up_write(&t->sem)", "down_read(&t->sem)", "down_write(&t->sem)"),
     "downgrade_write": Ordering(
         3, "linux/rwsem.h", "__atomic_fetch_add(&sem->kc_readers, 2, __ATOMIC_RELEASE)",
         f"__atomic_fetch_add(&sem->kc_readers, 2, {RELAXED})",
-        "publish", "downgrade_write(&t->sem)", "({ down_read(&t->sem); 1; })"),
+        "publish", "downgrade_write(&t->sem); up_read(&t->sem)", "down_read(&t->sem)", "down_write(&t->sem)"),
     "write_seqcount_begin": Ordering(
         3, "linux/seqlock.h", "	WRITE_ONCE(s->sequence, s->sequence + 1);\n	smp_wmb();\n",
         "	WRITE_ONCE(s->sequence, s->sequence + 1);\n",
@@ -187,7 +190,8 @@ ORDERINGS: dict[str, Ordering] = {
     "write_seqcount_end": Ordering(
         3, "linux/seqlock.h", "	smp_wmb();\n	WRITE_ONCE(s->sequence, s->sequence + 1);\n",
         "	WRITE_ONCE(s->sequence, s->sequence + 1);\n",
-        "publish", "write_seqcount_end(&t->count)", "read_seqcount_begin(&t->count) == 2"),
+        "publish", "write_seqcount_end(&t->count)", "read_seqcount_begin(&t->count) == 2",
+        "write_seqcount_begin(&t->count)"),
     "write_seqcount_invalidate": Ordering(
         3, "linux/seqlock.h", "	smp_wmb();\n	WRITE_ONCE(s->sequence, s->sequence + 2);\n",
         "	WRITE_ONCE(s->sequence, s->sequence + 2);\n",
@@ -251,14 +255,13 @@ struct toy {
 	int word[2];
 	spinlock_t lock, locks[2];
 	struct mutex mutex;
-	struct rw_semaphore sem, read;
+	struct rw_semaphore sem;
 	seqcount_t count, even;
 };
 
 static inline void toy_start(struct toy *t)
 {
-	*t = (struct toy){ .held = 1, .lock = { 1 }, .mutex = { 1 }, .sem = { -1 }, .read = { 1 } };
-	t->count.sequence = 1;
+	t->held = 1;
 }
 
 static inline int toy_read(struct toy *t, int which)
@@ -286,6 +289,7 @@ static inline int toy_sequence(struct toy *t)
 PUBLISH = """
 static inline int toy_first_{n}(struct toy *t)
 {{
+	{begin};
 	t->x = 1;
 	{first};
 	return 0;
@@ -293,11 +297,18 @@ static inline int toy_first_{n}(struct toy *t)
 
 static inline int toy_second_{n}(struct toy *t)
 {{
-	if ({second})
-		return t->x;
-	return 0;
+	int got = 0;
+
+	{second}
+	return got;
 }}
 """
+LETS_GO = {
+    "spin_lock": "spin_unlock",
+    "mutex_lock": "mutex_unlock",
+    "down_read": "up_read",
+    "down_write": "up_write",
+}
 BUFFER = """
 static inline int toy_first_{n}(struct toy *t, int which)
 {{
@@ -321,7 +332,11 @@ def toy() -> Toy:
              "sequence": "toy_sequence(&w->t)"}  # fmt: skip
     for n, ordering in enumerate(ORDERINGS.values()):
         if ordering.shape == "publish":
-            code += PUBLISH.format(n=n, first=ordering.first, second=ordering.second)
+            name, _, arguments = ordering.second.partition("(")
+            second = f"if ({ordering.second}) got = t->x;"
+            if name in LETS_GO:
+                second = f"{ordering.second}; got = t->x; {LETS_GO[name]}({arguments};"
+            code += PUBLISH.format(n=n, begin=ordering.begin, first=ordering.first, second=second)
             calls |= {f"first{n}": f"toy_first_{n}(&w->t)", f"second{n}": f"toy_second_{n}(&w->t)"}
         elif ordering.shape == "buffer":
             code += BUFFER.format(n=n, first=ordering.first)

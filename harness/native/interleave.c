@@ -152,15 +152,23 @@ static void take_off(struct kc_threads *t, struct thread *me)
 static int buffer_of(struct kc_threads *t, int thread, uintptr_t at)
 {
 	uintptr_t key = t->options.memory == KC_TSO ? 0 : at >> 3;
+	int proc = KC_MOST_THREADS;
 
-	for (int proc = KC_MOST_THREADS; proc < t->nprocs; proc++)
-		if (t->buffer[proc].thread == thread && t->buffer[proc].key == key)
-			return proc;
-	if (t->nprocs == MOST_PROCS)
+	while (proc < t->nprocs && (t->buffer[proc].thread != thread || t->buffer[proc].key != key))
+		proc++;
+	if (proc == MOST_PROCS)
 		return -1;
-	t->buffer[t->nprocs].thread = thread;
-	t->buffer[t->nprocs].key = key;
-	return t->nprocs++;
+	if (proc == t->nprocs) {
+		t->buffer[proc].thread = thread;
+		t->buffer[proc].key = key;
+		t->buffer[proc].used = 0;
+		t->nprocs++;
+	}
+	if (t->buffer[proc].used != t->begun) {
+		t->buffer[proc].used = t->begun;
+		t->buffer[proc].rank = t->nused++;
+	}
+	return proc;
 }
 
 static inline int overlaps(const struct delayed *d, uintptr_t at, unsigned int size)
@@ -517,7 +525,7 @@ static void note_read(struct thread *me, const struct access *a, uint64_t value)
 static void note_write(struct thread *me)
 {
 	me->writes = 1;
-	me->nread = me->loops = 0;
+	me->nread = me->loops = me->turns = 0;
 }
 
 /* A read-modify-write that stored what was there, as a try of a lock does, has only read. */
@@ -870,7 +878,8 @@ void threads_begin(struct kc_threads *t)
 {
 	threads_reset(t);
 	guard.sequence++;
-	t->n = t->nsections = t->nhits = t->why = t->learned = t->nshown = t->started = 0;
+	t->n = t->nsections = t->nhits = t->why = t->learned = t->nshown = t->started = t->nused = 0;
+	t->begun++;
 	t->last_proc = -1;
 	for (int i = 0; i < MOST_PROCS; i++)
 		t->proc_last[i] = -1;
@@ -968,7 +977,10 @@ const struct access *threads_next(struct kc_threads *t, int proc)
 	return &a;
 }
 
-/* Where nobody can go on, a loop that waits turns once more, for it may do so only so often; 0: there is none. */
+/*
+ * Where nobody can go on, a loop that waits turns once more, for it may do so only so often; 0: there is none.
+ * One after the other: what each waits for is in what it has read, and the schedule has few switches.
+ */
 int threads_stuck(struct kc_threads *t)
 {
 	struct thread *next = NULL;
@@ -976,13 +988,13 @@ int threads_stuck(struct kc_threads *t)
 	for (int i = 0; i < t->nthreads; i++) {
 		struct thread *me = &t->thread[i];
 
-		if (me->spins && me->has_next && me->loops <= MOST_LOOPS && (!next || me->loops < next->loops))
+		if (!next && me->spins && me->has_next && me->turns < MOST_LOOPS)
 			next = me;
 	}
 	if (!next)
 		return 0;
 	next->forced = 1;
-	next->loops++;
+	next->turns++;
 	return 1;
 }
 

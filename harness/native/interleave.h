@@ -73,7 +73,7 @@ struct thread {
 	uintptr_t wait_at;		/* what the shim said of the next access there */
 	uint64_t wait_mask;
 	/* loops that wait */
-	int loops, writes;		/* turns; it wrote in this one */
+	int loops, turns, writes;	/* without a pause, or forced; it wrote in this one */
 	int settled;			/* whether its last step wrote is known */
 	int nread, spins, forced;	/* it goes on when one of them has changed, or is forced to */
 	struct { uintptr_t at, pc; uint64_t value; uint32_t size; } read[MOST_WATCHED];
@@ -149,8 +149,9 @@ struct kc_threads {
 	struct held section[MOST_HELD];	/* locks that are no word of the world */
 	int nsections;
 	/* buffers of delayed stores */
-	struct { int thread; uintptr_t key; } buffer[MOST_PROCS];
-	int nprocs;
+	struct { int thread, rank; uintptr_t key; uint64_t used; } buffer[MOST_PROCS];
+	int nprocs, nused;		/* `rank` is by first use in the execution that is `used` */
+	uint64_t begun;			/* executions, of every scenario */
 	/* the execution at hand */
 	struct event *event;
 	int n, known, last_proc;	/* `known`: the first so many are as in an execution before */

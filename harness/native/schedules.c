@@ -205,14 +205,18 @@ static int next_reduced(struct kc_threads *t)
 	return frame->tree < 0 ? -1 : t->nodes[frame->tree].proc;
 }
 
+/* Buffers by their first use in it, as they are when nothing else was run before. */
 static void save_schedule(struct kc_threads *t, struct kc_found *f)
 {
 	int upto = t->upto[f - t->found];
 
 	f->length = upto && upto < t->n ? upto : t->n;
 	f->scenario = t->number;
-	for (int i = 0; i < f->length; i++)
-		f->schedule[i] = t->event[i].proc;
+	for (int i = 0; i < f->length; i++) {
+		int proc = t->event[i].proc;
+
+		f->schedule[i] = is_buffer(proc) ? KC_MOST_THREADS + t->buffer[proc].rank : proc;
+	}
 }
 
 /* Those that were met for the first time have the execution's schedule. */
@@ -684,6 +688,7 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 		t->shown = steps;
 		t->most_shown = most;
 		t->nfound = 0;
+		t->nprocs = KC_MOST_THREADS;
 		run_once(t, next_shown);
 	} while (t->learned && !t->failed_memory);
 	save_schedules(t);
