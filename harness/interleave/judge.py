@@ -429,8 +429,8 @@ def waiter_words(waiters: Sequence[Witness]) -> Iterator[str]:
         str(step.stack[0]) for w in waiters for step in w.schedule.steps if step.pc in pcs and step.stack
     )
     lines = few(sorted(places), 3)
-    yield (f"whoever waits for the bit lock in {word} races by the letter with plain accesses of who holds it "
-           f"({lines}); harmless where the bit is set already, and the same of every bit spinlock")  # fmt: skip
+    yield (f"whoever waits for the bit lock in {word} races by the letter with plain accesses of who holds "
+           f"it ({lines}); harmless where the bit is set, and the same of every bit spinlock")  # fmt: skip
 
 
 def scope(one: Interleaved, shapes: Mapping[str, int] | None = None) -> str:
