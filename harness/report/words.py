@@ -42,6 +42,8 @@ from harness.tree.items import TreeItems
 
 STATIC_KEY = re.compile(r"\bstatic_key|STATIC_KEY|\bDECLARE_TRACEPOINT\b")
 CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
+WOVEN_KINDS = {"race": "races", "results": "no order explains it", "reads": "no moment has it",
+               "locks": "a lock", "deadlock": "does not come back", "crash": "faults"}  # fmt: skip
 WOVEN = "orders of stores other than sequential consistency: --memory-model tso or relaxed"
 WHY_ALIVE = {
     "same": "no call within the bounds tells it from the patch",
@@ -268,7 +270,7 @@ def divergence(check: Check) -> str:
     Of a value that the model predicts, in which direction.
     """
     if not check.trace:
-        return f"ends in {check.schedule.why}" if check.schedule and check.schedule.why else "is broken"
+        return WOVEN_KINDS.get(check.id.split("/")[1].partition("-")[0], "is broken")
     if check.group == "claim":
         return f"broken by {check.trace[-1].op}" if check.trace[-1].op else "broken at first"
     last, name = check.trace[-1], check.id.rpartition("/")[2]
