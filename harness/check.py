@@ -31,8 +31,8 @@ from harness.loading import contract_path, is_static, load, load_static, shipped
 from harness.locate import follow_conformance, place
 from harness.mutate import Strength
 from harness.render import stays
-from harness.replay import Replayed
 from harness.scratch import scratch_folder
+from harness.stage import Replayed
 from harness.static.checks import StaticChecks, lacks
 from harness.static.configuration import refused_by
 from harness.subjects import describe, fitted, keep_sources, slice_of

@@ -32,9 +32,10 @@ from harness.interleave.stress import stress
 from harness.judge import Runs
 from harness.loading import in_walk
 from harness.render import render_contract
-from harness.replay import Replayed, Revision, Setting, Stage, replay_all
+from harness.replay import replay_all
 from harness.run import Explorer, Job
 from harness.sanitize import SANITIZED
+from harness.stage import Replayed, Revision, Setting, Stage
 from harness.subjects import Attempt, Subject, own_code
 from harness.trace_file import TraceFile
 

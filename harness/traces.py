@@ -15,7 +15,7 @@ from harness.interleave.replay import woven_calls
 from harness.interleave.schedule import Schedule
 from harness.interleave.words import does
 from harness.judge import Check
-from harness.replay import hash_of, ships
+from harness.stage import hash_of, ships
 from harness.trace import DIED, Step, failed_checks, values_seen
 from harness.trace_file import Diff, Recorded, TraceFile, Woven, read_trace, trace_text, write_new
 

@@ -22,8 +22,8 @@ from harness.export.boot import Booted, archive
 from harness.export.compare import Row, Wanted, compare_all, compared, run_of, runs_of
 from harness.export.files import wanted
 from harness.export.kbuild import kernel_in
-from harness.replay import Stage
 from harness.report.kernel import compared_text
+from harness.stage import Stage
 from harness.trace_file import read_trace
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import kconform

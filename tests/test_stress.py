@@ -37,7 +37,7 @@ from harness.interleave.stress import (
     stress_program,
 )
 from harness.loading import contract_path, load
-from harness.replay import revision_of
+from harness.stage import revision_of
 from harness.subjects import fitted, slice_of
 from kernel_snippets import INCLUDE
 from tests.mails import V1

@@ -15,9 +15,10 @@ from harness.diff.result import DiffResult
 from harness.diff.revisions import both, opened_both
 from harness.diff.run import Wanted, compare_revisions
 from harness.inputs import Given, tuple_of
-from harness.replay import Replayed, Revision, Stage, read_folder, replay_all
+from harness.replay import read_folder, replay_all
 from harness.report.page import wrapped
 from harness.scratch import scratch_folder
+from harness.stage import Replayed, Revision, Stage
 
 EXPECTED = "they were expected to do the same"
 FATES = {

@@ -39,8 +39,8 @@ def run_export(options: argparse.Namespace) -> int:
     from harness.build import cache_folder
     from harness.export.files import exported, exported_litmus
     from harness.loading import contract_path, load
-    from harness.replay import Revision, Stage
     from harness.scratch import scratch_folder
+    from harness.stage import Revision, Stage
     from harness.trace_file import read_trace
 
     config = config_of(options.config)

@@ -36,8 +36,8 @@ def run_record(options: argparse.Namespace) -> int:
     from harness.build import cache_folder
     from harness.check import choose, tool_facts
     from harness.export.walks import record
-    from harness.replay import Revision, Stage
     from harness.scratch import scratch_folder
+    from harness.stage import Revision, Stage
     from harness.trace_file import MOST_RECORDED, trace_text
 
     if not 1 <= options.calls <= MOST_RECORDED:

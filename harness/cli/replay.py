@@ -17,8 +17,8 @@ from harness.inputs import given, tuple_of
 if TYPE_CHECKING:
     from harness.contract import Loaded
     from harness.export.kbuild import Kernel
-    from harness.replay import Revision, Stage
     from harness.report.kernel import WalkAgain
+    from harness.stage import Revision, Stage
     from harness.trace_file import TraceFile
 
 EPILOG = """exit status: 0 all are gone, 1 at least one is still there or changed, 2 one cannot be run.
@@ -42,11 +42,12 @@ def run_replay(options: argparse.Namespace) -> int:
     """`kconform replay`."""
     from harness.build import cache_folder
     from harness.loading import contract_path, load
-    from harness.replay import Revision, Stage, replay_all
+    from harness.replay import replay_all
     from harness.report.json import replays_json
     from harness.report.kernel import again_text
     from harness.report.replay import replays_text
     from harness.scratch import scratch_folder
+    from harness.stage import Revision, Stage
     from harness.trace_file import WALK_ID, clean, read_trace
 
     kernel = kernel_of(options.kernel) if options.kernel else None
@@ -90,8 +91,8 @@ def walk_again(
     """Runs a recorded walk."""
     from harness.export.compare import Row
     from harness.export.walks import play_walk, setting_of_walk
-    from harness.replay import own_revision
     from harness.report.kernel import INITIAL, WalkAgain
+    from harness.stage import own_revision
     from harness.trace import call_text
 
     setting = setting_of_walk(trace, revision or own_revision(trace), contracts, config)

@@ -15,7 +15,7 @@ from harness.export.kunit_file import kunit_file
 from harness.export.litmus import litmus_text
 from harness.export.walks import calls_of_walk, play_walk, setting_of_walk
 from harness.interleave.replay import schedule_of
-from harness.replay import Revision, Stage, own_revision, setting_of
+from harness.stage import Revision, Stage, own_revision, setting_of
 from harness.trace import Step, call_text
 from harness.trace_file import WALK_ID, TraceFile
 

@@ -29,7 +29,8 @@ from harness.render import (
     wrapper_text,
 )
 from harness.render_unit import HEADER
-from harness.replay import Revision, Setting, Stage, calls_of, judged, setting_of
+from harness.replay import judged
+from harness.stage import Revision, Setting, Stage, calls_of, setting_of
 from harness.subjects import Subject
 from harness.trace import Step, apply, failed_checks
 from harness.trace_file import TraceFile

@@ -16,8 +16,8 @@ from harness.driver import WHY, Call, Driver, Flight, Libraries, Limits
 from harness.errors import HarnessError
 from harness.explore import unobservable
 from harness.loading import in_walk
-from harness.replay import Revision, Setting, Stage, contract_of, hash_of, ships
 from harness.run import MEMORY
+from harness.stage import Revision, Setting, Stage, contract_of, hash_of, ships
 from harness.subjects import fitted
 from harness.trace import apply, call_text, legal, outside
 from harness.trace_file import WALK_ID, Diff, Recorded, TraceFile

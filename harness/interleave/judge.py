@@ -5,17 +5,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 from harness.contract import Claim, Contract, Loaded
-from harness.driver import Call
 from harness.interleave.choose import threads_of
 from harness.interleave.places import placed, resolve
-from harness.interleave.run import NOTES, Interleaved, Witness
+from harness.interleave.races import RACE_TITLE, pair_of, races
+from harness.interleave.run import Interleaved, Witness, keys
 from harness.interleave.scenario import READS, said
-from harness.interleave.schedule import MARKED, READ, WRITE, Place, Schedule, ThreadStep
+from harness.interleave.schedule import Place, ThreadStep
 from harness.interleave.weaver import (
     CRASHED,
     DEADLOCK,
@@ -27,18 +27,10 @@ from harness.interleave.weaver import (
     RESULT,
     SPINS,
     WAITER,
-    Found,
 )
 from harness.judge import Check, Verdict
 from harness.lists import few
 
-# KCSAN's leniencies by the names of the options that they have here; lib/Kconfig.kcsan of Linux 6.12.
-PLAIN_WRITES, UNCHANGED = "plain-writes-atomic", "value-unchanged"
-EXCUSES = {
-    PLAIN_WRITES: "CONFIG_KCSAN_ASSUME_PLAIN_WRITES_ATOMIC",
-    UNCHANGED: "CONFIG_KCSAN_REPORT_VALUE_CHANGE_ONLY",
-}
-READER = "read "  # with the name of what is read
 ORDERS = {"sc": "sequential consistency", "tso": "TSO", "relaxed": "delayed stores"}
 TITLES = {
     "results": "concurrent calls return and leave what they do one after the other, in some order",
@@ -46,7 +38,6 @@ TITLES = {
     "locks": "each lock is let go by who took it, before its call ends",
     "deadlock": "concurrent calls come back: no deadlock, no loop that waits for ever",
     "crash": "no concurrent call faults",
-    "race": "no data race by the kernel's memory model",
 }
 KINDS = {
     "results": (RESULT,),
@@ -55,42 +46,6 @@ KINDS = {
     "deadlock": (DEADLOCK, SPINS),
     "crash": (CRASHED,),
 }
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of two accesses that race: by which call, what it does, and where."""
-
-    label: str  # the operation, or what is read
-    step: ThreadStep
-    plain: bool
-
-    @property
-    def words(self) -> str:
-        """As KCSAN says it."""
-        does = {READ: "read", WRITE: "write", READ | WRITE: "read-modify-write"}
-        kind = does.get(self.step.kind & (READ | WRITE), "access")
-        how = "plain" if self.plain else "marked"
-        return f"{how} {kind} of {self.step.size} bytes at {stack_words(self.step.stack)}, by {self.label}"
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A data race, and the leniencies of KCSAN that would not report it."""
-
-    witness: Witness
-    sides: tuple[Side, Side]
-    excuses: tuple[str, ...]
-
-    @property
-    def names(self) -> set[str]:
-        """Of both sides."""
-        return {side.label for side in self.sides}
-
-
-def stack_words(stack: Sequence[Place]) -> str:
-    """The calls that led to an access, innermost first."""
-    return " <- ".join(f"{place.function}() {place}" for place in stack) or "the contract's own C"
 
 
 def judge_threads(
@@ -131,7 +86,8 @@ def of_memory(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> I
         else:
             yield passing(f"concurrency/{name}{suffix}", TITLES[name], one)
     if one.memory == "sc":  # delayed stores race as those do that are not
-        yield from races(contract, one, excuses)
+        found_races = list(races(contract, one, excuses))
+        yield from found_races or [passing("concurrency/race", RACE_TITLE, one)]
 
 
 def passing(id: str, title: str, one: Interleaved) -> Check:
@@ -160,7 +116,7 @@ def settled(one: Interleaved) -> tuple[Verdict, str]:
 
 def failing(contract: Contract, id: str, title: str, one: Interleaved, found: Sequence[Witness]) -> Check:
     """A finding, told by its shortest schedule."""
-    best = min(found, key=lambda w: (size(w.schedule), w.schedule.switches, len(w.schedule.steps)))
+    best = min(found, key=lambda w: w.schedule.rank)
     count = sum(w.found.executions for w in found)
     step = blamed(best)
     return Check(
@@ -178,16 +134,6 @@ def failing(contract: Contract, id: str, title: str, one: Interleaved, found: Se
         shown=keys(best.along),
         found=keys([best.found]),
     )
-
-
-def size(schedule: Schedule) -> int:
-    """Calls before the threads begin, and theirs."""
-    return len(schedule.scenario.start) + sum(map(len, schedule.scenario.threads))
-
-
-def keys(found: Sequence[Found]) -> frozenset[object]:
-    """What these findings are, in any schedule."""
-    return frozenset(one.key for one in found if one.kind not in NOTES)
 
 
 def blamed(witness: Witness) -> ThreadStep | None:
@@ -278,110 +224,6 @@ def call_results(contract: Contract, witness: Witness) -> Iterator[str]:
                 yield f"{who} {what}; one after the other it {'does not' if warned else 'does'}"
 
 
-# Data races.
-
-
-def races(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> Iterator[Check]:
-    """concurrency/race, or a finding for each call that does not keep to the rules of others."""
-    pairs = [pair for w in one.witnesses if w.found.kind == RACE and (pair := pair_of(contract, w))]
-    left = [pair for pair in pairs if not set(pair.excuses) & set(excuses)]
-    if not left:
-        yield passing("concurrency/race", TITLES["race"], one)
-        return
-    readers = sorted({name for pair in left for name in pair.names if name.startswith(READER)})
-    for name in readers:
-        own = [pair for pair in left if name in pair.names]
-        left = [pair for pair in left if name not in pair.names]
-        if own:
-            yield race(contract, name, own, one)
-    while left:
-        names, own = connected(left)
-        left = [pair for pair in left if pair not in own]
-        count = Counter(name for pair in own for name in pair.names)
-        yield race(contract, max(sorted(names), key=lambda name: count[name]), own, one)
-
-
-def connected(pairs: Sequence[Pair]) -> tuple[set[str], list[Pair]]:
-    """Calls that race with each other, directly or through others, and all pairs of theirs."""
-    names = set(pairs[0].names)
-    while more := {name for pair in pairs if pair.names & names for name in pair.names} - names:
-        names |= more
-    return names, [pair for pair in pairs if pair.names & names]
-
-
-def race(contract: Contract, culprit: str, pairs: Sequence[Pair], one: Interleaved) -> Check:
-    """All races of one call, told by that with the shortest schedule."""
-    best = min(pairs, key=lambda p: (len(p.excuses), size(p.witness.schedule), p.witness.schedule.switches,
-                                     len(p.witness.schedule.steps)))  # fmt: skip
-    sides = sorted(best.sides, key=lambda side: side.label != culprit)
-    where = next((side.step.stack[0] for side in sides if side.step.stack), None)
-    partners = sorted({side.label for pair in pairs for side in pair.sides} - {culprit}) or [culprit]
-    what = ", ".join(sorted({side.step.name for pair in pairs for side in pair.sides}))
-    said = [f"data race on {what}: {sides[0].words}, against {sides[1].words}"]
-    if len(pairs) > 1:
-        every = " and ".join(sorted({culprit, *partners}))
-        against = f"{culprit} against {', '.join(partners)}" if culprit.startswith(READER) else every
-        said.append(f"{len(pairs)} pairs of places in all, of {against}")
-    said += list(excused(pairs))
-    return Check(
-        f"concurrency/race/{slug(culprit)}",
-        "concurrency",
-        "fail",
-        TITLES["race"],
-        file=where.file if where else "",
-        line=where.line if where else 0,
-        judged=one.executions,
-        failed=max(pair.witness.found.executions for pair in pairs),
-        detail="; ".join(said),
-        schedule=best.witness.schedule,
-        exact=True,
-        found=keys([pair.witness.found for pair in pairs]),
-    )
-
-
-def slug(label: str) -> str:
-    """A call's name within an id."""
-    return label.removeprefix(READER)
-
-
-def excused(pairs: Sequence[Pair]) -> Iterator[str]:
-    """Which options would not report them."""
-    for name, option in EXCUSES.items():
-        if all(name in pair.excuses for pair in pairs):
-            yield f"--excuse {name} would not report it, as KCSAN with {option}=y, its default, does not"
-
-
-def pair_of(contract: Contract, witness: Witness) -> Pair | None:
-    """A race with both of its accesses."""
-    sides: list[Side] = []
-    for pc, kind in zip(witness.found.pcs, witness.found.kinds, strict=True):
-        steps = [step for step in witness.schedule.steps if step.pc == pc]
-        used = [step for step in steps if sides and step.thread != sides[0].step.thread] or steps
-        if not used:
-            return None
-        step = used[-1]
-        call = witness.schedule.scenario.threads[step.thread][step.call]
-        sides.append(Side(label_of(contract, call), step, not kind & MARKED))
-    first, second = sides
-    plain = [side for side in sides if side.plain]
-    excuses = []
-    if all(side.step.kind & (READ | WRITE) == WRITE and aligned(side.step) for side in plain):
-        excuses.append(PLAIN_WRITES)
-    if not witness.found.changed:
-        excuses.append(UNCHANGED)
-    return Pair(witness, (first, second), tuple(excuses))
-
-
-def aligned(step: ThreadStep) -> bool:
-    """Whether it is one access of a machine word or less."""
-    return step.size in (1, 2, 4, 8) and step.byte % step.size == 0
-
-
-def label_of(contract: Contract, call: Call) -> str:
-    """A call's operation, or what it reads."""
-    return said(contract, call) if call.op <= READS else contract.operations[call.op].name
-
-
 # Together.
 
 
@@ -413,7 +255,7 @@ def notes(contract: Contract, made: Sequence[Interleaved], excuses: Sequence[str
         yield (f"{first} and {second}, read one after the other without the lock, may be of two moments: "
                "nothing promises that they go together")  # fmt: skip
     races = [w for one in plain for w in one.witnesses if w.found.kind == RACE]
-    pairs = [pair for w in races if (pair := pair_of(contract, w)) and set(pair.excuses) & set(excuses)]
+    pairs = [pair for w in races if set((pair := pair_of(contract, w)).excuses) & set(excuses)]
     for pair in pairs[:1]:
         more = f", and {len(pairs) - 1} more pairs of places" if len(pairs) > 1 else ""
         yield (f"races by the letter, excused by --excuse {','.join(excuses)}: {pair.sides[0].words}, "

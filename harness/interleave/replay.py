@@ -19,8 +19,8 @@ from harness.interleave.scenario import MOST_CALLS, MOST_THREADS, READS, Scenari
 from harness.interleave.schedule import Schedule
 from harness.interleave.weaver import Effort, Weaver
 from harness.judge import Check
-from harness.replay import Replayed, Revision, Setting, Stage, Verdict, calls_of, notes_on
 from harness.run import MEMORY
+from harness.stage import Replayed, Revision, Setting, Stage, Verdict, calls_of, notes_on
 from harness.subjects import slice_of
 from harness.trace_file import TraceFile, WovenCall
 

@@ -73,6 +73,11 @@ class Witness:
     alone: tuple[Alone, ...] = ()
 
 
+def keys(found: Sequence[Found]) -> frozenset[object]:
+    """What these findings are, in any schedule."""
+    return frozenset(one.key for one in found if one.kind not in NOTES)
+
+
 @dataclass(frozen=True)
 class Interleaved:
     """What came of all scenarios in one order of stores.

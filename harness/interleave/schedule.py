@@ -78,6 +78,16 @@ class Schedule:
     explained: bool = False
 
     @property
+    def calls(self) -> int:
+        """How many there are before the threads begin, and in them."""
+        return len(self.scenario.start) + sum(map(len, self.scenario.threads))
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Of two, the one with the lower rank is easier to read."""
+        return self.calls, self.switches, len(self.steps)
+
+    @property
     def switches(self) -> int:
         """How often another thread goes on than the one that ran."""
         threads = [step.thread for step in self.steps if not step.blocked]

@@ -11,7 +11,6 @@ from typing import Any
 from extractor.items import Item
 from extractor.patch import Patch
 from extractor.slice import Unresolved
-from harness.replay import Replayed
 from harness.report.baseline import baseline_lines
 from harness.report.coverage import coverage_json
 from harness.report.derived import derived_words
@@ -22,6 +21,7 @@ from harness.report.series import series_lines
 from harness.report.shards import Shard, shard_data
 from harness.report.text import beyond, hidden_state
 from harness.report.words import replay_data
+from harness.stage import Replayed
 
 
 def patch_json(patches: Sequence[Patch]) -> dict[str, Any]:

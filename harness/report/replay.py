@@ -7,10 +7,10 @@ import contextlib
 from collections.abc import Iterator, Sequence
 
 from harness.contract import Contract
-from harness.replay import Replayed
 from harness.report.page import paint, table_lines, wrapped
 from harness.report.schedule import schedule_table
 from harness.report.words import shown, table
+from harness.stage import Replayed
 from harness.trace import Step
 from harness.trace_file import Recorded
 

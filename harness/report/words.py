@@ -19,7 +19,6 @@ from harness.interleave.run import Interleaved
 from harness.judge import Check
 from harness.locate import function_line
 from harness.mutate import Judged, Strength
-from harness.replay import Replayed
 from harness.report.document import (
     RAN_ALONE,
     Beyond,
@@ -36,6 +35,7 @@ from harness.report.document import (
 )
 from harness.report.document import Part as PartWords
 from harness.report.schedule import schedule_steps, schedule_table
+from harness.stage import Replayed
 from harness.trace import Step, call_text, values_seen
 from harness.translate import layout, unpack
 from harness.tree.items import TreeItems
