@@ -17,6 +17,7 @@ from tests.mails import V1
 from tests.planted import REPAIR, plant
 from tests.planted_threads import DEFECTS, HARMLESS
 
+DOCUMENT = Path(__file__).parents[1] / "docs/concurrency.md"
 ALONE = ("--walk", "0", "--no-sanitizers")  # nothing beside exploration and threads
 GROUP = "concurrency/"
 RACE = "concurrency/race/exclusive"
@@ -294,6 +295,15 @@ def test_same_input_same_report() -> None:
     text = plant(*DEFECTS["flag changed outside the lock"][0])
     assert tracked(text, *ALONE).untimed == tracked(text, *ALONE).untimed
     assert defective("flag changed outside the lock").untimed == tracked(text, *ALONE).untimed
+
+
+def test_the_document_shows_what_is_printed() -> None:
+    text = plant(*DEFECTS["unlocked before the flag is cleared"][0])
+    out = kconform("check", "-", *ONE, *ALONE, stdin=text).out
+    shown = DOCUMENT.read_text()
+    assert out[out.index("FINDING concurrency/results") :].split("\n\n")[0] in shown
+    for option in ("--interleave", "--memory-model", "--excuse", "--stress", "--litmus"):
+        assert option in shown
 
 
 def test_the_report_says_under_which_order_of_stores() -> None:
