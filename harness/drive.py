@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,7 @@ Poll = Callable[[Flight], None]
 Task = Callable[[Driver], Explored]
 DEFAULT_LIMITS = Limits()
 BY_DEFAULT = Asked()
+UNSEEN = re.compile(r"\b(?:__)?no_(?:sanitize|instrument)\w*\b")  # attributes: gcc puts no hooks in such code
 LONG_WALK = 2_000_000  # calls, beyond which it pays to optimise what makes them
 
 
@@ -178,12 +180,18 @@ class Drive:
         libraries = Libraries(built.library, self.contract.finish(), self.engine.finish())
         files = {item.file for item in self.piece.code}
         placed = [place_all(one, built.library, files) for one in woven]
-        stressed = stress(threaded(self.loaded), self.piece, self.config, sample, asked.stress, asked.seed,
-                          self.folder)  # fmt: skip
-        return compare(libraries, self.loaded, placed, stressed, self.subject.skip | self.long)
+        try:
+            stressed = stress(
+                threaded(self.loaded), self.piece, self.config, sample, asked.stress, asked.seed, self.folder
+            )
+            return compare(libraries, self.loaded, placed, stressed, self.subject.skip | self.long)
+        except HarnessError as err:
+            return Compared(None, error=str(err))
 
     def weave(self, attempt: Attempt, asked: Asked) -> Interleaving | tuple[Interleaved, ...]:
         """Its threads, under way; where their flavour does not compile, that."""
+        if hidden := [item.name for item in self.piece.code if UNSEEN.search(item.text)]:
+            return (Interleaved("sc", error=f"{', '.join(hidden)}: an attribute hides what it accesses"),)
         try:
             built = attempt.finish(self.subject.lost)
         except HarnessError as err:

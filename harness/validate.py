@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import Any
 
-from harness.contract import EXTRA, Binding, Contract, Operation, Symmetry, parameters
+from harness.contract import EXTRA, Binding, Contract, Operation, Symmetry, Threads, parameters
 
 # harness/native: MAX_SLOTS, KC_MAX_ARGS, bits of a verdict and of features, kc_symmetry, uint16_t calls.
 MOST_VALUES, MOST_ARGUMENTS, MOST_BITS, MOST_OPERATIONS = 32, 4, 63, 64
@@ -40,6 +40,23 @@ def faults(contract: Contract) -> Iterator[str]:
         yield f"together: State has no field {name}"
     if contract.symmetry:
         yield from of_symmetry(contract, contract.symmetry)
+    if contract.threads:
+        yield from of_threads(contract, contract.threads)
+
+
+def of_threads(contract: Contract, threads: Threads) -> Iterator[str]:
+    """The names in what may run at the same time: a wrong one would leave out what it means, unsaid."""
+    operations = {op.name: op for op in contract.operations if op.kind == "operation"}
+    for name in sorted((threads.operations.keys() | threads.calls.keys()) - operations.keys()):
+        yield f"threads: the contract has no operation {name} that threads could call"
+    for name, own in threads.operations.items():
+        for argument in sorted(own.keys() - operations[name].args.keys() if name in operations else ()):
+            yield f"threads: operation {name} has no argument {argument}"
+    called = {name for op in operations.values() if op.name in threads.operations for name in op.args}
+    for name in sorted(set(threads.by) - called):
+        yield f"threads: by has {name}, which is no argument of what they call"
+    for name in sorted(set(threads.lock_free) - contract.observe.keys()):
+        yield f"threads: lock_free has {name}, which State has not"
 
 
 def twice(what: str, names: Sequence[str]) -> Iterator[str]:

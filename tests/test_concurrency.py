@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from harness.interleave.places import place_of
+from harness.interleave.schedule import Place
 from kernel_snippets import BUNDLED_PATCH
 from tests.cli import ONE, Done, kconform, once
 from tests.mails import V1
@@ -246,6 +248,24 @@ def test_a_schedule_with_a_wrong_value_is_one_line(kind: str, traces: Path, tmp_
     wrong.write_text(json.dumps(said))
     done = kconform("replay", wrong)
     assert done.status == 2 and words in done.err and done.err.count("\n") == 1
+
+
+def test_calls_that_are_not_legal_there_are_no_schedule(traces: Path, tmp_path: Path) -> None:
+    """`sub` of what nobody maps: that this shows nothing would say nothing of the finding."""
+    said = json.loads(next(traces.glob("concurrency-results-*.json")).read_text())
+    said["steps"] = said["steps"][:1]
+    odd = tmp_path / "odd.json"
+    odd.write_text(json.dumps(said))
+    done = kconform("replay", odd)
+    assert done.status == 2 and "its calls are not legal after those that it starts with" in done.err
+
+
+def test_a_line_is_of_the_file_with_the_longest_name_that_fits() -> None:
+    files = {"rmap.h", "include/linux/rmap.h"}
+    assert place_of("f", "/x/include/linux/rmap.h:7 (discriminator 2)", files) == Place(
+        "f", "include/linux/rmap.h", 7
+    )
+    assert place_of("f", "/x/my_rmap.h:7", files) is None
 
 
 def test_a_saved_schedule_runs_first_in_a_later_check(traces: Path) -> None:

@@ -379,6 +379,15 @@ RACES = {
     ),
     "an ID allocator": case(*["got = ida_alloc(&t->ida, GFP_KERNEL);"] * 2),
     "a value that stays": case("t->x = 0;", GOT_X, told=RACE),
+    "what an acquire met, read again": case(
+        "WRITE_ONCE(t->z, 1);", "if (smp_load_acquire(&t->z)) got = t->z;"
+    ),
+    "what a marked read met, read again": case(
+        "WRITE_ONCE(t->z, 1);", "if (READ_ONCE(t->z)) got = t->z;", told=RACE
+    ),
+    "more than an acquire met": case(
+        X + "WRITE_ONCE(t->z, 1);", "if (smp_load_acquire(&t->z))" + GOT_X, told=RACE
+    ),
 }
 WAITING = {
     "a lock taken twice": case(LOCK + LOCK + UNLOCK, "got = 1;", told=DEADLOCK),
@@ -487,6 +496,10 @@ HOSTILE = {
         "for (int n = 0; n < 200; n++) WRITE_ONCE(t->many[n], 1);", "WRITE_ONCE(t->many[7], 2);"
     ),
     "many stores": case("for (int n = 0; n < 200; n++) WRITE_ONCE(t->y, n);", "got = READ_ONCE(t->y);"),
+    "a poll that gives up": case(
+        "for (int n = 0; n < 50; n++) { if (READ_ONCE(t->y)) { got = 1; break; } cpu_relax(); }",
+        "WRITE_ONCE(t->y, 1);",
+    ),
     "many steps": case("for (int n = 0; n < 100000; n++) atomic_inc(&t->a);", "atomic_inc(&t->a);"),
 }
 OUTCOMES = {

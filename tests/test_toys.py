@@ -13,17 +13,17 @@ from tests.toy_state import STATE
 
 HEAD = """from __future__ import annotations
 from dataclasses import dataclass, replace
-from harness.contract import Claim, Contract, Feature, Operation, Symmetry, bound, put
+from harness.contract import Claim, Contract, Feature, Operation, Symmetry, Threads, bound, put
 
 """
 REST = """
 CONTRACT = Contract(name="toy", title="toy", requires=("toy_inc",), headers=("linux/toy.h",), config={},
     world="int a; int b; int c[64];", init="w->a = 0;", owns=("a", "b"), state=State,
     observe={"a": "w->a", "b": "w->b"}, ghost=Ghost, operations=OPERATIONS, claims=CLAIMS,
-    features=FEATURES, symmetry=SYMMETRY)
+    features=FEATURES, symmetry=SYMMETRY, threads=THREADS)
 """
 DEFAULTS = f"""{STATE}OPERATIONS = (Operation("inc", "toy_inc(&w->a)", model=inc, when=below),)
-CLAIMS, FEATURES, SYMMETRY = (), (), None
+CLAIMS, FEATURES, SYMMETRY, THREADS = (), (), None, None
 """
 INC = "static inline void toy_inc(int *a)\n{\n	*a += 1;\n}\n"
 
@@ -216,6 +216,10 @@ BAD = {
         "def odd(s: State, mm: int) -> bool:\n    return True\n"
         'OPERATIONS = (Operation("inc", "toy_inc(&w->a)", when=odd),)', "takes mm, which is not given"),
     "a missing field": ("@dataclass(frozen=True)\nclass State:\n    a: int = 0", "one is missing"),
+    "threads of no operation": ('THREADS = Threads({"imc": {}})', "the contract has no operation imc"),
+    "threads by no argument": ('THREADS = Threads({"inc": {}}, by=("mm",))', "by has mm, which is no"),
+    "threads that read nothing": (
+        'THREADS = Threads({"inc": {}}, lock_free=("z",))', "lock_free has z, which State has not"),
     "an exit": ("raise SystemExit(0)", "SystemExit"),
 }  # fmt: skip
 

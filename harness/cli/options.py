@@ -203,6 +203,10 @@ def threads_of(options: argparse.Namespace) -> Asked | None:
 
     wanted = options.interleave
     if wanted == ():
+        if options.memory_model != "sc" or options.stress or options.excuse:
+            raise HarnessError(
+                "--interleave off: nothing runs at the same time for --memory-model, --excuse and --stress"
+            )
         return None
     return Asked(
         tuple(dict.fromkeys((*SHAPES, *(wanted or ())))),

@@ -57,7 +57,8 @@ def exported_litmus(
     on = revision or own_revision(trace)
     # Whoever replays schedules gives the one of a trace, with the lines of its steps.
     schedule = schedule_of(trace, on, stage, setting_of(trace, on, given, config))
-    return litmus_text(schedule, trace.name.removesuffix(".json"), tuple(litmus_head(trace)))
+    races = trace.id.startswith("concurrency/race")
+    return litmus_text(schedule, trace.name.removesuffix(".json"), tuple(litmus_head(trace)), races=races)
 
 
 def litmus_head(trace: TraceFile) -> Iterator[str]:

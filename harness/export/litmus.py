@@ -52,13 +52,16 @@ WIDE = 97  # characters of a comment's line
 ENDS = frozenset("final forall exists cases observed Observed locations filter".split())
 
 
-def litmus_text(schedule: Schedule, name: str, head: Sequence[str]) -> str:
+def litmus_text(schedule: Schedule, name: str, head: Sequence[str], *, races: bool = False) -> str:
     """A schedule as a litmus test called `name`; HarnessError where it does not fit that form.
 
-    The lines of `head` say, in its first comment, what was found and in what.
+    The lines of `head` say, in its first comment, what was found and in what. What `races` does so with its
+    last step.
     """
     threads = program(schedule)
     words = words_of(schedule.steps)
+    if races and races_with_lock(words, schedule.steps):
+        raise refused("what races is the lock's own access, in place of which the test has spin_lock()")
     test = Test(threads, words, name_all(words, schedule.steps))
     bodies = [test.body(n, steps) for n, steps in enumerate(threads.values())]
     finals = test.finals()
@@ -74,6 +77,19 @@ def litmus_text(schedule: Schedule, name: str, head: Sequence[str]) -> str:
     if test.filters:
         parts.append(f"filter ({clause(test.filters)})\n")
     return "".join([*parts, f"exists ({clause([*test.reads, *finals])})\n"])
+
+
+def races_with_lock(words: Mapping[Location, Word], steps: Sequence[ThreadStep]) -> bool:
+    """Whether the last step, or what it races with, takes the lock in a word or lets it go."""
+    last = steps[-1]
+    if last.kind & (FENCE | SECTION):
+        return False
+    word = words[location(last)]
+    if is_locks(word, last):
+        return True
+    met = (s for s in reversed(steps[:-1]) if s.thread != last.thread and location(s) == word.at)
+    step = next((s for s in met if (s.kind | last.kind) & WRITE), None)
+    return step is not None and is_locks(word, step)
 
 
 @dataclass

@@ -155,7 +155,7 @@ def scenarios(
                 yield Scenario(start.calls, chosen)
         # Who reads is a thread more, and takes the place of one.
         beside = max(threads - 1, 1)
-        for start in begin if read and beside * calls < MOST_CALLS else ():
+        for start in begin if read and beside * calls + len(read) <= MOST_CALLS else ():
             for chosen in choices(driver, start, beside, calls, most):
                 yield Scenario(start.calls, (*chosen, read))
 

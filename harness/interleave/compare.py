@@ -15,7 +15,7 @@ from harness.interleave.run import Interleaved
 from harness.interleave.scenario import Scenario, said
 from harness.interleave.schedule import MEMORIES
 from harness.interleave.stress import Access, Outcome, Race, Stressed
-from harness.interleave.weaver import CRASHED, DEADLOCK, HELD, RACE, SPINS, Effort, Weaver
+from harness.interleave.weaver import ALL, CRASHED, DEADLOCK, HELD, RACE, SPINS, Effort, Weaver
 from harness.judge import Check
 from harness.run import MEMORY
 
@@ -69,7 +69,9 @@ def unknown_outcomes(
         for memory in MEMORIES:
             if not left:
                 break
-            weaver.explore(i, scenario, Effort(memory, executions=EXECUTIONS, outcomes=True))
+            made = weaver.explore(i, scenario, Effort(memory, executions=EXECUTIONS, outcomes=True))
+            if made.end != ALL:  # then nobody knows what the others come to
+                left = []
             left = [k for k in left
                     if not weaver.knows(seen[k].returns, seen[k].warned, seen[k].observations)]  # fmt: skip
         yield from ((i, k) for k in left)
@@ -106,6 +108,8 @@ def strange_races(made: Sequence[Interleaved], stressed: Stressed) -> Iterator[s
 
     To it fences order nothing, and a marked access beside a plain one is a race whatever is done with it.
     """
+    if any(one.dropped >> RACE & 1 for one in made):
+        return  # not all of those of the schedules are known
     found = [w for one in made if one.memory == "sc" for w in one.witnesses if w.found.kind == RACE]
     places = {step.name for w in found for step in w.schedule.steps if step.pc in w.found.pcs}
     for race in stressed.races:

@@ -15,7 +15,7 @@ from harness.interleave.places import placed, resolve
 from harness.interleave.races import RACE_TITLE, pair_of, races
 from harness.interleave.run import Interleaved, Witness, keys
 from harness.interleave.scenario import READS, said
-from harness.interleave.schedule import Place, ThreadStep
+from harness.interleave.schedule import WAITS, WRITE, Place, ThreadStep
 from harness.interleave.weaver import (
     CRASHED,
     DEADLOCK,
@@ -39,6 +39,7 @@ TITLES = {
     "deadlock": "concurrent calls come back: no deadlock, no loop that waits for ever",
     "crash": "no concurrent call faults",
 }
+ASSUMED = "; that they should is assumed: no contract says it of these functions"
 KINDS = {
     "results": (RESULT,),
     "reads": (MOMENT,),
@@ -49,12 +50,17 @@ KINDS = {
 
 
 def judge_threads(
-    loaded: Loaded, made: Sequence[Interleaved], library: Path, files: set[str], excuses: Sequence[str]
+    loaded: Loaded,
+    made: Sequence[Interleaved],
+    library: Path,
+    files: set[str],
+    excuses: Sequence[str],
+    culprit: str = "",
 ) -> tuple[tuple[Check, ...], tuple[str, ...]]:
-    """All checks of the group on one contract, and what is said beside them."""
+    """All checks of the group on one contract, and what is said beside them; `culprit` as in races()."""
     contract = loaded.contract
     made = [place_all(one, library, files) for one in made]
-    checks = [check for one in made for check in of_memory(contract, one, excuses)]
+    checks = [check for one in made for check in of_memory(contract, one, excuses, culprit)]
     quote = threads_of(contract).sentence
     checks = [
         replace(check, contract=contract.name, part=contract.title, quote=quote) for check in merge(checks)
@@ -75,7 +81,7 @@ def with_lines(witness: Witness, lines: Mapping[int, Sequence[Place]]) -> Witnes
     return replace(witness, schedule=replace(witness.schedule, steps=steps))
 
 
-def of_memory(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> Iterator[Check]:
+def of_memory(contract: Contract, one: Interleaved, excuses: Sequence[str], culprit: str) -> Iterator[Check]:
     """The checks under one order of stores."""
     suffix = "" if one.memory == "sc" else f"-{one.memory}"
     names = [name for name in KINDS if name != "reads" or threads_of(contract).lock_free]
@@ -84,15 +90,17 @@ def of_memory(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> I
         if found:
             yield failing(contract, f"concurrency/{name}{suffix}", TITLES[name], one, found)
         else:
-            yield passing(f"concurrency/{name}{suffix}", TITLES[name], one)
+            yield passing(f"concurrency/{name}{suffix}", TITLES[name], one, KINDS[name])
     if one.memory == "sc":  # delayed stores race as those do that are not
-        found_races = list(races(contract, one, excuses))
-        yield from found_races or [passing("concurrency/race", RACE_TITLE, one)]
+        found_races = list(races(contract, one, excuses, culprit))
+        yield from found_races or [passing("concurrency/race", RACE_TITLE, one, (RACE,))]
 
 
-def passing(id: str, title: str, one: Interleaved) -> Check:
+def passing(id: str, title: str, one: Interleaved, kinds: Sequence[int]) -> Check:
     """A check of which nothing was found: as far as there was anything to run, and it was run."""
     verdict, reason = settled(one)
+    if any(one.dropped >> kind & 1 for kind in kinds):
+        verdict, reason = "unknown", "there is more of it than is kept, and what is kept is excused"
     return Check(id, "concurrency", verdict, title, judged=one.executions, reason=reason)
 
 
@@ -107,8 +115,8 @@ def settled(one: Interleaved) -> tuple[Verdict, str]:
     if not one.cut and not one.left:
         return "pass", ""  # with fewer preemptions, which its bounds say
     if one.broken:
-        return "unknown", (f"once calls did what no order of them explains, {one.left} scenarios were not "
-                           "run any more")  # fmt: skip
+        return "unknown", (f"once something else was found, {one.cut + one.left} scenarios were not run, "
+                           "or not to their end")  # fmt: skip
     lost, every = one.cut + one.left, one.scenarios + one.left
     return "unknown", (f"{lost} of {every} scenarios were not run to their end; --interleave with fewer "
                        "threads or calls, or --time, may help")  # fmt: skip
@@ -116,6 +124,7 @@ def settled(one: Interleaved) -> tuple[Verdict, str]:
 
 def failing(contract: Contract, id: str, title: str, one: Interleaved, found: Sequence[Witness]) -> Check:
     """A finding, told by its shortest schedule."""
+    kinds = {witness.found.kind for witness in found}
     best = min(found, key=lambda w: w.schedule.rank)
     count = sum(w.found.executions for w in found)
     step = blamed(best)
@@ -128,7 +137,7 @@ def failing(contract: Contract, id: str, title: str, one: Interleaved, found: Se
         line=step.stack[0].line if step and step.stack else 0,
         judged=one.executions,
         failed=min(count, one.executions),
-        detail=detail(contract, best),
+        detail=detail(contract, best) + (ASSUMED if contract.derived and kinds & {RESULT, MOMENT} else ""),
         schedule=best.schedule,
         exact=True,
         shown=keys(best.along),
@@ -152,8 +161,15 @@ def blamed(witness: Witness) -> ThreadStep | None:
         last[before.thread] = before
         again = last.get(step.thread)
         if again and before.thread != step.thread and again.call == step.call:
-            return step  # it goes on within a call, after another thread ran
+            return next_store(steps, step)  # it goes on within a call, after another thread ran
     return steps[-1] if steps else None
+
+
+def next_store(steps: Sequence[ThreadStep], step: ThreadStep) -> ThreadStep:
+    """What a call stores from a step on, where it does: that stays, what it read or took is gone."""
+    rest = [one for one in steps[steps.index(step) :] if (one.thread, one.call) == (step.thread, step.call)]
+    stores = (one for one in rest if one.kind & WRITE and not one.kind & WAITS and one.stack)
+    return next(stores, step)
 
 
 def detail(contract: Contract, witness: Witness) -> str:
@@ -200,10 +216,19 @@ def result_words(contract: Contract, witness: Witness) -> str:
     parts += list(call_results(contract, witness))
     if parts:
         return "; ".join(parts)
-    whole = ", ".join(f"{name} {contract.word(name, value)}" for name, value in observed.items())
-    return (
-        f"each value by itself is one that some order of the calls gives, all together are of none: {whole}"
-    )
+    whole = [*returned(contract, witness),
+             *(f"{name} is {contract.word(name, value)}" for name, value in observed.items())]  # fmt: skip
+    return f"some order of the calls gives each of these, none gives all of them: {', '.join(whole)}"
+
+
+def returned(contract: Contract, witness: Witness) -> Iterator[str]:
+    """What the calls return, where that is not the same in every order."""
+    schedule = witness.schedule
+    for thread, calls in enumerate(schedule.scenario.threads):
+        for number, call in enumerate(calls):
+            values = {one.returns[thread][number] for one in witness.alone}
+            if call.op > READS and len(values | {schedule.returns[thread][number]}) > 1:
+                yield f"{said(contract, call)} of thread {thread} returns {schedule.returns[thread][number]}"
 
 
 def call_results(contract: Contract, witness: Witness) -> Iterator[str]:

@@ -16,18 +16,21 @@ ADDRESS = re.compile(r"^0x[0-9a-f]+$")
 
 
 def resolve(library: Path, pcs: Iterable[int], files: set[str]) -> dict[int, tuple[Place, ...]]:
-    """The lines of `files` before each return address, innermost first; none without binutils.
+    """The lines of `files` before each return address, innermost first; none without binutils, or time.
 
     What is in no such file, shims and the contract's own C, is left out: the line that called it is there.
     """
     tool, wanted = shutil.which("addr2line"), sorted(pcs)
     if not tool or not wanted:
         return {}
-    done = subprocess.run(
-        [tool, "-a", "-f", "-i", "-e", str(library)],
-        input="".join(f"{pc - 1:#x}\n" for pc in wanted),
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+    try:
+        done = subprocess.run(
+            [tool, "-a", "-f", "-i", "-e", str(library)],
+            input="".join(f"{pc - 1:#x}\n" for pc in wanted),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return {}
     found: dict[int, tuple[Place, ...]] = {}
     for pc, lines in zip(wanted, blocks(done.stdout), strict=False):
         places = (place_of(name, where, files) for name, where in zip(lines[::2], lines[1::2], strict=False))
@@ -49,7 +52,8 @@ def blocks(output: str) -> list[list[str]]:
 def place_of(function: str, where: str, files: set[str]) -> Place | None:
     """One line, where it is of one of `files`."""
     name, _, number = where.partition(" ")[0].rpartition(":")
-    file = next((file for file in files if name.endswith(file)), None)
+    fitting = (file for file in files if name == file or name.endswith(f"/{file}"))
+    file = max(fitting, key=len, default=None)
     if not file or not number.isdigit() or "kernel_snippets" in name:
         return None
     return Place(function, file, int(number))

@@ -23,7 +23,6 @@ EXCUSES = {
     UNCHANGED: "CONFIG_KCSAN_REPORT_VALUE_CHANGE_ONLY",
 }
 RACE_TITLE = "no data race by the kernel's memory model"
-MOST_PAIRS = 48  # of places that race or wait, of which the engine keeps schedules
 READER = "read "  # with the name of what is read
 
 
@@ -53,6 +52,11 @@ class Pair:
     excuses: tuple[str, ...]
 
     @property
+    def of_lock(self) -> bool:
+        """Whether a side takes a lock: a race of what the lock is for says more."""
+        return self.witness.found.of_lock
+
+    @property
     def names(self) -> set[str]:
         """Of both sides."""
         return {side.label for side in self.sides}
@@ -63,8 +67,11 @@ def stack_words(stack: Sequence[Place]) -> str:
     return " <- ".join(f"{place.function}() {place}" for place in stack) or "the contract's own C"
 
 
-def races(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> Iterator[Check]:
-    """A finding for each reader that takes no lock, and for calls that race with each other."""
+def races(contract: Contract, one: Interleaved, excuses: Sequence[str], culprit: str = "") -> Iterator[Check]:
+    """A finding for each reader that takes no lock, and for calls that race with each other.
+
+    Of these it is told by the one in most pairs, or by `culprit`, where that is among them.
+    """
     pairs = [pair_of(contract, w) for w in one.witnesses if w.found.kind == RACE]
     left = [pair for pair in pairs if not set(pair.excuses) & set(excuses)]
     for name in sorted({name for pair in left for name in pair.names if name.startswith(READER)}):
@@ -76,7 +83,8 @@ def races(contract: Contract, one: Interleaved, excuses: Sequence[str]) -> Itera
         names, own = connected(left)
         left = [pair for pair in left if pair not in own]
         count = Counter(name for pair in own for name in pair.names)
-        yield race(max(sorted(names), key=lambda name: count[name]), own, one)
+        most = max(sorted(names), key=lambda name: (name == culprit, count[name]))
+        yield race(most, own, one)
 
 
 def connected(pairs: Sequence[Pair]) -> tuple[set[str], list[Pair]]:
@@ -89,17 +97,17 @@ def connected(pairs: Sequence[Pair]) -> tuple[set[str], list[Pair]]:
 
 def race(culprit: str, pairs: Sequence[Pair], one: Interleaved) -> Check:
     """All races of one call, told by that with the shortest schedule."""
-    best = min(pairs, key=lambda pair: (len(pair.excuses), pair.witness.schedule.rank))
+    best = min(pairs, key=lambda pair: (len(pair.excuses), pair.of_lock, pair.witness.schedule.rank))
     sides = sorted(best.sides, key=lambda side: side.label != culprit)
     where = next((side.step.stack[0] for side in sides if side.step.stack), None)
     partners = sorted({side.label for pair in pairs for side in pair.sides} - {culprit}) or [culprit]
-    what = ", ".join(sorted({side.step.name for pair in pairs for side in pair.sides}))
-    said = [f"data race on {what}: {sides[0].words}, against {sides[1].words}"]
+    every_word = ", ".join(sorted({side.step.name for pair in pairs for side in pair.sides}))
+    said = [f"data race on {sides[0].step.name}: {sides[0].words}, against {sides[1].words}"]
     if len(pairs) > 1:
         every = " and ".join(sorted({culprit, *partners}))
         against = f"{culprit} against {', '.join(partners)}" if culprit.startswith(READER) else every
-        most = " (of more nothing was kept)" if len(one.witnesses) >= MOST_PAIRS else ""
-        said.append(f"{len(pairs)} pairs of places in all, of {against}{most}")
+        most = " (of more nothing was kept)" if one.dropped >> RACE & 1 else ""
+        said.append(f"{len(pairs)} pairs of places in all, on {every_word}, of {against}{most}")
     said += list(excused(pairs))
     return Check(
         f"concurrency/race/{slug(culprit)}",

@@ -17,7 +17,7 @@ from harness.interleave.judge import judge_threads
 from harness.interleave.run import Interleaved, Witness, outcomes, threaded
 from harness.interleave.scenario import MOST_CALLS, MOST_THREADS, READS, Scenario
 from harness.interleave.schedule import Schedule
-from harness.interleave.weaver import Effort, Weaver
+from harness.interleave.weaver import ALL, ILLEGAL, UNFIT, Effort, Weaver
 from harness.judge import Check
 from harness.run import MEMORY
 from harness.stage import Replayed, Revision, Setting, Stage, Verdict, calls_of, notes_on
@@ -49,11 +49,15 @@ def replay_threads(
     again = run_again(libraries, loaded, scenario, trace, subject.skip)
     files = {item.file for item in piece.code}
 
+    culprit = trace.id.removeprefix("concurrency/race/")
+
     def checks(one: Interleaved | None) -> tuple[Check, ...]:
-        said = judge_threads(loaded, [one], libraries.subject, files, ())[0] if one else ()
+        said = judge_threads(loaded, [one], libraries.subject, files, (), culprit)[0] if one else ()
         return tuple(check for check in said if check.verdict == "fail")
 
     same, others = checks(again.same), checks(again.others)
+    if again.others.cut and not (same or others):
+        raise HarnessError("not every schedule of its calls could be run, and those that were show nothing")
     verdict, how = judged(trace, same, others, again.same is not None)
     told = same if any(check.id == trace.id for check in same) else others
     own = next((check for check in told if check.id == trace.id), next(iter(told), None))
@@ -164,13 +168,23 @@ def again(driver: Driver, scenario: Scenario, trace: TraceFile) -> Again:
         weaver.close()
     weaver = Weaver(driver, threads_of(driver.contract).lock_free)
     made = weaver.explore(0, scenario, Effort(woven.memory, seconds=SECONDS / 4))
+    if made.end in (ILLEGAL, UNFIT):
+        raise HarnessError("its calls are not legal after those that it starts with, in every order")
     witnesses = []
     for one in list(weaver.found()):
         shown = weaver.show(scenario, one.order, one.memory)
         if shown:
             witnesses.append(Witness(one, shown, tuple(weaver.found()), tuple(outcomes(weaver))))
     return Again(
-        same, Interleaved(woven.memory, 1, 1, executions=made.executions, witnesses=tuple(witnesses))
+        same,
+        Interleaved(
+            woven.memory,
+            1,
+            1,
+            cut=int(made.end != ALL),
+            executions=made.executions,
+            witnesses=tuple(witnesses),
+        ),
     )
 
 

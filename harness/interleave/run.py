@@ -94,6 +94,7 @@ class Interleaved:
     cut: int = 0
     left: int = 0
     broken: bool = False  # more than races was found, and less was run after that
+    dropped: int = 0  # kinds, in bits, of what was found and not kept: there is too much of it
     executions: int = 0
     blocked: int = 0
     steps: int = 0
@@ -131,7 +132,7 @@ def explore(
 ) -> Interleaved:
     """The counts of all scenarios; what is found stays with the engine."""
     counts = dict.fromkeys((ALL, BOUNDED, CUT, ILLEGAL, UNFIT), 0)
-    executions = blocked = steps = left = broken = 0
+    executions = blocked = steps = left = broken = dropped = 0
     whole: list[Scenario] = []
     begun = time.monotonic()
     for number, scenario in enumerate(every):
@@ -151,6 +152,7 @@ def explore(
             more = weaver.explore(number, scenario, few)
             made = replace(more, executions=made.executions + more.executions, steps=made.steps + more.steps)
         counts[made.end] += 1
+        dropped |= made.dropped
         whole += [scenario] if made.end == ALL else []
         executions += made.executions
         blocked += made.blocked
@@ -163,6 +165,7 @@ def explore(
         cut=counts[CUT],
         left=left,
         broken=bool(broken),
+        dropped=dropped,
         executions=executions,
         blocked=blocked,
         steps=steps,
@@ -174,14 +177,17 @@ def explore(
 def short_schedules(weaver: Weaver, every: Sequence[Scenario], found: Sequence[Found]) -> Iterator[Witness]:
     """Each of what was found, with a schedule of few switches; notes as they were met."""
     pairs = [number for number, one in enumerate(found) if one.kind == RACE]
+    pairs.sort(key=lambda number: found[number].of_lock)
     for number, one in enumerate(found):
         if one.kind not in NOTES and number not in pairs[MOST_PAIRS:]:
             weaver.shorten(number, every[one.scenario], Effort(one.memory, executions=SHORTEN_EXECUTIONS))
     shorter = list(weaver.found())
     for one, short in zip(found, shorter, strict=True):
-        told = replace(one, order=short.order)
-        schedule = weaver.show(every[one.scenario], told.order, one.memory)
-        if schedule is None:  # it is what this engine just ran
+        for told in replace(one, order=short.order), one:
+            schedule = weaver.show(every[one.scenario], told.order, one.memory)
+            if schedule and any(again.key == one.key for again in weaver.found()):
+                break
+        else:  # it is what this engine just ran
             raise HarnessError("a schedule does not run again: the code keeps something between executions")
         alone = () if one.kind in (RACE, *NOTES) else tuple(outcomes(weaver))
         yield Witness(told, schedule, tuple(weaver.found()), alone)
@@ -233,7 +239,8 @@ class Interleaving:
             how = "it took far more time than its limit and was ended; try --time"
         elif outcome.killed_by:
             how = f"the worker died: signal {outcome.killed_by}"
-        return (Interleaved("sc", error=how),)
+        memories: list[Memory] = ["sc", *([self.asked.memory] if self.asked.memory != "sc" else [])]
+        return tuple(Interleaved(memory, error=how) for memory in memories)
 
 
 def concurrent(loaded: Loaded, asked: Asked) -> bool:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from harness.contract import Contract
 from harness.driver import Driver
 from harness.errors import HarnessError
 from harness.interleave.scenario import Scenario
-from harness.interleave.schedule import MEMORIES, Memory, Schedule, ThreadStep
+from harness.interleave.schedule import MEMORIES, WAITS, Memory, Schedule, ThreadStep
 
 ALL, BOUNDED, CUT, ILLEGAL, UNFIT = range(5)  # KC_ALL, ...
 RACE, WAITER, RESULT, MOMENT, PAIR, DEADLOCK, HELD, NOT_HELD, CRASHED, SPINS = range(10)  # KC_RACE, ...
@@ -49,6 +50,7 @@ class Explored:
     seconds: float
     outcomes: int = 0
     outcomes_are: int = 0
+    dropped: int = 0  # kinds, in bits, of what was found so far and not kept
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,16 @@ class Found:
     def key(self) -> tuple[int, int, Memory, frozenset[int]]:
         """What makes it the same in another schedule."""
         return self.kind, self.which, self.memory, frozenset(self.pcs)
+
+    @property
+    def of_lock(self) -> bool:
+        """Whether one of two accesses that race takes a lock."""
+        return bool((self.kinds[0] | self.kinds[1]) & WAITS)
+
+
+def name_of(text: str) -> str:
+    """An object as the patch calls it: what a lock has inside here is the shim's own."""
+    return re.sub(r"\.kc_\w+$", "", text)
 
 
 class Weaver:
@@ -140,7 +152,7 @@ class Weaver:
         del keep
         return Explored(int(result.end), int(result.executions), int(result.blocked), int(result.steps),
                         int(result.orders), int(result.classes), float(result.seconds), int(result.outcomes),
-                        int(result.outcomes_are))  # fmt: skip
+                        int(result.outcomes_are), int(result.dropped))  # fmt: skip
 
     def kinds(self) -> set[int]:
         """The kinds of what was found so far."""
@@ -199,9 +211,9 @@ class Weaver:
 
     def step(self, c: Any) -> ThreadStep:
         """One step."""
-        frames = tuple(int(c.frame[i]) for i in range(c.frames))
+        frames, name = tuple(int(c.frame[i]) for i in range(c.frames)), name_of(self.driver.text(c.name))
         return ThreadStep(
-            int(c.thread), int(c.call), int(c.kind), int(c.size), self.driver.text(c.name), int(c.byte),
+            int(c.thread), int(c.call), int(c.kind), int(c.size), name, int(c.byte),
             int(c.before), int(c.after), int(c.pc), frames, bool(c.delayed), bool(c.blocked),
             place=int(c.place),
         )  # fmt: skip

@@ -121,7 +121,7 @@ int kc_sandbox_of_threads(void);	/* before it runs on some */
  * the order in which stores become visible. KC_RELAXED delays each store by itself, KC_TSO all of a thread
  * in their order, as far as fences, release and read-modify-writes let them.
  */
-enum { KC_MOST_THREADS = 4, KC_MOST_CALLS = 8, KC_MOST_FRAMES = 8, KC_FOUND = 64, KC_READS = -1 };
+enum { KC_MOST_THREADS = 4, KC_MOST_CALLS = 8, KC_MOST_FRAMES = 8, KC_FOUND = 512, KC_READS = -1 };
 enum { KC_SC, KC_TSO, KC_RELAXED };
 /* KC_BOUNDED: every schedule with so many preemptions; KC_ILLEGAL: some order of the calls is not allowed */
 enum { KC_ALL, KC_BOUNDED, KC_CUT, KC_ILLEGAL, KC_UNFIT };
@@ -147,6 +147,7 @@ struct kc_thread_result {
 	int end;
 	unsigned long long executions, blocked, steps, orders;
 	unsigned long long classes;		/* of executions that differ, where nothing is reduced */
+	int dropped;				/* kinds, in bits, of what was found and had no place any more */
 	/* where asked for: different ends, returns and observations; the same of which are the same number */
 	unsigned long long outcomes, outcomes_are;
 	double seconds;

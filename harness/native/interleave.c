@@ -111,16 +111,16 @@ static void put_on(struct kc_threads *t, struct thread *me)
 		store(me->delayed[i].at, me->delayed[i].size, me->delayed[i].value);
 }
 
-/* The value of its newest store is there, now that it was made. */
+/* The value of its newest store, which may be in pieces, is there, now that it was made. */
 static inline void fill(struct thread *me)
 {
-	struct delayed *last = &me->delayed[me->ndelayed - 1];
+	for (int i = me->ndelayed - 1; i >= 0 && !me->delayed[i].filled; i--) {
+		struct delayed *last = &me->delayed[i];
 
-	if (!me->ndelayed || last->filled)
-		return;
-	last->value = 0;
-	memcpy(&last->value, (void *)last->at, last->size);
-	last->filled = 1;
+		last->value = 0;
+		memcpy(&last->value, (void *)last->at, last->size);
+		last->filled = 1;
+	}
 }
 
 /* What its read-modify-write stored, where it made one; before it stores there again. */
@@ -151,7 +151,7 @@ static void take_off(struct kc_threads *t, struct thread *me)
 /* The buffer in which a thread's store waits; -1: there are too many. */
 static int buffer_of(struct kc_threads *t, int thread, uintptr_t at)
 {
-	uintptr_t key = t->options.memory == KC_TSO ? 0 : at >> 3;
+	uintptr_t key = t->options.memory == KC_TSO ? 0 : at;
 	int proc = KC_MOST_THREADS;
 
 	while (proc < t->nprocs && (t->buffer[proc].thread != thread || t->buffer[proc].key != key))
@@ -189,6 +189,10 @@ static int ripe(const struct kc_threads *t, int proc)
 		/* Release: all that was stored before is visible; a fence: what was before it. */
 		if (i && (d->kind & KC_RELEASE || me->delayed[0].epoch < d->epoch))
 			return -1;
+		/* Stores to the same bytes keep their order. */
+		for (int k = 0; k < i; k++)
+			if (overlaps(&me->delayed[k], d->at, d->size))
+				return -1;
 		return i;
 	}
 	return -1;
@@ -199,9 +203,9 @@ static int ripe(const struct kc_threads *t, int proc)
 /* How many steps show it; 0: all that there will be. A step that is being made is one of them. */
 static int steps_needed(const struct kc_threads *t, int kind)
 {
-	if (kind == KC_RACE || kind == KC_WAITER)
+	if (kind == KC_WAITER)
 		return t->n + 1;
-	return kind == KC_MOMENT || kind == KC_NOT_HELD ? t->n : 0;
+	return kind == KC_RACE || kind == KC_MOMENT || kind == KC_NOT_HELD ? t->n : 0;
 }
 
 int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, int which)
@@ -224,10 +228,14 @@ int threads_note(struct kc_threads *t, int kind, uintptr_t pc0, uintptr_t pc1, i
 		}
 		return -1;
 	}
-	if (i == KC_FOUND || (i == t->nfound && i >= MOST_PAIRS && (kind == KC_RACE || kind == KC_WAITER)))
+	if (i == KC_FOUND || (i == t->nfound && ((kind == KC_RACE && t->nkind[kind] >= MOST_PAIRS) ||
+						 (kind == KC_WAITER && t->nkind[kind] >= MOST_WAITERS)))) {
+		t->dropped |= 1 << kind;
 		return -1;
+	}
 	f = &t->found[i];
 	if (i == t->nfound) {
+		t->nkind[kind]++;
 		memset(f, 0, sizeof(*f) - sizeof(f->schedule));
 		f->kind = kind;
 		f->which = which;
@@ -262,28 +270,44 @@ static void note_race(struct kc_threads *t, int first, int second)
 		t->failed_memory = 1;
 }
 
-static void data_race(struct kc_threads *t, int first, int second)
+/* What an access was: a read-modify-write that failed is a marked read (atomic_t.txt). */
+static inline unsigned int was(const struct event *e)
 {
-	const struct event *a = &t->event[first], *b = &t->event[second];
-	int before = t->nfound, found;
-	uintptr_t pa = a->access.pc, pb = b->access.pc;
-
-	found = threads_note(t, KC_RACE, pa, pb, 0);
-	if (found < 0)
-		return;
-	if (t->nfound > before) {
-		t->found[found].access[0] = a->access.kind;
-		t->found[found].access[1] = b->access.kind;
-	}
-	if (t->nhits < 64)
-		t->hits[t->nhits++] = (struct hit){ found, first, second };
+	return e->access.kind & ~(e->failed ? KC_WRITE : 0u);
 }
 
 static inline int races(const struct event *a, const struct event *b)
 {
-	const unsigned int both = a->access.kind & b->access.kind, any = a->access.kind | b->access.kind;
+	const unsigned int both = was(a) & was(b), any = was(a) | was(b);
 
 	return !(both & KC_MARKED) && !(any & (KC_IGNORED | KC_SECTION)) && any & KC_WRITE;
+}
+
+/* Whether an access may have left another value; of more than 8 bytes that is not looked at. */
+static inline int stores_another(const struct event *e)
+{
+	return was(e) & KC_WRITE && (e->access.size > 8 || e->before != e->after);
+}
+
+/* The races with the event that was open, now that it is known what it did. */
+static void note_data_races(struct kc_threads *t)
+{
+	for (int i = 0; i < t->nhits; i++) {
+		const struct event *a = &t->event[t->hits[i].first], *b = &t->event[t->hits[i].second];
+		int before = t->nfound, found;
+
+		if (!races(a, b))
+			continue;
+		found = threads_note(t, KC_RACE, a->access.pc, b->access.pc, 0);
+		if (found < 0)
+			continue;
+		if (t->nfound > before) {
+			t->found[found].access[0] = was(a);
+			t->found[found].access[1] = was(b);
+		}
+		t->found[found].changed |= stores_another(a) || stores_another(b);
+	}
+	t->nhits = 0;
 }
 
 /* A read of `e` met what `from` wrote: what that orders. */
@@ -438,6 +462,30 @@ static void order(struct kc_threads *t, int n)
 	e->clock[e->proc] = e->own;
 }
 
+/*
+ * Whether an acquire before the access read the very store, so that it is visible to what comes after that
+ * (wr-vis of linux-kernel.cat): a marked store that releases nothing is visible itself.
+ */
+static int was_met(const struct kc_threads *t, int store, int n)
+{
+	const struct event *f = &t->event[store], *e = &t->event[n];
+
+	if ((was(f) & (KC_WRITE | KC_MARKED)) != (KC_WRITE | KC_MARKED))
+		return 0;
+	for (int i = store + 1; i < n; i++) {
+		const struct event *read = &t->event[i];
+		const uint16_t *known = t->thread[e->proc].sync;
+
+		if (read->access.kind & KC_READ && read->access.kind & (KC_ACQUIRE | KC_FULL) && !read->failed &&
+		    read->access.at == f->access.at && read->access.size == f->access.size &&
+		    read->proc < t->nthreads && read->own <= known[read->proc])
+			return 1;
+		if (was(read) & KC_WRITE && conflict(&read->access, &f->access))
+			return 0;	/* others read this one */
+	}
+	return 0;
+}
+
 /* The kernel's memory model: what a thread's access is ordered after, and what it races with. */
 static void order_memory(struct kc_threads *t, struct thread *me, int n)
 {
@@ -445,12 +493,19 @@ static void order_memory(struct kc_threads *t, struct thread *me, int n)
 	uint16_t met[KC_MOST_THREADS] = { 0 };
 	int id = e->proc;
 
-	for (int i = n - 1; i >= 0; i--) {
+	uint32_t bytes = e->access.size < 32 ? (1u << e->access.size) - 1 : ~0u;
+
+	/* Each byte comes from the last store to it. */
+	for (int i = n - 1; i >= 0 && bytes; i--) {
 		const struct event *f = &t->event[i];
 
-		if (!f->failed && f->access.kind & KC_WRITE && conflict(&f->access, &e->access)) {
-			memcpy(met, f->published, sizeof(met));
-			break;
+		if (f->failed || !(f->access.kind & KC_WRITE) || !conflict(&f->access, &e->access))
+			continue;
+		for (uint32_t b = 0; b < e->access.size && b < 32; b++) {
+			if (!(bytes >> b & 1) || e->access.at + b - f->access.at >= f->access.size)
+				continue;
+			join(met, f->published, KC_MOST_THREADS);
+			bytes &= ~(1u << b);
 		}
 	}
 	memcpy(me->sync_before, me->sync, sizeof(me->sync));	/* until it is known not to fail */
@@ -462,8 +517,12 @@ static void order_memory(struct kc_threads *t, struct thread *me, int n)
 		const struct event *f = &t->event[i];
 
 		if (f->proc != id && f->own > me->sync[f->proc] && conflict(&f->access, &e->access) &&
-		    races(f, e))
-			data_race(t, i, n);
+		    races(f, e) && !was_met(t, i, n)) {
+			if (t->nhits == MOST_HITS)
+				t->dropped |= 1 << KC_RACE;
+			else
+				t->hits[t->nhits++] = (struct hit){ i, n };
+		}
 	}
 	publish(me, e, met);
 }
@@ -666,8 +725,14 @@ static void on_access(const volatile void *p, unsigned int size, unsigned int ki
 		a.mask = at == me->wait_at ? a.mask : a.mask >> (at - me->wait_at) * 8;
 		me->wait_at = 0;
 	}
-	if (is_weak(t) && !(kind & (KC_READ | KC_SECTION)) && size <= 8) {
-		delay(t, me, &a);
+	if (is_weak(t) && !(kind & (KC_READ | KC_SECTION))) {
+		for (unsigned int done = 0; done < size; done += 8) {
+			struct access piece = a;
+
+			piece.at = at + done;
+			piece.size = size - done < 8 ? size - done : 8;
+			delay(t, me, &piece);
+		}
 		return;
 	}
 	note_loop(me, &a);
@@ -735,6 +800,24 @@ static int forget_lock(struct thread *me, uintptr_t at, uint64_t mask)
 	return 0;
 }
 
+/* The thread that set the bits of a word, by whatever means, such as a lock made by hand; -1: they are clear. */
+static int set_by(const struct kc_threads *t, uintptr_t at, uint64_t mask)
+{
+	for (int i = t->n - 1; i >= 0; i--) {
+		const struct event *e = &t->event[i];
+
+		if (e->access.size > 8 || !(was(e) & KC_WRITE))
+			continue;
+		for (uintptr_t byte = at; byte < at + 8; byte++) {
+			unsigned int bits = mask >> 8 * (byte - at) & 0xff, shift = 8 * (byte - e->access.at);
+
+			if (byte - e->access.at < e->access.size && (e->before ^ e->after) >> shift & bits)
+				return e->after >> shift & bits ? e->proc : -1;
+		}
+	}
+	return -1;
+}
+
 static void on_lock(const volatile void *p, unsigned int size, unsigned long mask, int locks, void *pc)
 {
 	struct kc_threads *t = weaving;
@@ -752,7 +835,7 @@ static void on_lock(const volatile void *p, unsigned int size, unsigned long mas
 			me->held[me->nheld++] = (struct held){ at, mask, me->at };
 		return;
 	}
-	if (forget_lock(me, at, mask))
+	if (forget_lock(me, at, mask) || set_by(t, at, mask) == me - t->thread)
 		return;
 	/* The place is that of the call of the shim: its own lines say nothing. */
 	threads_note(t, KC_NOT_HELD, me->depth ? me->frames[me->depth - 1] : (uintptr_t)pc, 0, 0);
@@ -1113,6 +1196,14 @@ static void after_own_stores(struct kc_threads *t, const struct thread *me, stru
 		after_stores(t, e, 0);
 }
 
+static void take_section(struct kc_threads *t, uintptr_t at)
+{
+	if (t->nsections == MOST_HELD)
+		t->failed_memory = 1;
+	else
+		t->section[t->nsections++] = (struct held){ at, 1, 0 };
+}
+
 static void step_thread(struct kc_threads *t, int proc)
 {
 	struct thread *me = &t->thread[proc];
@@ -1142,7 +1233,7 @@ static void step_thread(struct kc_threads *t, int proc)
 		note_read(me, &a, e->before);
 	if (a.kind & KC_SECTION) {
 		if (a.kind & KC_READ)
-			t->section[t->nsections++ % MOST_HELD] = (struct held){ a.at, 1, me->at };
+			take_section(t, a.at);
 		else
 			for (int i = 0; i < t->nsections; i++)
 				if (t->section[i].at == a.at)
@@ -1174,14 +1265,7 @@ static void close_event(struct kc_threads *t, struct thread *me)
 	e = &t->event[me->open];
 	if (e->access.kind & KC_WRITE)
 		e->after = load(t, e->access.at, e->access.size);
-	for (int i = 0; i < t->nhits; i++) {
-		const struct event *a = &t->event[t->hits[i].first];
-
-		t->found[t->hits[i].found].changed |=
-			(a->access.kind & KC_WRITE && a->before != a->after) ||
-			(e->access.kind & KC_WRITE && e->before != e->after);
-	}
-	t->nhits = 0;
+	note_data_races(t);
 	if (t->shown && me->shown >= 0)
 		show_result(&t->shown[me->shown], e);
 	me->open = -1;
@@ -1249,6 +1333,7 @@ int threads_step(struct kc_threads *t, int proc)
 		return -1;
 	}
 	t->steps++;
+	guard.sequence++;
 	t->last_proc = proc;
 	if (is_buffer(proc)) {
 		step_buffer(t, proc);
@@ -1275,7 +1360,7 @@ int threads_step(struct kc_threads *t, int proc)
 /* What the end of an execution shows: locks that stay, threads that cannot go on. */
 void threads_finish(struct kc_threads *t)
 {
-	int waits = -1, held = -1;
+	int waits = -1, held = -1, stuck = t->stuck;
 
 	for (int i = 0; i < t->nthreads; i++) {
 		const struct thread *me = &t->thread[i];
@@ -1287,6 +1372,7 @@ void threads_finish(struct kc_threads *t)
 		if (!me->done)
 			waits = i;
 	}
+	t->stuck = 1;
 	if (t->why == KC_CRASHED)
 		return;
 	if (t->why == KC_SPINS || (waits >= 0 && t->thread[waits].spins)) {
@@ -1299,6 +1385,7 @@ void threads_finish(struct kc_threads *t)
 		t->why = KC_NONE_RUNS;
 		threads_note(t, KC_NONE_RUNS, 0, 0, 0);
 	} else {
+		t->stuck = stuck;
 		orders_judge(t);
 	}
 }

@@ -14,9 +14,11 @@
 #define MOST_HELD 8		/* locks of one thread */
 #define MOST_WATCHED 16		/* reads of a turn of a loop that waits */
 #define MOST_LOOPS 64		/* turns of a loop that waits, without a change that it could see */
+#define MOST_HITS 64		/* races with one event */
 #define MOST_RACES 512		/* that are met in one execution */
-#define MOST_ORDERS 2520	/* of four threads' calls, one after the other */
-#define MOST_PAIRS (KC_FOUND - 16)	/* of places that race: they leave room for what else is found */
+#define MOST_ORDERS 5040	/* of four threads' calls, one after the other */
+#define MOST_PAIRS 384		/* of places that race, and of those that wait: they leave room for what else is found */
+#define MOST_WAITERS 64
 
 /* One access to memory, or a fence (`size` 0). */
 struct access {
@@ -98,8 +100,8 @@ struct race {			/* two steps whose order could be the other way round */
 	int first, second;
 };
 
-struct hit {			/* a finding at the event that is open: whether it changed a value is not known */
-	int found, first, second;
+struct hit {			/* a race with the event that is open: whether that one stores is not known */
+	int first, second;
 };
 
 /* A step that is to be tried, and what follows it. */
@@ -158,9 +160,10 @@ struct kc_threads {
 	int proc_last[MOST_PROCS];
 	struct race *races;
 	int nraces;
-	struct hit hits[64];
+	struct hit hits[MOST_HITS];
 	int nhits;
 	int why;			/* KC_NONE_RUNS, ..., or 0 */
+	int stuck;			/* an execution of this scenario did not come to its end */
 	struct kc_shown *shown;
 	int most_shown, nshown;
 	/* the search */
@@ -178,6 +181,8 @@ struct kc_threads {
 	/* one call after the other */
 	struct kc_order *orders;
 	int norders, orders_crashed;
+	unsigned char *order_seen;	/* some execution came to the same */
+	int dropped, nkind[16];
 	kc_i64 (*moments)[MAX_SLOTS];	/* observations after so many calls of each thread */
 	int *moment_of, nmoments, most_moments, by[KC_MOST_THREADS];
 };
@@ -233,6 +238,7 @@ const struct access *threads_next(struct kc_threads *t, int proc);
 int orders_make(struct kc_threads *t);
 void orders_judge(struct kc_threads *t);
 void orders_moment(struct kc_threads *t);
+int orders_all_seen(const struct kc_threads *t);
 int orders_explain(struct kc_threads *t, const kc_i64 *obs);
 /* schedules.c */
 void schedules_reverse(struct kc_threads *t);

@@ -342,6 +342,27 @@ static int pair_at_once(const struct kc_threads *t, int a, kc_i64 x, int b, kc_i
 	return 0;
 }
 
+/* Which orders of the calls, by the code, this execution may be. */
+static void mark_orders(struct kc_threads *t, const kc_i64 *obs)
+{
+	for (int i = 0; i < t->norders; i++)
+		if (!t->order_seen[i] && !t->orders[i].of_model && same_results(t, &t->orders[i], NULL) &&
+		    !memcmp(t->orders[i].obs, obs, t->run->c->state_size * sizeof(*obs)))
+			t->order_seen[i] = 1;
+}
+
+/*
+ * Whether what the code does in each order, one call after the other, was among the
+ * executions: it is one of them, unless a loop was taken to wait that would have given up.
+ */
+int orders_all_seen(const struct kc_threads *t)
+{
+	for (int i = 0; i < t->norders; i++)
+		if (!t->orders[i].of_model && !t->order_seen[i])
+			return 0;
+	return 1;
+}
+
 /* The end of an execution in which every call came back. */
 void orders_judge(struct kc_threads *t)
 {
@@ -351,6 +372,7 @@ void orders_judge(struct kc_threads *t)
 		return;	/* what the calls do even alone is told elsewhere */
 	t->run->s->peek(obs);
 	t->run->record->warnings = 0;
+	mark_orders(t, obs);
 	if (explain(t, obs, NULL) < 0) {
 		threads_note(t, KC_RESULT, 0, 0, 0);
 		return;
@@ -395,14 +417,34 @@ static int may_be_seen(const struct kc_threads *t, int k, kc_i64 value)
 	return 0;
 }
 
+/* What a reader would see now; -1 where reading does not come back, so that it sees nothing. */
+static int read_now(struct kc_threads *t, int k, kc_i64 *value)
+{
+	void (*stop)(int why, const struct kc_site *site) = t->run->record->stop;
+	volatile int lost = 0;
+	sigjmp_buf around;
+
+	memcpy(&around, &guard.env, sizeof(around));
+	guard.sequence++;
+	t->run->record->stop = on_stop;
+	if (guard_enter())
+		lost = -1;
+	else
+		*value = t->s->read(k);
+	t->run->record->stop = stop;
+	memcpy(&guard.env, &around, sizeof(around));
+	guard.running = 1;	/* the execution goes on */
+	return lost;
+}
+
 /* After a write: what a reader without a lock would see now, each value by itself. */
 void orders_moment(struct kc_threads *t)
 {
 	for (int i = 0; i < t->options.nreads && !t->orders_crashed; i++) {
 		int k = t->options.reads[i];
-		kc_i64 value = t->s->read(k);
+		kc_i64 value;
 
-		if (!may_be_seen(t, k, value))
+		if (!read_now(t, k, &value) && !may_be_seen(t, k, value))
 			note_moment(t, k, value);
 	}
 	t->run->record->warnings = 0;

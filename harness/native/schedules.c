@@ -14,6 +14,7 @@
 #include "interleave.h"
 
 #define MOST_NODES 65536
+#define MOST_CODE (64ul << 20)	/* bytes of a subject */
 #define MOST_CLASSES (1 << 18)
 
 /* ---- Steps to try, as a tree: `child` is what follows a step, `next` what is tried after it. ---- */
@@ -236,6 +237,9 @@ static int note_crash(struct kc_threads *t)
 		guard_end.pc = t->touches - 1;	/* what is there is where it goes on */
 	t->touches = 0;
 	t->why = KC_CRASHED;
+	/* Where a tick came is by chance, and the engine's own addresses are others each time. */
+	if (guard_end.why == KC_ENDLESS || guard_end.pc - t->run->base > MOST_CODE)
+		guard_end.pc = 0;
 	found = threads_note(t, KC_CRASHED, guard_end.pc, 0, guard_end.why);
 	if (found >= 0 && t->found[found].length < 0)
 		save_schedule(t, &t->found[found]);
@@ -546,16 +550,30 @@ static int search(struct kc_threads *t, double deadline)
 	int end;
 
 	do {
-		int nfound = t->nfound;
+		int nfound = t->nfound, dropped = t->dropped, nkind[16];
+		uint64_t executions[KC_FOUND];
 
+		memcpy(nkind, t->nkind, sizeof(nkind));
+		for (int i = 0; i < nfound; i++)
+			executions[i] = t->found[i].executions;
+		memset(t->seen, 0, sizeof(t->seen));
+		memset(t->order_seen, 0, MOST_ORDERS);
+		t->stuck = 0;
+		t->target_met = 0;
 		t->executions = t->blocked = t->steps = 0;
 		t->nnodes = 0;
 		t->free_node = -1;
 		hashes_empty(&t->classes, !t->options.reduce);
 		hashes_empty(&t->outcomes, t->options.outcomes);
 		end = t->options.reduce ? reduced(t, deadline) : enumerate(t, deadline);
-		if (end < 0)
-			t->nfound = nfound;	/* they are found again */
+		if (end >= 0)
+			break;
+		/* What was found is found again. */
+		t->nfound = nfound;
+		t->dropped = dropped;
+		memcpy(t->nkind, nkind, sizeof(nkind));
+		for (int i = 0; i < nfound; i++)
+			t->found[i].executions = executions[i];
 	} while (end < 0 && !t->failed_memory);
 	return end < 0 ? KC_CUT : end;
 }
@@ -573,6 +591,9 @@ int kc_threads_explore(struct kc_threads *t, int number, const struct kc_scenari
 	end = orders_make(t);
 	if (end == KC_ALL)
 		end = search(t, start + options->seconds);
+	if (end == KC_ALL && !t->stuck && !orders_all_seen(t))
+		end = KC_CUT;
+	result->dropped = t->dropped;
 	result->end = end == KC_ALL && !options->reduce && options->preemptions >= 0 ? KC_BOUNDED : end;
 	result->executions = t->executions;
 	result->blocked = t->blocked;
@@ -591,9 +612,15 @@ int kc_threads_found(struct kc_threads *t)
 	return t->nfound;
 }
 
+static void forget(struct kc_threads *t)
+{
+	t->nfound = t->dropped = 0;
+	memset(t->nkind, 0, sizeof(t->nkind));
+}
+
 void kc_threads_forget(struct kc_threads *t)
 {
-	t->nfound = 0;
+	forget(t);
 }
 
 struct kc_found *kc_threads_finding(struct kc_threads *t, int i)
@@ -673,7 +700,7 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 		    struct kc_shown *steps, int most, struct kc_ending *ending)
 {
 	memset(ending, 0, sizeof(*ending));
-	t->nfound = 0;
+	forget(t);
 	begin_scenario(t, scenario, options);
 	t->target = -1;
 	ending->legal = orders_make(t);
@@ -687,7 +714,7 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 		shown_length = length;
 		t->shown = steps;
 		t->most_shown = most;
-		t->nfound = 0;
+		forget(t);
 		t->nprocs = KC_MOST_THREADS;
 		run_once(t, next_shown);
 	} while (t->learned && !t->failed_memory);
@@ -751,10 +778,11 @@ struct kc_threads *kc_threads_open(struct kc_run *run)
 	t->nodes = malloc(MOST_NODES * sizeof(*t->nodes));
 	t->found = calloc(KC_FOUND, sizeof(*t->found));
 	t->orders = malloc(MOST_ORDERS * sizeof(*t->orders));
+	t->order_seen = calloc(MOST_ORDERS, 1);
 	memset(t->slot, 0xff, sizeof(t->slot));
 	t->target = -1;
 	if (!t->start || !t->variables || !t->event || !t->races || !t->frame || !t->nodes ||
-	    !t->found || !t->orders)
+	    !t->found || !t->orders || !t->order_seen)
 		return NULL;
 	for (int i = 0; i < KC_MOST_THREADS; i++)
 		if (fiber_open(&t->thread[i].fiber))
@@ -774,6 +802,7 @@ void kc_threads_close(struct kc_threads *t)
 	free(t->nodes);
 	free(t->found);
 	free(t->orders);
+	free(t->order_seen);
 	free(t->moments);
 	free(t->moment_of);
 	free(t->classes.at);

@@ -16,6 +16,7 @@ from harness.explore import ENDS
 from harness.interleave.compare import stress_words
 from harness.interleave.judge import scope
 from harness.interleave.run import Interleaved
+from harness.interleave.schedule import Memory
 from harness.judge import Check
 from harness.locate import function_line
 from harness.mutate import Judged, Strength
@@ -44,7 +45,12 @@ STATIC_KEY = re.compile(r"\bstatic_key|STATIC_KEY|\bDECLARE_TRACEPOINT\b")
 CALLED = ("conformance", "misuse", "crash", "sanitizer", "promise")  # judged call by call
 WOVEN_KINDS = {"race": "races", "results": "no order explains it", "reads": "no moment has it",
                "locks": "a lock", "deadlock": "does not come back", "crash": "faults"}  # fmt: skip
-WOVEN = "orders of stores other than sequential consistency: --memory-model tso or relaxed"
+WEAKER: dict[Memory, str] = {
+    "sc": "orders of stores other than sequential consistency: --memory-model tso or relaxed",
+    "tso": "orders of stores weaker than TSO: --memory-model relaxed",
+    "relaxed": "reads made early, as where smp_rmb() is forgotten: stores alone are delayed",
+}
+NOBODY_SAYS = "calls at the same time: no contract says which may meet; --interleave 2x1 runs any two"
 WHY_ALIVE = {
     "same": "no call within the bounds tells it from the patch",
     "misuse": "every legal call within the bounds does the same; only how often misuse warns differs",
@@ -196,10 +202,11 @@ def woven_words(one: Interleaved) -> Woven:
 def unwoven(part: Part) -> Iterator[str]:
     """What is not known of concurrent calls."""
     if not any(one.scenarios for one in part.threads):
-        if not part.loaded.contract.derived:
-            yield RAN_ALONE
-    elif len(part.threads) == 1:
-        yield WOVEN
+        yield NOBODY_SAYS if part.loaded.contract.derived else RAN_ALONE
+        return
+    yield WEAKER[part.threads[-1].memory]
+    if (sc := part.threads[0]).scenarios == sc.executions:
+        yield f"calls that meet: in none of {sc.scenarios} scenarios do two touch the same memory to write it"
 
 
 # One check.

@@ -10,6 +10,7 @@
 #ifndef _LINUX_BIT_SPINLOCK_H
 #define _LINUX_BIT_SPINLOCK_H
 
+#include <asm/processor.h>
 #include <linux/bitops.h>
 #include <linux/bug.h>
 

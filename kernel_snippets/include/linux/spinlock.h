@@ -9,6 +9,7 @@
 #ifndef _LINUX_SPINLOCK_H
 #define _LINUX_SPINLOCK_H
 
+#include <asm/processor.h>
 #include <linux/atomic.h>
 #include <linux/bug.h>
 #include <linux/lockdep.h>
