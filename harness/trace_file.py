@@ -24,7 +24,7 @@ from extractor.mail import Mail
 from extractor.patch import Patch, odd_path, parse_patch
 from harness.driver import MOST_CALLS
 from harness.errors import HarnessError
-from harness.interleave.schedule import MEMORIES, Memory
+from harness.interleave.schedule import BUFFER, MEMORIES, MOST_PROCS, Memory
 from harness.whole_file import unnamed
 
 SCHEMA = 1
@@ -441,7 +441,9 @@ def woven_of(said: Mapping[str, Any]) -> Woven:
     for turn in get(said, "turns", list, "threads"):
         pair = whole_numbers(turn, 2, "threads: a turn")
         proc, steps = pair[0], pair[1]
-        if proc is None or steps is None or not 0 <= proc < 64 or not 0 < steps <= MOST_CALLS - len(order):
+        if proc is None or steps is None or not 0 < steps <= MOST_CALLS - len(order):
+            raise FaultError("threads: a turn is not a thread and its number of steps")
+        if not (0 <= proc < len(calls) or BUFFER <= proc < MOST_PROCS):
             raise FaultError("threads: a turn is not a thread and its number of steps")
         order += [proc] * steps
     shown = get(said, "shown", list, "threads")

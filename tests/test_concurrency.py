@@ -229,11 +229,12 @@ def first_call(call: dict) -> Any:
 
 WRONG = {
     "memory": (lambda woven: woven.update(memory="alpha"), "memory is not sc, tso or relaxed"),
-    "calls": (lambda woven: woven.update(calls=ALONE_AGAIN), "its threads are not 2 to 4"),
+    "calls": (lambda woven: woven.update(calls=ALONE_AGAIN, turns=[[0, 1]]), "its threads are not 2 to 4"),
     "argument": (first_call({"op": "add", "args": {"mm": 0, "diff": 10**6}}), "these are no arguments of it"),
     "operation": (first_call({"op": "set_flag", "args": {}}), "which no thread calls"),
     "reads": (first_call({"reads": "secret"}), "the contract observes no secret"),
     "turns": (lambda woven: woven.update(turns=[[0, 10**9]]), "a turn is not a thread and its number of"),
+    "nobody": (lambda woven: woven.update(turns=[[3, 1]]), "a turn is not a thread and its number of"),
     "thread": (lambda woven: woven.update(turns=[[-1, 1]]), "a turn is not a thread and its number of"),
     "shown": (lambda woven: woven.update(shown=["a\u001b[31m"]), "shown is not a list of lines"),
 }

@@ -118,8 +118,8 @@ def settled(one: Interleaved) -> tuple[Verdict, str]:
         return "unknown", (f"once something else was found, {one.cut + one.left} scenarios were not run, "
                            "or not to their end")  # fmt: skip
     lost, every = one.cut + one.left, one.scenarios + one.left
-    return "unknown", (f"{lost} of {every} scenarios were not run to their end; --interleave with fewer "
-                       "threads or calls, or --time, may help")  # fmt: skip
+    return "unknown", (f"{lost} of {every} scenarios were not run to their end; --interleave 2x1, which "
+                       "lifts the limit of steps, and --time may help")  # fmt: skip
 
 
 def failing(contract: Contract, id: str, title: str, one: Interleaved, found: Sequence[Witness]) -> Check:

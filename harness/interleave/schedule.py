@@ -14,6 +14,7 @@ Memory = Literal["sc", "tso", "relaxed"]
 MEMORIES: tuple[Memory, ...] = ("sc", "tso", "relaxed")  # KC_SC, KC_TSO, KC_RELAXED
 # An access, in bits: those of native/threads.h.
 READ, WRITE, MARKED, ACQUIRE, RELEASE, FULL, WAITS, FENCE, IGNORED, SECTION = (1 << n for n in range(10))
+MOST_PROCS = 24  # of native/interleave.h
 BUFFER = 4  # in an order of steps: a thread is below, a store that becomes visible is not
 
 
