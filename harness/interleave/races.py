@@ -101,13 +101,14 @@ def race(culprit: str, pairs: Sequence[Pair], one: Interleaved) -> Check:
     sides = sorted(best.sides, key=lambda side: side.label != culprit)
     where = next((side.step.stack[0] for side in sides if side.step.stack), None)
     partners = sorted({side.label for pair in pairs for side in pair.sides} - {culprit}) or [culprit]
-    every_word = ", ".join(sorted({side.step.name for pair in pairs for side in pair.sides}))
+    words = sorted({side.step.name for pair in pairs for side in pair.sides})
     said = [f"data race on {sides[0].step.name}: {sides[0].words}, against {sides[1].words}"]
     if len(pairs) > 1:
         every = " and ".join(sorted({culprit, *partners}))
         against = f"{culprit} against {', '.join(partners)}" if culprit.startswith(READER) else every
         most = " (of more nothing was kept)" if one.dropped >> RACE & 1 else ""
-        said.append(f"{len(pairs)} pairs of places in all, on {every_word}, of {against}{most}")
+        where_else = f" on {', '.join(words)}," if len(words) > 1 else ""
+        said.append(f"{len(pairs)} pairs of places in all,{where_else} of {against}{most}")
     said += list(excused(pairs))
     return Check(
         f"concurrency/race/{slug(culprit)}",

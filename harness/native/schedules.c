@@ -612,15 +612,10 @@ int kc_threads_found(struct kc_threads *t)
 	return t->nfound;
 }
 
-static void forget(struct kc_threads *t)
+void kc_threads_forget(struct kc_threads *t)
 {
 	t->nfound = t->dropped = 0;
 	memset(t->nkind, 0, sizeof(t->nkind));
-}
-
-void kc_threads_forget(struct kc_threads *t)
-{
-	forget(t);
 }
 
 struct kc_found *kc_threads_finding(struct kc_threads *t, int i)
@@ -700,7 +695,7 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 		    struct kc_shown *steps, int most, struct kc_ending *ending)
 {
 	memset(ending, 0, sizeof(*ending));
-	forget(t);
+	kc_threads_forget(t);
 	begin_scenario(t, scenario, options);
 	t->target = -1;
 	ending->legal = orders_make(t);
@@ -714,7 +709,7 @@ int kc_threads_show(struct kc_threads *t, const struct kc_scenario *scenario,
 		shown_length = length;
 		t->shown = steps;
 		t->most_shown = most;
-		forget(t);
+		kc_threads_forget(t);
 		t->nprocs = KC_MOST_THREADS;
 		run_once(t, next_shown);
 	} while (t->learned && !t->failed_memory);
