@@ -59,7 +59,7 @@ WARNINGS = [
     "-Wno-unused-value",
     "-Wno-address-of-packed-member",
 ]
-CODE = ["-fPIC", "-fvisibility=hidden", "-g1", "-gdwarf-4", "-pipe"]
+CODE = ["-fPIC", "-fvisibility=hidden", "-g1", "-pipe"]
 # A function called _init or _fini would run when a library is loaded or left: no name means these here.
 NOTHING = "kc_no_such_function"
 LINK = ["-shared", "-nostdlib", "-Wl,-z,defs", "-Wl,-Bsymbolic", "-Wl,--build-id=none",

@@ -16,6 +16,7 @@ THREADED = Flavour(
     "threaded",
     code=(
         "-O0",
+        "-gdwarf-4",  # addr2line of binutils 2.40 takes the wrong file from a small header's DWARF 5
         "-DKC_UNOPTIMISED=1",
         "-DKC_THREADS=1",
         "-fsanitize=thread",
