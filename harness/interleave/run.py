@@ -38,7 +38,7 @@ PREEMPTIONS = 2  # at most, where all schedules of a scenario are too many
 BROKEN_STEPS = 400_000  # after calls returned or left what no order explains: what else there is
 BROKEN_EXECUTIONS = 200  # of one scenario, then
 SHORTEN_EXECUTIONS = 3_000  # in which a schedule with so many switches is looked for
-MOST_PAIRS = 12  # of places that race: of more, schedules are as they were met
+SHORTENED_PAIRS = 12  # of places that race: of more, schedules are as they were met
 NOTES = (WAITER, PAIR)  # kinds of what is no finding
 SAMPLE = 48  # scenarios that real threads run
 
@@ -179,7 +179,7 @@ def short_schedules(weaver: Weaver, every: Sequence[Scenario], found: Sequence[F
     pairs = [number for number, one in enumerate(found) if one.kind == RACE]
     pairs.sort(key=lambda number: found[number].of_lock)
     for number, one in enumerate(found):
-        if one.kind not in NOTES and number not in pairs[MOST_PAIRS:]:
+        if one.kind not in NOTES and number not in pairs[SHORTENED_PAIRS:]:
             weaver.shorten(number, every[one.scenario], Effort(one.memory, executions=SHORTEN_EXECUTIONS))
     shorter = list(weaver.found())
     for one, short in zip(found, shorter, strict=True):

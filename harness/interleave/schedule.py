@@ -64,7 +64,6 @@ class Schedule:
 
     `order` has the thread of each step (BUFFER and more: a delayed store). `why` says why not all calls came
     back, `returns` and `warned` are by thread and call, of those that did; `observed` is by State field.
-    `fails` are the kinds of what is found in it.
     """
 
     scenario: Scenario
