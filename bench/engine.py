@@ -15,7 +15,7 @@ from typing import Any
 from extractor.extract import series_items
 from extractor.mail import read_mails
 from harness import worker
-from harness.build import cache_folder, contract_library, engine_library
+from harness.build import PLAIN, Flavour, cache_folder, contract_library, engine_library
 from harness.contract import Loaded
 from harness.driver import Driver, Flight, Libraries, Limits
 from harness.inputs import read_patches
@@ -31,12 +31,12 @@ WIDE = {"mms": 4, "pages": 8}
 STEPS = 2_000_000
 
 
-def libraries(loaded: Loaded, folder: Path) -> Libraries:
+def libraries(loaded: Loaded, folder: Path, flavour: Flavour = PLAIN) -> Libraries:
     items = series_items(read_patches(read_mails([str(BUNDLED_PATCH)]), latest=False, prefix=None))
     config = dict(loaded.contract.config)
     piece = slice_of(loaded, items)
     contract, engine = contract_library(render_contract(loaded), folder), engine_library(folder)
-    subject = Attempt(loaded, piece, config, folder / "subject").settle()
+    subject = Attempt(loaded, piece, config, folder / "subject", flavour).settle()
     return Libraries(subject.built.library, contract.finish(), engine.finish())
 
 

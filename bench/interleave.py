@@ -5,41 +5,25 @@ from __future__ import annotations
 
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
-from extractor.extract import series_items
-from extractor.mail import read_mails
+from bench.engine import libraries
 from harness import worker
-from harness.build import cache_folder, contract_library, engine_library
-from harness.contract import Loaded
-from harness.driver import Call, Driver, Flight, Libraries, Limits
-from harness.inputs import read_patches
+from harness.build import cache_folder
+from harness.driver import Call, Driver, Flight, Limits
 from harness.interleave.choose import explore_starts, scenarios, starts, threads_of
 from harness.interleave.flavour import THREADED
 from harness.interleave.run import SHAPES
 from harness.interleave.scenario import READS, Scenario
 from harness.interleave.weaver import ALL, Effort, Weaver
 from harness.loading import contract_path, load
-from harness.render import render_contract
 from harness.scratch import scratch_folder
-from harness.subjects import Attempt, slice_of
-from kernel_snippets import BUNDLED_PATCH
 
 ROUNDS = 5
 MOST = 300_000  # schedules, where nothing is reduced
 # What an established checker needs with the lock as one blocking step, and with the kernel's loop (issue 8).
 KNOWN = {"2 x add": (2, 26 + 33), "2 x (add, sub)": (6, 2338 + 1615), "3 x add": (6, 8610 + 5790),
          "2 x 2 adds": (6, 2832 + 1635), "3 x (add, sub)": (90, None)}  # fmt: skip
-
-
-def libraries(loaded: Loaded, folder: Path) -> Libraries:
-    items = series_items(read_patches(read_mails([str(BUNDLED_PATCH)]), latest=False, prefix=None))
-    config = dict(loaded.contract.config)
-    piece = slice_of(loaded, items)
-    contract, engine = contract_library(render_contract(loaded), folder), engine_library(folder)
-    subject = Attempt(loaded, piece, config, folder / "subject", THREADED).settle()
-    return Libraries(subject.built.library, contract.finish(), engine.finish())
 
 
 def fixed(driver: Driver) -> dict[str, tuple[tuple[Call, ...], ...]]:
@@ -87,7 +71,7 @@ def measure(driver: Driver) -> Any:
 def main() -> None:
     loaded = load(contract_path("mm-owner-tracking"), {})
     with scratch_folder(cache_folder()) as folder:
-        made = libraries(loaded, folder)
+        made = libraries(loaded, folder, THREADED)
         outcome = worker.run(lambda: measure(Driver(made, loaded, Flight())),
                              worker.Limits(cpu_seconds=400, wall_seconds=600))  # fmt: skip
     assert outcome.result is not None, outcome

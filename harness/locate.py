@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +12,7 @@ from extractor.items import Item
 from extractor.scan import is_directive, masked_lines
 from extractor.slice import Slice
 from harness.contract import Loaded
+from harness.interleave.places import resolve
 from harness.judge import Check, calls_of
 from harness.trace import Step, failed_checks
 
@@ -87,18 +86,8 @@ def code_line(item: Item) -> int:
 
 def address_lines(library: Path, pc: int, files: set[str]) -> Iterator[tuple[str, int]]:
     """The lines of the patch at address `pc`, innermost call first; none without binutils."""
-    tool = shutil.which("addr2line")
-    if not tool:
-        return
-    done = subprocess.run(
-        [tool, "-i", "-e", str(library), hex(pc)],
-        capture_output=True, text=True, timeout=10, check=False,
-    )  # fmt: skip
-    for line in done.stdout.splitlines():
-        name, _, number = line.partition(" ")[0].rpartition(":")
-        found = next((file for file in files if name.endswith(file)), None)
-        if found and number.isdigit() and "kernel_snippets" not in name:
-            yield found, int(number)
+    for place in resolve(library, {pc + 1}, files).get(pc + 1, ()):  # it takes return addresses
+        yield place.file, place.line
 
 
 def follow_conformance(checks: Sequence[Check], loaded: Loaded) -> tuple[Check, ...]:

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from harness.errors import HarnessError
+
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 POLL = 0.1  # seconds between two looks at the progress
@@ -39,6 +41,12 @@ class Outcome:
     killed_by: int = 0
     timed_out: bool = False
     error: str = ""
+
+    def needed(self) -> Any:
+        """The result; HarnessError where there is none."""
+        if self.result is None:
+            raise HarnessError(self.error or f"the worker died: signal {self.killed_by}")
+        return self.result
 
 
 class Running:

@@ -150,9 +150,7 @@ def run_again(
         return convert.unstructure(again(driver, scenario, trace))
 
     outcome = worker.run(task, worker.Limits(2 * SECONDS, SECONDS * 3.0, MEMORY * 2))
-    if outcome.result is None:
-        raise HarnessError(outcome.error or f"the worker died: signal {outcome.killed_by}")
-    made: Again = make_converter().structure(outcome.result, Again)
+    made: Again = make_converter().structure(outcome.needed(), Again)
     return made
 
 

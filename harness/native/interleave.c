@@ -477,8 +477,7 @@ static int was_met(const struct kc_threads *t, int store, int n)
 		const uint16_t *known = t->thread[e->proc].sync;
 
 		if (read->access.kind & KC_READ && read->access.kind & (KC_ACQUIRE | KC_FULL) && !read->failed &&
-		    read->access.at == f->access.at && read->access.size == f->access.size &&
-		    read->proc < t->nthreads && read->own <= known[read->proc])
+		    read->access.at == f->access.at && read->access.size == f->access.size && read->own <= known[read->proc])
 			return 1;
 		if (was(read) & KC_WRITE && conflict(&read->access, &f->access))
 			return 0;	/* others read this one */
@@ -947,13 +946,9 @@ static void run_thread(struct kc_threads *t, struct thread *me)
 void threads_reset(struct kc_threads *t)
 {
 	struct kc_run *run = t->run;
-	unsigned long at = 0;
 
 	memcpy(run->world, t->start, run->words * 4);
-	for (int i = 0; i < t->s->nvariables; i++) {
-		memcpy(t->s->variables[i].at, t->variables + at, t->s->variables[i].size);
-		at += t->s->variables[i].size;
-	}
+	variables_put(t, t->variables);
 	run->record->warnings = run->record->rmw = 0;
 }
 
@@ -1360,7 +1355,7 @@ int threads_step(struct kc_threads *t, int proc)
 /* What the end of an execution shows: locks that stay, threads that cannot go on. */
 void threads_finish(struct kc_threads *t)
 {
-	int waits = -1, held = -1, stuck = t->stuck;
+	int waits = -1, held = -1;
 
 	for (int i = 0; i < t->nthreads; i++) {
 		const struct thread *me = &t->thread[i];
@@ -1372,7 +1367,6 @@ void threads_finish(struct kc_threads *t)
 		if (!me->done)
 			waits = i;
 	}
-	t->stuck = 1;
 	if (t->why == KC_CRASHED)
 		return;
 	if (t->why == KC_SPINS || (waits >= 0 && t->thread[waits].spins)) {
@@ -1385,7 +1379,6 @@ void threads_finish(struct kc_threads *t)
 		t->why = KC_NONE_RUNS;
 		threads_note(t, KC_NONE_RUNS, 0, 0, 0);
 	} else {
-		t->stuck = stuck;
 		orders_judge(t);
 	}
 }

@@ -238,6 +238,7 @@ const struct access *threads_next(struct kc_threads *t, int proc);
 int orders_make(struct kc_threads *t);
 void orders_judge(struct kc_threads *t);
 void orders_moment(struct kc_threads *t);
+void variables_put(const struct kc_threads *t, const unsigned char *from);
 int orders_all_seen(const struct kc_threads *t);
 int orders_explain(struct kc_threads *t, const kc_i64 *obs);
 /* schedules.c */

@@ -32,7 +32,7 @@ static void keep_variables(const struct kc_threads *t, unsigned char *to)
 	}
 }
 
-static void put_variables(const struct kc_threads *t, const unsigned char *from)
+void variables_put(const struct kc_threads *t, const unsigned char *from)
 {
 	for (int i = 0; i < t->s->nvariables; i++) {
 		memcpy(t->s->variables[i].at, from, t->s->variables[i].size);
@@ -150,7 +150,7 @@ static int every_order(struct kc_threads *t, const struct alone *from, int *made
 			continue;
 		left = 1;
 		memcpy(t->run->world, from->world, size);
-		put_variables(t, from->variables);
+		variables_put(t, from->variables);
 		end = call_alone(t, &after, &t->scenario->calls[i][call], &so_far->ret[i][call],
 				 &so_far->warned[i][call]);
 		if (end < 0)
@@ -304,6 +304,13 @@ static int same_results(const struct kc_threads *t, const struct kc_order *order
 	return 1;
 }
 
+/* Whether an order of the calls comes to what they returned, `read` among it, and left here. */
+static int same_outcome(const struct kc_threads *t, const struct kc_order *order, const kc_i64 *obs,
+			const struct kc_call *read)
+{
+	return !memcmp(order->obs, obs, t->run->c->state_size * sizeof(*obs)) && same_results(t, order, read);
+}
+
 /*
  * By which order what the calls returned and left is explained, and `read`, where it is
  * one; -1. Each read is judged by itself: that two of them are of one moment is promised
@@ -311,11 +318,8 @@ static int same_results(const struct kc_threads *t, const struct kc_order *order
  */
 static int explain(const struct kc_threads *t, const kc_i64 *obs, const struct kc_call *read)
 {
-	int size = t->run->c->state_size;
-
 	for (int i = 0; i < t->norders; i++)
-		if (!memcmp(t->orders[i].obs, obs, size * sizeof(*obs)) &&
-		    same_results(t, &t->orders[i], read) && in_time(t, &t->orders[i], read))
+		if (same_outcome(t, &t->orders[i], obs, read) && in_time(t, &t->orders[i], read))
 			return i;
 	return -1;
 }
@@ -346,8 +350,7 @@ static int pair_at_once(const struct kc_threads *t, int a, kc_i64 x, int b, kc_i
 static void mark_orders(struct kc_threads *t, const kc_i64 *obs)
 {
 	for (int i = 0; i < t->norders; i++)
-		if (!t->order_seen[i] && !t->orders[i].of_model && same_results(t, &t->orders[i], NULL) &&
-		    !memcmp(t->orders[i].obs, obs, t->run->c->state_size * sizeof(*obs)))
+		if (!t->order_seen[i] && !t->orders[i].of_model && same_outcome(t, &t->orders[i], obs, NULL))
 			t->order_seen[i] = 1;
 }
 

@@ -266,8 +266,10 @@ static void run_steps(struct kc_threads *t, chooser *choose)
 		if (threads_step(t, proc))
 			break;
 	}
-	if (t->fits && !t->learned && !t->failed_memory)
+	if (t->fits && !t->learned && !t->failed_memory) {
 		threads_finish(t);
+		t->stuck |= t->why != 0;
+	}
 }
 
 /*
@@ -299,18 +301,27 @@ static void hashes_empty(struct hashes *set, int wanted)
 	set->n = set->all = 0;
 }
 
+/* Where a hash, which is not 0, is in a set, or would be put. */
+static uint64_t *hashes_place(const struct hashes *set, uint64_t hash)
+{
+	uint64_t at = hash % MOST_CLASSES;
+
+	while (set->at[at] && set->at[at] != hash)
+		at = (at + 1) % MOST_CLASSES;
+	return &set->at[at];
+}
+
 static void hashes_add(struct hashes *set, uint64_t hash)
 {
-	uint64_t at;
+	uint64_t *place;
 
 	hash += !hash;
 	if (!set->at || set->n > MOST_CLASSES / 2)
 		return;
-	for (at = hash % MOST_CLASSES; set->at[at] && set->at[at] != hash;)
-		at = (at + 1) % MOST_CLASSES;
-	if (set->at[at])
+	place = hashes_place(set, hash);
+	if (*place)
 		return;
-	set->at[at] = hash;
+	*place = hash;
 	set->n++;
 	set->all += hash;
 }
@@ -340,6 +351,18 @@ static void count_class(struct kc_threads *t)
 	hashes_add(&t->classes, hash);
 }
 
+static inline uint64_t hash_call(uint64_t hash, kc_i64 ret, unsigned int warned)
+{
+	return hashed(hashed(hash, ret), !warned);
+}
+
+static uint64_t hash_left(const struct kc_threads *t, uint64_t hash, const kc_i64 *obs)
+{
+	for (int k = 0; k < t->run->c->state_size; k++)
+		hash = hashed(hash, obs[k]);
+	return hash;
+}
+
 /* What an execution came to, whatever its schedule: how it ended, and what calls returned and left. */
 static void count_outcome(struct kc_threads *t)
 {
@@ -350,12 +373,11 @@ static void count_outcome(struct kc_threads *t)
 		return;
 	for (int i = 0; i < t->nthreads; i++)
 		for (int call = 0; call < t->thread[i].at; call++)
-			hash = hashed(hashed(hash, t->thread[i].ret[call]), !t->thread[i].warned[call]);
+			hash = hash_call(hash, t->thread[i].ret[call], t->thread[i].warned[call]);
 	if (!t->why) {
 		t->run->s->peek(obs);
 		t->run->record->warnings = 0;
-		for (int k = 0; k < t->run->c->state_size; k++)
-			hash = hashed(hash, obs[k]);
+		hash = hash_left(t, hash, obs);
 	}
 	hashes_add(&t->outcomes, hashed(hash, 1));
 }
@@ -363,19 +385,13 @@ static void count_outcome(struct kc_threads *t)
 /* Whether some execution of the scenario that ran last, where outcomes were asked for, came to this. */
 int kc_threads_knows(struct kc_threads *t, const struct kc_order *what)
 {
-	uint64_t hash = 0, at;
+	uint64_t hash = 0;
 
 	for (int i = 0; i < t->nthreads; i++)
 		for (int call = 0; call < t->thread[i].ncalls; call++)
-			hash = hashed(hashed(hash, what->ret[i][call]), !what->warned[i][call]);
-	for (int k = 0; k < t->run->c->state_size; k++)
-		hash = hashed(hash, what->obs[k]);
-	hash = hashed(hash, 1);
-	hash += !hash;
-	for (at = hash % MOST_CLASSES; t->outcomes.at && t->outcomes.at[at]; at = (at + 1) % MOST_CLASSES)
-		if (t->outcomes.at[at] == hash)
-			return 1;
-	return 0;
+			hash = hash_call(hash, what->ret[i][call], what->warned[i][call]);
+	hash = hashed(hash_left(t, hash, what->obs), 1);
+	return t->outcomes.at && *hashes_place(&t->outcomes, hash + !hash);
 }
 
 /* ---- Every execution. ---- */
